@@ -1,0 +1,338 @@
+"""The events that travel between functions. Each carries a batch: 1…500 messages of one lane, at most 512 KiB.
+
+Content stands once per request, and per recipient only what differs. Times are integers, milliseconds since 1970 UTC;
+ids are 32 lower-case hex digits. `TYPE` is the CloudEvent type; `REGISTRY` finds a model by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+MAX_MESSAGES = 500
+MAX_BYTES = 512 * 1024
+
+E = TypeVar("E", bound="Event")
+REGISTRY: dict[str, type[Event]] = {}
+
+
+class Model(BaseModel):
+    """Base of everything inside an event: unknown fields are ignored, so that old readers take new writers' events."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Event(Model):
+    """Base of all events."""
+
+    TYPE: ClassVar[str] = ""
+    lane: str = "realtime"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__dict__.get("TYPE"):
+            REGISTRY[cls.TYPE] = cls
+
+    @property
+    def topic(self) -> str:
+        """The Kafka topic that the event goes to."""
+        raise NotImplementedError(type(self).__name__)
+
+    def size(self) -> int:
+        """How many messages the event carries."""
+        return 1
+
+    def stamp(self, event_id: str) -> None:
+        """Note the id of the CloudEvent on what needs its cause; the default needs none."""
+
+    @classmethod
+    def merge(cls, events: list[Self]) -> list[Self]:
+        """Join events that may be handled as one; the default keeps them apart."""
+        return events
+
+
+class Recipient(Model):
+    """One recipient of a request: `n` is the index in the message id, `vars` fill the text's `#{name}`s."""
+
+    n: int
+    to: str
+    type: str
+    ref: str | None = None
+    vars: dict[str, str] | None = None
+    addresses: dict[str, str] | None = None
+
+
+class PlanHop(Model):
+    """One step of the client's plan: a channel, its content and how long (s) to wait for a receipt before the next."""
+
+    channel: str
+    content: dict[str, Any]
+    wait: float | None = None
+
+
+class Request(Model):
+    """One accepted request, or a slice of it."""
+
+    request_id: str
+    account_id: int
+    username: str
+    test: bool = False
+    request_ref: str | None = None
+    callback_uri: str | None = None
+    accepted_at: int
+    scheduled_at: int | None = None
+    valid_until: int | None = None
+    on_uncertain: Literal["wait", "failover"] = "wait"
+    max_price: str | None = None
+    idempotency: str | None = None
+    plan: list[PlanHop]
+    total: int
+    messages: list[Recipient]
+
+
+class Accepted(Event):
+    """Messages accepted from clients; route stores them and decides their first hop."""
+
+    TYPE: ClassVar[str] = "com.ims.message.accepted.v1"
+    requests: list[Request]
+
+    @property
+    def topic(self) -> str:
+        return f"ims.accepted.{self.lane}"
+
+    def size(self) -> int:
+        return sum(len(r.messages) for r in self.requests)
+
+    @classmethod
+    def merge(cls, events: list[Self]) -> list[Self]:
+        return [cls(lane=lane, requests=[r for e in group for r in e.requests]) for lane, group in by_lane(events)]
+
+
+class Due(Event):
+    """What `schedule` found due: a release (scheduled, held, parked, backlog, retry), a cancel or a time-out check."""
+
+    TYPE: ClassVar[str] = "com.ims.message.due.v1"
+    kind: str
+    ids: list[str]
+    hop: int = 0
+    cause: str = ""
+
+    @property
+    def topic(self) -> str:
+        return f"ims.outcome.{self.lane}"
+
+    def size(self) -> int:
+        return len(self.ids)
+
+    def stamp(self, event_id: str) -> None:
+        self.cause = event_id
+
+
+class Send(Model):
+    """One message for a vendor: `id` is the message id, `hop` the attempt's number."""
+
+    id: str
+    hop: int
+    to: str
+    type: str
+    vars: dict[str, str] | None = None
+
+
+class SendPart(Model):
+    """Messages that share one content and one sender account."""
+
+    username: str
+    test: bool = False
+    content: dict[str, Any]
+    valid_until: int
+    messages: list[Send]
+
+
+class Dispatch(Event):
+    """Messages for one vendor account."""
+
+    TYPE: ClassVar[str] = "com.ims.message.dispatch.v1"
+    channel: str
+    vendor: str
+    account: str
+    parts: list[SendPart]
+
+    @property
+    def topic(self) -> str:
+        return f"ims.send.{self.channel}.{self.lane}"
+
+    def size(self) -> int:
+        return sum(len(p.messages) for p in self.parts)
+
+    @classmethod
+    def merge(cls, events: list[Self]) -> list[Self]:
+        groups: dict[tuple[str, str, str, str], list[SendPart]] = {}
+        for e in events:
+            groups.setdefault((e.lane, e.channel, e.vendor, e.account), []).extend(e.parts)
+        return [cls(lane=k[0], channel=k[1], vendor=k[2], account=k[3], parts=v) for k, v in groups.items()]
+
+
+class Poll(Event):
+    """Ask a vendor what became of messages whose call timed out."""
+
+    TYPE: ClassVar[str] = "com.ims.message.poll.v1"
+    channel: str
+    vendor: str
+    account: str
+    attempt: int = 1
+    messages: list[Send]
+
+    @property
+    def topic(self) -> str:
+        return f"ims.send.{self.channel}.{self.lane}"
+
+    def size(self) -> int:
+        return len(self.messages)
+
+
+class Result(Model):
+    """What a vendor said of one hop: by its answer, by a receipt or by a look-up.
+
+    `state` is sent, uncertain, delivered or failed; `retry` is the code's action class for route (see codes.py).
+    """
+
+    id: str
+    hop: int
+    state: Literal["sent", "uncertain", "delivered", "failed"]
+    code: str
+    raw_code: str | None = None
+    raw_text: str | None = None
+    vendor_ref: str | None = None
+    at: int
+    cause: str = ""
+
+
+class Outcome(Event):
+    """Results of hops, from send_*, api_receipt or a poll; only route decides what follows."""
+
+    TYPE: ClassVar[str] = "com.ims.message.outcome.v1"
+    channel: str
+    vendor: str
+    account: str
+    via: Literal["answer", "receipt", "poll"]
+    results: list[Result]
+
+    @property
+    def topic(self) -> str:
+        return f"ims.outcome.{self.lane}"
+
+    def size(self) -> int:
+        return len(self.results)
+
+    def stamp(self, event_id: str) -> None:
+        for result in self.results:
+            result.cause = event_id
+
+
+class Report(Model):
+    """One final report: `data` is what the client's callback carries, `webhook` where it goes and in what unit."""
+
+    account_id: int
+    username: str
+    callback_uri: str | None
+    data: dict[str, Any]
+
+
+class Finished(Event):
+    """Messages that have ended, each with the report for its client."""
+
+    TYPE: ClassVar[str] = "com.ims.message.finished.v1"
+    reports: list[Report]
+
+    @property
+    def topic(self) -> str:
+        return f"ims.finished.{self.lane}"
+
+    def size(self) -> int:
+        return len(self.reports)
+
+    @classmethod
+    def merge(cls, events: list[Self]) -> list[Self]:
+        return [cls(lane=lane, reports=[r for e in group for r in e.reports]) for lane, group in by_lane(events)]
+
+
+class Attempt(Model):
+    """One try of a callback: all messages of `ids` went in one body under one webhook-id.
+
+    `outcome`: delivered (2xx), failed (retry at `next_due`), exhausted (no more retries), disabled (410),
+    deferred (not tried, uncounted; due at `next_due`) or none (the account has no callback).
+    """
+
+    webhook_id: str
+    ids: list[str]
+    account_id: int
+    username: str
+    callback_uri: str | None = None
+    attempt: int
+    outcome: Literal["delivered", "failed", "exhausted", "disabled", "deferred", "none"]
+    status: int | None = None
+    error: str | None = None
+    duration_ms: int = 0
+    at: int
+    first_failed_at: int | None = None
+    next_due: int | None = None
+    reports: list[dict[str, Any]] | None = None
+
+
+class Reported(Event):
+    """Tries of callbacks; store keeps them, so that a lost Redis can be rebuilt."""
+
+    TYPE: ClassVar[str] = "com.ims.report.attempted.v1"
+    attempts: list[Attempt]
+
+    @property
+    def topic(self) -> str:
+        return "ims.reported"
+
+    def size(self) -> int:
+        return sum(len(a.ids) for a in self.attempts)
+
+    @classmethod
+    def merge(cls, events: list[Self]) -> list[Self]:
+        return [cls(attempts=[a for e in events for a in e.attempts])] if events else []
+
+
+class ReportDue(Event):
+    """Report units whose retry time has come (from the redis_expiry bridge, over HTTP) or that a client replays."""
+
+    TYPE: ClassVar[str] = "com.ims.report.due.v1"
+    keys: list[str]
+
+    def size(self) -> int:
+        return len(self.keys)
+
+
+class Tick(Event):
+    """A cron source's tick; carries nothing."""
+
+    TYPE: ClassVar[str] = "com.ims.tick.v1"
+
+
+class Dead(Event):
+    """A record that no function could read, or that a source gave up on; store keeps a replayable copy."""
+
+    TYPE: ClassVar[str] = "com.ims.dead.v1"
+    source_topic: str
+    reason: str
+    headers: dict[str, str]
+    body: str
+    at: int
+
+    @property
+    def topic(self) -> str:
+        return "ims.dead"
+
+
+def by_lane(events: Iterable[E]) -> list[tuple[str, list[E]]]:
+    """Group events by their lane, in order of first appearance."""
+    groups: dict[str, list[E]] = {}
+    for event in events:
+        groups.setdefault(event.lane, []).append(event)
+    return list(groups.items())

@@ -1,0 +1,220 @@
+"""THE MAP: every function, what triggers it, what it emits, its pools, port and scaling.
+
+Everything else reads this: topics, the gateway's routes, the local platform, the manifests and the wiring tests. So a
+function cannot be deployed with a trigger its code does not handle, nor emit to a topic that nobody made.
+
+    client ─▶ gateway ─▶ api_mt ─▶ ims.accepted.<lane> ─▶ route ─▶ ims.send.<channel>.<lane> ─▶ send_<channel> ─▶ vendor
+    vendor ─▶ gateway ─▶ api_receipt ─▶ ims.outcome.<lane> ─▶ route ─▶ ims.finished.<lane> ─▶ report ─▶ client
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from shared.domain.ids import LANES
+
+CHANNELS: tuple[str, ...] = ("mt",)
+POOLS: dict[str, tuple[str, ...]] = {"fast": ("auth", "realtime"), "slow": ("bulk", "ad")}
+GATEWAY_PORT = 30001
+
+
+@dataclass(frozen=True)
+class Http:
+    """Requests that the gateway sends to the function, by path prefix; `internal` paths never pass the gateway."""
+
+    prefixes: tuple[str, ...]
+    internal: bool = False
+
+
+@dataclass(frozen=True)
+class Kafka:
+    """Records of topics; `{lane}` stands for every lane of the process's pool, one source a lane."""
+
+    topics: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Cron:
+    """A tick at each match of a five-field cron `schedule` in time zone `tz`."""
+
+    schedule: str
+    tz: str = "UTC"
+
+
+@dataclass(frozen=True)
+class RedisExpiry:
+    """Keys that expired in the timers' database, batched by bridges/redis_expiry."""
+
+
+Trigger = Http | Kafka | Cron | RedisExpiry
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How many replicas on a cluster, requests in flight per replica, and limits of one replica."""
+
+    min: int = 0
+    max: int = 10
+    target: int = 50
+    cpu: str = "100m"
+    memory: str = "128Mi"
+    memory_limit: str = "384Mi"
+
+
+@dataclass(frozen=True)
+class Function:
+    """One folder of functions/: `handles` are the event classes' names that its triggers bring."""
+
+    name: str
+    port: int
+    on: tuple[Trigger, ...]
+    handles: tuple[str, ...] = ()
+    emits: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+    pool_step: int = 50
+    timeout: int = 60
+    concurrency: int = 100
+    scale: Scale = field(default_factory=Scale)
+
+
+FLOW: tuple[Function, ...] = (
+    Function("api_mt", 30401, on=(Http(("/v1/mt/",)),), emits=("ims.accepted.{lane}",), scale=Scale(min=1, max=20)),
+    Function(
+        "api_report",
+        41101,
+        on=(Http(("/v1/messages", "/v1/requests", "/v1/reports", "/v1/callbacks")),),
+        emits=("ims.outcome.{lane}", "ims.finished.{lane}", "ims.reported"),
+        scale=Scale(min=1),
+    ),
+    Function(
+        "api_receipt",
+        41121,
+        on=(Http(("/v1/receipts",)),),
+        emits=("ims.outcome.{lane}", "ims.dead"),
+        scale=Scale(min=1, max=20),
+    ),
+    Function(
+        "route",
+        40001,
+        on=(Kafka(("ims.accepted.{lane}",)), Kafka(("ims.outcome.{lane}",))),
+        handles=("Accepted", "Outcome", "Due"),
+        emits=("ims.send.mt.{lane}", "ims.finished.{lane}", "ims.dead"),
+        pools=("fast", "slow"),
+        scale=Scale(min=1, max=20),
+    ),
+    Function(
+        "send_mt",
+        40401,
+        on=(Kafka(("ims.send.mt.{lane}",)),),
+        handles=("Dispatch", "Poll"),
+        emits=("ims.outcome.{lane}", "ims.dead"),
+        pools=("fast", "slow"),
+        scale=Scale(min=1, max=20),
+    ),
+    Function(
+        "report",
+        41141,
+        on=(Kafka(("ims.finished.{lane}",)),),
+        handles=("Finished",),
+        emits=("ims.reported", "ims.dead"),
+        pools=("fast", "slow"),
+        pool_step=10,
+        scale=Scale(min=1, max=20),
+    ),
+    Function(
+        "report_retry",
+        41161,
+        on=(RedisExpiry(),),
+        handles=("ReportDue",),
+        emits=("ims.reported",),
+        scale=Scale(min=1),
+    ),
+    Function(
+        "store",
+        41181,
+        on=(
+            Kafka(
+                (
+                    *(f"ims.accepted.{lane}" for lane in LANES),
+                    *(f"ims.outcome.{lane}" for lane in LANES),
+                    *(f"ims.finished.{lane}" for lane in LANES),
+                    "ims.reported",
+                    "ims.dead",
+                )
+            ),
+        ),
+        handles=("Accepted", "Outcome", "Due", "Finished", "Reported", "Dead"),
+        scale=Scale(min=1, max=6),
+    ),
+    Function(
+        "schedule",
+        41201,
+        on=(Cron("* * * * *"),),
+        handles=("Tick",),
+        emits=("ims.outcome.{lane}", "ims.send.mt.{lane}"),
+        timeout=90,
+        scale=Scale(min=1, max=2),
+    ),
+)
+
+BY_NAME: dict[str, Function] = {f.name: f for f in FLOW}
+
+
+@dataclass(frozen=True)
+class Process:
+    """A function as deployed: once, or once per pool; `lanes` are those it serves."""
+
+    name: str
+    function: Function
+    pool: str | None
+    lanes: tuple[str, ...]
+    port: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """One Kafka source: a consumer group reading `topics` for one process; the last resort is `ims.dead`."""
+
+    name: str
+    group: str
+    topics: tuple[str, ...]
+    process: Process
+
+
+def processes() -> Iterator[Process]:
+    """Every function as it is deployed."""
+    for function in FLOW:
+        if not function.pools:
+            yield Process(function.name, function, None, LANES, function.port)
+        for i, pool in enumerate(function.pools):
+            name = f"{function.name}-{pool}"
+            yield Process(name, function, pool, POOLS[pool], function.port + i * function.pool_step)
+
+
+def expand(pattern: str, lanes: tuple[str, ...] = LANES) -> tuple[str, ...]:
+    """The topics that a pattern names."""
+    return tuple(pattern.format(lane=lane) for lane in lanes) if "{lane}" in pattern else (pattern,)
+
+
+def sources() -> Iterator[Source]:
+    """One source per function, topic pattern and lane; one for a fixed list of topics (`store`)."""
+    for process in processes():
+        for trigger in process.function.on:
+            if not isinstance(trigger, Kafka):
+                continue
+            if len(trigger.topics) == 1 and "{lane}" in trigger.topics[0]:
+                for lane in process.lanes:
+                    (topic,) = expand(trigger.topics[0], (lane,))
+                    kind = topic.split(".")[1]
+                    name = f"{process.function.name}-{kind}-{lane}"
+                    yield Source(name, f"ims.{name}", (topic,), process)
+            else:
+                yield Source(process.name, f"ims.{process.name}", trigger.topics, process)
+
+
+def topics() -> tuple[str, ...]:
+    """Every topic that is emitted to or consumed."""
+    names = {t for f in FLOW for pattern in f.emits for t in expand(pattern)}
+    names |= {t for source in sources() for t in source.topics}
+    return tuple(sorted(names))
