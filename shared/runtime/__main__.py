@@ -1,0 +1,59 @@
+"""Run one function: `python -m shared.runtime --function api_mt --port 30401`.
+
+Examples:
+  python -m shared.runtime --function api_mt
+  IMS_POOL=fast python -m shared.runtime --function route --port 40001
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from shared.runtime import logs
+from shared.runtime.settings import FunctionSettings, load
+
+
+def banner() -> str:
+    """IMS in the font "jerusalem", capitals only."""
+    from pyfiglet import figlet_format
+
+    return figlet_format("IMS", font="jerusalem", direction="left-to-right").rstrip()
+
+
+def main() -> None:
+    """Parse the arguments and serve until SIGTERM."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--function", default=os.environ.get("IMS_FUNCTION"), help="a folder of functions/")
+    parser.add_argument("--host", default=os.environ.get("HOST", "0.0.0.0"))  # noqa: S104 - a container's port
+    parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8080")))
+    arguments = parser.parse_args()
+    if not arguments.function:
+        parser.error("name a function: --function api_mt")
+    settings = load(FunctionSettings)
+    logs.configure(arguments.function, settings.log_level)
+    print(banner(), flush=True)
+
+    import uvicorn
+
+    from shared.runtime.server import App
+
+    uvicorn.run(
+        App(arguments.function),
+        host=arguments.host,
+        port=arguments.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=int(settings.drain_seconds),
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        backlog=4096,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""The bus: events as binary CloudEvents on Kafka, acknowledged by all in-sync replicas before anyone is told "done".
+
+The producer is idempotent and has its own network thread; `publish` hands all events of a call over at once and waits
+for their acknowledgements together. Records have no key: no hot partition, and handlers need no order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from shared.domain.errors import Unavailable
+from shared.domain.events import Event
+from shared.runtime import metrics, trace
+from shared.runtime.clock import iso, now_ms
+from shared.runtime.settings import KafkaSettings
+
+if TYPE_CHECKING:
+    from kafka import KafkaProducer
+
+MAX_REQUEST = 4 * 1024 * 1024
+
+
+def connection(settings: KafkaSettings) -> dict[str, Any]:
+    """kafka-python's connection arguments for producers, consumers and admin clients."""
+    config: dict[str, Any] = {"bootstrap_servers": settings.kafka_bootstrap.split(",")}
+    if settings.kafka_username:
+        config |= {
+            "security_protocol": "SASL_SSL" if settings.kafka_ca_file else "SASL_PLAINTEXT",
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_plain_username": settings.kafka_username,
+            "sasl_plain_password": settings.kafka_password,
+        }
+    elif settings.kafka_ca_file:
+        config["security_protocol"] = "SSL"
+    if settings.kafka_ca_file:
+        config["ssl_cafile"] = settings.kafka_ca_file
+    return config
+
+
+def record(event: Event, source: str, traceparent: str | None) -> tuple[str, bytes, list[tuple[str, bytes]]]:
+    """An event as topic, value and the headers of the CloudEvents Kafka protocol binding, binary mode."""
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": os.urandom(16).hex(),
+        "ce_type": event.TYPE,
+        "ce_source": source,
+        "ce_time": iso(now_ms()),
+        "ce_lane": event.lane,
+        "content-type": "application/json",
+    }
+    if traceparent:
+        headers["ce_traceparent"] = traceparent
+    value = event.model_dump_json(exclude_defaults=True).encode()
+    return event.topic, value, [(k, str(v).encode()) for k, v in headers.items()]
+
+
+class Bus:
+    """Publishes events; `source` is the emitting function's path."""
+
+    def __init__(self, settings: KafkaSettings, source: str) -> None:
+        self._settings, self._source = settings, source
+        self._lock = threading.Lock()
+
+    @cached_property
+    def _producer(self) -> KafkaProducer:
+        from kafka import KafkaProducer
+
+        with self._lock:
+            timeout = int(self._settings.kafka_timeout_seconds * 1000)
+            return KafkaProducer(
+                **connection(self._settings),
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=0,
+                compression_type=self._settings.kafka_compression or None,
+                max_request_size=MAX_REQUEST,
+                delivery_timeout_ms=timeout,
+                request_timeout_ms=max(1000, timeout - 1000),
+                max_block_ms=timeout,
+                metadata_max_age_ms=60_000,
+            )
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """Return when every event is acknowledged; raise Unavailable when one is not (all may be published again)."""
+        if not events:
+            return
+        loop = asyncio.get_running_loop()
+        span = trace.current()
+        header = span.header() if span else None
+        records = [record(event, self._source, header) for event in events]
+        if "_producer" in self.__dict__:
+            futures = self._hand_over(records)
+        else:
+            futures = await loop.run_in_executor(None, self._hand_over, records)
+        await _all_acked(futures, loop, [r[0] for r in records])
+
+    def _hand_over(self, records: list[tuple[str, bytes, list[tuple[str, bytes]]]]) -> list[Any]:
+        from kafka.errors import KafkaError
+
+        try:
+            producer = self._producer
+            return [producer.send(topic, value, headers=headers) for topic, value, headers in records]
+        except KafkaError as error:
+            raise Unavailable(f"Kafka: {type(error).__name__}") from error
+
+    async def warm(self) -> None:
+        """Connect, so that the first publish need not."""
+        await asyncio.get_running_loop().run_in_executor(None, lambda: self._producer)
+
+    def close(self) -> None:
+        """Flush what is under way and close."""
+        if "_producer" in self.__dict__:
+            self._producer.close(timeout=self._settings.kafka_timeout_seconds)
+
+
+async def _all_acked(futures: list[Any], loop: asyncio.AbstractEventLoop, topics: list[str]) -> None:
+    """Wait for kafka-python's futures from the event loop: its thread wakes the loop once, after the last."""
+    done: asyncio.Future[None] = loop.create_future()
+    left, lock, failures = len(futures), threading.Lock(), []
+
+    def finish() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    def one(error: BaseException | None) -> None:
+        nonlocal left
+        with lock:
+            if error is not None:
+                failures.append(error)
+            left -= 1
+            last = left == 0
+        if last:
+            loop.call_soon_threadsafe(finish)
+
+    for future in futures:
+        future.add_callback(lambda _: one(None))
+        future.add_errback(one)
+    await done
+    for topic in topics:
+        metrics.PUBLISHED.labels(topic, "failed" if failures else "acked").inc()
+    if failures:
+        raise Unavailable(f"Kafka: {type(failures[0]).__name__}") from failures[0]

@@ -1,0 +1,144 @@
+"""The composition root: everything a handler may touch, made from settings on first use, never at import."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from shared.runtime import clock
+from shared.runtime.settings import (
+    AcceptSettings,
+    FunctionSettings,
+    KafkaSettings,
+    MysqlSettings,
+    RedisSettings,
+    VendorSettings,
+    load,
+)
+
+if TYPE_CHECKING:
+    from shared.runtime.bus import Bus
+    from shared.runtime.mysql import Database
+    from shared.runtime.redis import RedisClients
+    from shared.stores.accounts import Accounts
+    from shared.stores.vendors import Vendors
+
+FUNCTION_NAME = "ims"
+
+
+class Context:
+    """One per process. Tests make their own and set the parts they replace."""
+
+    def __init__(self, function: str = "ims") -> None:
+        self.function = function
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970 UTC."""
+        return clock.now_ms()
+
+    @cached_property
+    def settings(self) -> FunctionSettings:
+        """The function's own settings."""
+        return load(FunctionSettings)
+
+    @cached_property
+    def accept(self) -> AcceptSettings:
+        """Settings of acceptance."""
+        return load(AcceptSettings)
+
+    @cached_property
+    def vendor_settings(self) -> VendorSettings:
+        """Settings of sending."""
+        return load(VendorSettings)
+
+    @cached_property
+    def bus(self) -> Bus:
+        """Kafka."""
+        from shared.runtime.bus import Bus
+
+        return Bus(load(KafkaSettings), f"/ims/{self.function}")
+
+    @cached_property
+    def db(self) -> Database:
+        """The MySQL primary."""
+        from shared.runtime.mysql import Database
+
+        s = load(MysqlSettings)
+        return Database(s.mysql_url, pool=s.mysql_pool, timeout=s.mysql_timeout_seconds)
+
+    @cached_property
+    def db_replica(self) -> Database:
+        """The MySQL replica, or the primary where there is none."""
+        from shared.runtime.mysql import Database
+
+        s = load(MysqlSettings)
+        if not s.mysql_replica_url:
+            return self.db
+        return Database(s.mysql_replica_url, pool=s.mysql_pool, timeout=s.mysql_timeout_seconds)
+
+    @cached_property
+    def redis(self) -> RedisClients:
+        """Redis: reports, timers, state."""
+        from shared.runtime.redis import RedisClients
+
+        return RedisClients(load(RedisSettings))
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Accounts and API keys, cached."""
+        from shared.stores.accounts import Accounts
+
+        return Accounts(self.db, load(AcceptSettings).key_cache_seconds)
+
+    @cached_property
+    def vendors(self) -> Vendors:
+        """Vendor accounts with their health."""
+        from shared.stores.vendors import Vendors
+
+        return Vendors(self.db, self.breakers)
+
+    @cached_property
+    def breakers(self) -> Any:
+        """Circuit breakers whose states all replicas share."""
+        from shared.runtime.breaker import Breakers
+
+        return Breakers(self.redis, "vendor")
+
+    @cached_property
+    def http(self) -> Any:
+        """The HTTP client for vendors."""
+        import httpx2
+
+        limits = httpx2.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=30)
+        return httpx2.AsyncClient(limits=limits, trust_env=False, follow_redirects=False)
+
+    @cached_property
+    def egress(self) -> Any:
+        """The HTTP client for addresses that clients gave."""
+        from shared.runtime.egress import Egress
+
+        return Egress()
+
+    def close(self) -> None:
+        """Flush the producer and end the database threads."""
+        for name in ("bus", "db", "db_replica"):
+            part = self.__dict__.get(name)
+            if part is not None:
+                part.close()
+
+
+_current: Context | None = None
+
+
+def current() -> Context:
+    """The process's context."""
+    global _current
+    if _current is None:
+        _current = Context(FUNCTION_NAME)
+    return _current
+
+
+def use(context: Context) -> None:
+    """Set the process's context (at start-up, and in tests)."""
+    global _current
+    _current = context

@@ -1,0 +1,118 @@
+"""`event_function`: from a handler over typed events to a CloudEvents function of the framework.
+
+Answers (design §3): done → 2xx; `Unavailable` → 503; `Overloaded` → 429; a record that cannot be read → `ims.dead` and
+2xx. Events that arrive while the handler works are merged and handled together; the handler's events are published
+before anyone gets a 2xx, so a crash anywhere means redelivery, never loss.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+import typing
+from collections.abc import Awaitable, Callable, Sequence
+from types import UnionType
+from typing import Any, Union
+
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from shared.domain.errors import Overloaded, Unavailable
+from shared.domain.events import Dead, Event
+from shared.runtime import logs, metrics, trace
+from shared.runtime.context import Context, current
+from shared.runtime.groups import Groups
+from shared.runtime.settings import FunctionSettings, load
+
+Handler = Callable[[Any, Context], Awaitable[Sequence[Event] | None]]
+
+log = logs.get(__name__)
+
+
+def handled_types(handler: Handler) -> tuple[type[Event], ...]:
+    """The event classes of the handler's first parameter's annotation."""
+    name = next(iter(inspect.signature(handler).parameters))
+    annotation = typing.get_type_hints(handler)[name]
+    if typing.get_origin(annotation) in (Union, UnionType):
+        return typing.get_args(annotation)
+    return (annotation,)
+
+
+def event_function(handler: Handler) -> Callable[[Any], Awaitable[None]]:
+    """The function `main` of an event-triggered folder; `main.handles` are the event classes it takes."""
+    types = {kind.TYPE: kind for kind in handled_types(handler)}
+    groups: dict[str, Groups[Event, None]] = {}
+
+    async def main(cloud_event: Any) -> None:
+        attributes = cloud_event.get_attributes()
+        trace.start(attributes.get("traceparent"))
+        event = _read(types, attributes, cloud_event.data)
+        try:
+            if isinstance(event, Dead):
+                await current().bus.publish([event])
+                return
+            if event.TYPE not in groups:
+                groups[event.TYPE] = _groups(handler, event.TYPE)
+            await groups[event.TYPE](event)
+        except Overloaded as error:
+            raise HTTPException(429, error.detail) from error
+        except Unavailable as error:
+            log.warning("not now", detail=error.detail, type=attributes["type"])
+            raise HTTPException(503, error.detail) from error
+
+    main.handles = tuple(types.values())  # type: ignore[attr-defined]
+    main.signature = "cloudevent"  # type: ignore[attr-defined]
+    return main
+
+
+def _read(types: dict[str, type[Event]], attributes: Any, data: Any) -> Event:
+    kind = types.get(attributes["type"])
+    if kind is None:
+        return _dead(attributes, data, f"no handler for the type {attributes['type']}")
+    try:
+        event = kind.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        return _dead(attributes, data, f"unreadable: {first['loc']}: {first['msg']}")
+    event.stamp(str(attributes["id"]))
+    return event
+
+
+def _dead(attributes: Any, data: Any, reason: str) -> Dead:
+    import orjson
+
+    headers = {k: str(v) for k, v in attributes.items()}
+    body = data if isinstance(data, str) else orjson.dumps(data, default=repr).decode()
+    log.error("dead letter", reason=reason, event_id=headers.get("id"))
+    topic = headers.get("knativekafkatopic", "")
+    return Dead(source_topic=topic, reason=reason[:255], headers=headers, body=body, at=current().now_ms())
+
+
+def _groups(handler: Handler, type_name: str) -> Groups[Event, None]:
+    settings = load(FunctionSettings)
+
+    async def handle(events: list[Event]) -> list[None]:
+        started = time.perf_counter()
+        ims = current()
+        try:
+            out: list[Event] = []
+            for merged in type(events[0]).merge(events):
+                out.extend(await handler(merged, ims) or ())
+            await ims.bus.publish(out)
+        except BaseException as error:
+            metrics.HANDLED.labels(type_name, type(error).__name__).inc(len(events))
+            if not isinstance(error, Unavailable):
+                log.exception("handler failed", type=type_name)
+            raise
+        metrics.SECONDS.labels(type_name).observe(time.perf_counter() - started)
+        metrics.HANDLED.labels(type_name, "done").inc(len(events))
+        metrics.MESSAGES.labels(type_name).inc(sum(e.size() for e in events))
+        return [None] * len(events)
+
+    return Groups(
+        handle,
+        limit=settings.group_limit,
+        parallel=settings.parallel_groups,
+        weigh=lambda event: event.size(),
+        shared_fate=(Unavailable,),
+    )

@@ -1,0 +1,90 @@
+"""Group commit: what arrives while a call is under way is handled together by the next call.
+
+No added wait when idle, full batches under load. Used by the accepting functions (many requests, one publish) and by
+every event function (many events, one handler call).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+I = TypeVar("I")  # noqa: E741 - an item
+R = TypeVar("R")
+
+
+class Groups(Generic[I, R]):
+    """Runs `handle(items) -> results` for groups of items of at most `limit` units, `parallel` calls at once.
+
+    When a group of several items fails with an unexpected error, each is handled alone, so that one bad item cannot
+    fail its neighbours; errors in `shared_fate` go to all items of the group as they are.
+    """
+
+    def __init__(
+        self,
+        handle: Callable[[list[I]], Awaitable[list[R]]],
+        *,
+        limit: int,
+        parallel: int = 1,
+        weigh: Callable[[I], int] = lambda _: 1,
+        shared_fate: tuple[type[BaseException], ...] = (),
+    ) -> None:
+        self._handle, self._limit, self._parallel, self._weigh = handle, limit, parallel, weigh
+        self._shared_fate = shared_fate
+        self._waiting: deque[tuple[I, asyncio.Future[R]]] = deque()
+        self._running = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, item: I) -> R:
+        """Hand an item in; returns its result or raises its error."""
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._running < self._parallel:
+            self._start()
+        return await future
+
+    def _start(self) -> None:
+        self._running += 1
+        task = asyncio.create_task(self._work())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                await self._run(self._take())
+        finally:
+            self._running -= 1
+
+    def _take(self) -> list[tuple[I, asyncio.Future[R]]]:
+        group, weight = [], 0
+        while self._waiting:
+            weight += self._weigh(self._waiting[0][0])
+            if group and weight > self._limit:
+                break
+            group.append(self._waiting.popleft())
+        return group
+
+    async def _run(self, group: list[tuple[I, asyncio.Future[R]]]) -> None:
+        try:
+            results = await self._handle([item for item, _ in group])
+        except self._shared_fate as error:
+            self._fail(group, error)
+        except Exception as error:
+            if len(group) == 1:
+                self._fail(group, error)
+            else:
+                for one in group:
+                    await self._run([one])
+        else:
+            for (_, future), result in zip(group, results, strict=True):
+                if not future.done():
+                    future.set_result(result)
+
+    @staticmethod
+    def _fail(group: list[tuple[I, asyncio.Future[R]]], error: BaseException) -> None:
+        for _, future in group:
+            if not future.done():
+                future.set_exception(error)

@@ -1,0 +1,109 @@
+"""`http_function`: from a table of routes to an HTTP function of the framework."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import compile_path
+
+from shared.domain.errors import Overloaded, Unavailable
+from shared.runtime import logs, metrics, trace
+from shared.runtime.context import Context, current
+from shared.runtime.problems import Problem
+from shared.runtime.settings import FunctionSettings, load
+
+Handler = Callable[[Request, Context], Awaitable[Response]]
+
+log = logs.get(__name__)
+
+
+@dataclass(frozen=True)
+class Route:
+    """`path` may have parameters (`/v1/messages/{message_id}`), found in `request.path_params`."""
+
+    method: str
+    path: str
+    handler: Handler
+    pattern: Any = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pattern", compile_path(self.path))
+
+
+def http_function(routes: Sequence[Route]) -> Callable[[Request], Awaitable[Response]]:
+    """The function `main` of an HTTP folder; `main.routes` is its table."""
+    exact = {(r.method, r.path): r for r in routes if "{" not in r.path}
+
+    async def main(request: Request) -> Response:
+        trace.start(request.headers.get("traceparent"))
+        route = exact.get((request.method, request.url.path))
+        label = request.url.path if route else "-"
+        try:
+            if route is None:
+                route = _match(routes, request)
+                label = route.path
+            response = await route.handler(request, current())
+        except Problem as problem:
+            response = problem.response()
+        except ClientDisconnect:
+            response = Response(status_code=400)
+        except Overloaded as error:
+            response = Problem(429, error.detail or "Slow down.", retry_after=error.retry_after).response()
+        except Unavailable as error:
+            log.warning("unavailable", detail=error.detail)
+            detail = "Nothing was lost or sent; try again shortly."
+            response = Problem(503, detail, retry_after=error.retry_after).response()
+        except Exception:
+            log.exception("unexpected error", route=label)
+            response = Problem(500, "Our fault; it is logged. Trying again is safe with an Idempotency-Key.").response()
+        span = trace.current()
+        if span:
+            response.headers["traceresponse"] = span.header()
+        metrics.HTTP.labels(request.method, label, response.status_code).inc()
+        return response
+
+    main.routes = tuple(routes)  # type: ignore[attr-defined]
+    main.signature = "http"  # type: ignore[attr-defined]
+    return main
+
+
+def _match(routes: Sequence[Route], request: Request) -> Route:
+    path, allowed = request.url.path, set()
+    for route in routes:
+        regex, _, convertors = route.pattern
+        match = regex.match(path)
+        if match and route.method == request.method:
+            values = {k: convertors[k].convert(v) for k, v in match.groupdict().items()}
+            request.scope["path_params"] = values
+            return route
+        if match:
+            allowed.add(route.method)
+    if allowed:
+        raise Problem(405, f"Use {' or '.join(sorted(allowed))} here.")
+    raise Problem(404, f"There is nothing at {path[:200]}.")
+
+
+async def read_body(request: Request, limit: int | None = None) -> bytes:
+    """The whole body; 413 as soon as it exceeds the limit."""
+    limit = load(FunctionSettings).body_limit if limit is None else limit
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > limit:
+        raise Problem(413, f"The body may have at most {limit} bytes.")
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise Problem(413, f"The body may have at most {limit} bytes.")
+        chunks.append(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def require_json(request: Request) -> None:
+    """415 unless the client says that it sends JSON."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise Problem(415, "Send the body as application/json.")

@@ -1,0 +1,67 @@
+"""Structured logs: one JSON object a line, with the function, the trace and, where there is one, the message."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import orjson
+import structlog
+
+from shared.runtime import trace
+
+_NUMBER = re.compile(r"(?<![0-9a-fA-F-])(\+?\d{2,3}-?)(\d{3,4}-?)(\d{4})(?![0-9a-fA-F-])")
+_SECRET = re.compile(r"(ims_(?:live|test|admin)_|whsec_)[A-Za-z0-9+/=]+")
+
+
+def mask(text: str) -> str:
+    """Hide recipients' numbers (010****5678) and secrets in a text."""
+    return _SECRET.sub(r"\1***", _NUMBER.sub(r"\1****\3", text))
+
+
+def _mask_values(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key, value in event.items():
+        if isinstance(value, str) and not key.endswith(("_id", "time", "trace")):
+            event[key] = mask(value)
+    return event
+
+
+def _add_trace(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    current = trace.current()
+    if current:
+        event.setdefault("trace", current.trace_id)
+    return event
+
+
+def configure(function: str, level: str = "info") -> None:
+    """Send structlog's and the standard library's records to stdout as JSON lines."""
+    number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            structlog.processors.format_exc_info,
+            _add_trace,
+            _mask_values,
+            lambda _, __, event: orjson.dumps({"function": function, **event}, default=str).decode(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[_ToStructlog()], force=True)
+
+
+class _ToStructlog(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        structlog.get_logger().log(record.levelno, text, logger=record.name)
+
+
+def get(name: str = "ims") -> Any:
+    """The logger of a module."""
+    return structlog.get_logger(logger=name)

@@ -1,0 +1,21 @@
+"""What every function measures, in Prometheus' format at /metrics."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+HANDLED = Counter("ims_events_total", "Events handled, by type and result", ["type", "result"])
+MESSAGES = Counter("ims_messages_total", "Messages handled, by event type", ["type"])
+SECONDS = Histogram(
+    "ims_handler_seconds",
+    "Time of one merged handler call, publishing included",
+    ["type"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+HTTP = Counter("ims_http_requests_total", "HTTP requests, by method, route and status", ["method", "route", "status"])
+PUBLISHED = Counter("ims_published_total", "Events published, by topic and result", ["topic", "result"])
+IN_FLIGHT = Gauge("ims_in_flight", "Requests in flight")
+VENDOR_CALLS = Counter("ims_vendor_calls_total", "Calls to vendors, by result", ["vendor", "account", "result"])
+VENDOR_SECONDS = Histogram(
+    "ims_vendor_seconds", "Time of a vendor's answer", ["vendor"], buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+)

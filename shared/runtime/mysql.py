@@ -1,0 +1,118 @@
+"""MySQL from async code: a small pool of threads, each with its own connection, each call one transaction.
+
+PyMySQL directly, without an ORM or query builder: see docs/decisions (importing SQLAlchemy costs as much CPU as the
+whole cold start may take, and the statements here are few, bulk and hand-tuned).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from shared.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from pymysql.connections import Connection
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+DEADLOCK, LOCK_WAIT = 1213, 1205
+RETRIED = frozenset({DEADLOCK, LOCK_WAIT, 1020})
+MAX_TRIES = 6
+
+
+class Database:
+    """One server. `await db(fn, *args)` runs fn(connection, *args) in a transaction and commits it.
+
+    Deadlocks are retried; a lost connection is Unavailable, and the caller's event comes again.
+    """
+
+    def __init__(self, url: str, *, pool: int = 4, timeout: float = 15.0) -> None:
+        self._url, self._timeout = urlsplit(url), timeout
+        self._local = threading.local()
+        self._threads = ThreadPoolExecutor(pool, thread_name_prefix="mysql")
+
+    async def __call__(self, fn: Callable[Concatenate[Connection[Any], P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: self.run(fn, *args, **kwargs))
+
+    def run(self, fn: Callable[Concatenate[Connection[Any], P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same from a thread."""
+        import pymysql
+
+        for attempt in range(1, MAX_TRIES + 1):
+            conn = self._connection()
+            try:
+                result = fn(conn, *args, **kwargs)
+                conn.commit()
+                return result
+            except pymysql.err.OperationalError as error:
+                number = error.args[0] if error.args else 0
+                if number not in RETRIED:
+                    self._drop()
+                    raise Unavailable(f"MySQL: {number}") from error
+                conn.rollback()
+                if attempt == MAX_TRIES:
+                    raise Unavailable("MySQL: deadlock") from error
+                time.sleep(random.uniform(0.002, 0.02) * attempt)
+            except (pymysql.err.InterfaceError, OSError) as error:
+                self._drop()
+                raise Unavailable(f"MySQL: {type(error).__name__}") from error
+            except BaseException:
+                self._rollback(conn)
+                raise
+        raise AssertionError
+
+    def _connection(self) -> Connection[Any]:
+        conn: Connection[Any] | None = getattr(self._local, "conn", None)
+        if conn is None:
+            conn = self._local.conn = self._connect()
+        return conn
+
+    def _connect(self) -> Connection[Any]:
+        import pymysql
+
+        url = self._url
+        try:
+            return pymysql.connect(
+                host=url.hostname or "127.0.0.1",
+                port=url.port or 3306,
+                user=unquote(url.username or ""),
+                password=unquote(url.password or ""),
+                database=url.path.lstrip("/"),
+                charset="utf8mb4",
+                autocommit=False,
+                connect_timeout=max(1, int(self._timeout)),
+                read_timeout=self._timeout,
+                write_timeout=self._timeout,
+                max_allowed_packet=64 * 1024 * 1024,
+                init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            )
+        except (pymysql.err.MySQLError, OSError) as error:
+            raise Unavailable(f"MySQL does not answer: {type(error).__name__}") from error
+
+    def _rollback(self, conn: Connection[Any]) -> None:
+        try:
+            conn.rollback()
+        except Exception:
+            self._drop()
+
+    def _drop(self) -> None:
+        conn = getattr(self._local, "conn", None)
+        self._local.conn = None
+        if conn is not None:
+            try:
+                conn._force_close()
+            except Exception:  # noqa: S110 - it is being thrown away
+                pass
+
+    def close(self) -> None:
+        """Let running transactions end and stop the threads."""
+        self._threads.shutdown(wait=True)

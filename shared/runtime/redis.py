@@ -1,0 +1,55 @@
+"""The Redis clients: databases 0, 1 and 2 of one server, or one cluster for all three (prefixes keep them apart)."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from shared.runtime.settings import RedisSettings
+
+REPORTS, TIMERS, STATE = 0, 1, 2
+
+
+class RedisClients:
+    """`reports` (db0: reports to retry), `timers` (db1: their timers), `state` (db2: all else)."""
+
+    def __init__(self, settings: RedisSettings) -> None:
+        self._settings = settings
+        self.cluster = settings.redis_cluster
+
+    @cached_property
+    def reports(self) -> Any:
+        """db0."""
+        return self._client(REPORTS)
+
+    @cached_property
+    def timers(self) -> Any:
+        """db1."""
+        return self._client(TIMERS)
+
+    @cached_property
+    def state(self) -> Any:
+        """db2."""
+        return self._client(STATE)
+
+    @cached_property
+    def _cluster_client(self) -> Any:
+        from redis.asyncio.cluster import RedisCluster
+
+        timeout = self._settings.redis_timeout_seconds
+        return RedisCluster.from_url(
+            self._settings.redis_url, socket_timeout=timeout, socket_connect_timeout=timeout, decode_responses=False
+        )
+
+    def _client(self, db: int) -> Any:
+        if self.cluster:
+            return self._cluster_client
+        from redis.asyncio import Redis
+
+        timeout = self._settings.redis_timeout_seconds
+        url = self._settings.redis_url.rstrip("/")
+        return Redis.from_url(
+            f"{url.rsplit('/', 1)[0] if url.count('/') > 2 else url}/{db}",
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+        )

@@ -1,0 +1,99 @@
+"""Every setting of IMS, one class per concern, read from the environment (prefix `IMS_`).
+
+docs/settings.md is made from this file by `make docs`. A value can also come from a file: `IMS_MYSQL_URL_FILE=/path` or
+a secret mounted at /var/openfaas/secrets/IMS_MYSQL_URL, so that secrets need not stand in the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRETS_DIR = Path("/var/openfaas/secrets")
+
+
+class _Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="IMS_", extra="ignore", frozen=True)
+
+
+class FunctionSettings(_Settings):
+    """What a function process is."""
+
+    env: str = Field("production", description="`local` on one's own machine, else a free name; appears in logs")
+    pool: str = Field("", description="fast or slow for pooled functions, else empty")
+    log_level: str = Field("info", description="debug, info, warning or error")
+    drain_seconds: float = Field(20.0, description="how long work in flight may take after SIGTERM")
+    body_limit: int = Field(10 * 1024 * 1024, description="largest HTTP body, bytes (413 beyond it)")
+    group_limit: int = Field(500, description="messages that one merged handler call may carry")
+    parallel_groups: int = Field(2, description="merged handler calls at once in one process")
+
+
+class KafkaSettings(_Settings):
+    """The bus."""
+
+    kafka_bootstrap: str = Field("127.0.0.1:9092", description="host:port,… of the brokers")
+    kafka_timeout_seconds: float = Field(10.0, description="an event not acknowledged by then is a failure (503)")
+    kafka_compression: str = Field("lz4", description="lz4, gzip, zstd or empty")
+    kafka_username: str = Field("", description="SCRAM-SHA-512 user; empty: no authentication")
+    kafka_password: str = Field("", description="SCRAM-SHA-512 password")
+    kafka_ca_file: str = Field("", description="CA certificate for TLS; empty: plaintext")
+
+
+class MysqlSettings(_Settings):
+    """MySQL, the truth of every message."""
+
+    mysql_url: str = Field("mysql+pymysql://ims:ims@127.0.0.1:3306/ims", description="the primary")
+    mysql_replica_url: str = Field("", description="a read replica for searches and statistics; empty: the primary")
+    mysql_pool: int = Field(4, description="connections (and threads) of one process")
+    mysql_timeout_seconds: float = Field(15.0, description="connect, read and write time-out")
+
+
+class RedisSettings(_Settings):
+    """Redis: timers, limits, leases, breakers. Losing it costs time, never a message."""
+
+    redis_url: str = Field("redis://127.0.0.1:6379", description="a server, or any node of a cluster")
+    redis_cluster: bool = Field(False, description="true: Redis Cluster (db 0 only, prefixes instead of databases)")
+    redis_timeout_seconds: float = Field(1.5, description="connect and command time-out")
+
+
+class AcceptSettings(_Settings):
+    """What the accepting functions allow."""
+
+    idempotency_hours: float = Field(24.0, description="how long an Idempotency-Key is kept")
+    idempotency_lease_seconds: float = Field(60.0, description="a key in flight longer than this may be taken over")
+    key_cache_seconds: float = Field(10.0, description="how long an API key is trusted without asking MySQL again")
+
+
+class VendorSettings(_Settings):
+    """How senders treat vendors."""
+
+    vendor_timeout_seconds: float = Field(10.0, description="a vendor's answer later than this is uncertain")
+    vendor_timeout_auth_seconds: float = Field(4.0, description="the same for the auth lane")
+    vendor_concurrency: int = Field(16, description="calls at once to one vendor account from one process")
+    park_seconds: float = Field(2.0, description="wait before trying again when no vendor is available")
+    hop_unit_seconds: float = Field(1.0, description="scales hop retries and polls (tests make it small)")
+    receipt_timeout_scale: float = Field(1.0, description="scales the receipt time-outs of 25 h and 80 h")
+
+
+T = TypeVar("T", bound=_Settings)
+
+
+def _load_secret_files() -> None:
+    for name, path in list(os.environ.items()):
+        if name.startswith("IMS_") and name.endswith("_FILE") and name != "IMS_KAFKA_CA_FILE":
+            os.environ.setdefault(name.removesuffix("_FILE"), Path(path).read_text().strip())
+    if SECRETS_DIR.is_dir():
+        for path in SECRETS_DIR.glob("IMS_*"):
+            os.environ.setdefault(path.name, path.read_text().strip())
+
+
+@lru_cache(maxsize=None)
+def load(kind: type[T]) -> T:
+    """The settings of one concern, read once per process."""
+    _load_secret_files()
+    return kind()
