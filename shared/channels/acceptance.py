@@ -1,0 +1,201 @@
+"""Accept a request: read it, check all of it, and make of it what travels on. Pure; time and ids are passed in.
+
+Every fault of a request is found in one go. A recipient's own fault only keeps that recipient out, unless the client
+asked for `strict`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from shared.channels import MODULES
+from shared.channels.common import (
+    AccountView,
+    Channel,
+    Fault,
+    Hop,
+    InvalidRequest,
+    Measured,
+    channel,
+    read_time,
+    uri_fault,
+)
+from shared.channels.reading import read_body, read_object, top_fields
+from shared.channels.recipients import Reader, Rejected
+from shared.channels.schema import MAX_AHEAD_S, Shared
+from shared.domain import defaults, lanes
+from shared.domain.events import PlanHop, Recipient, Request
+
+CHUNK = 500
+"""Recipients read between two yields."""
+PLAN_VIEW_MESSAGES = 1000
+"""Messages that a dry run lists one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What was accepted: the request with its messages, who was left out, and how many messages are of each type."""
+
+    request: Request
+    rejected: list[Rejected]
+    types: Mapping[str, int]
+
+    def plan_view(self, prices: Mapping[str, Decimal]) -> dict[str, Any]:
+        """What a dry run shows: each hop, and per message type, length and price (KRW by type; None when unknown)."""
+        first = self.request.plan[0]
+        measure = channel(first.channel).measure
+        sizes = [measure(first.content, message.vars) for message in self.request.messages]
+        costs = [prices[size.type] * size.parts if size.type in prices else None for size in sizes]
+        known = [cost for cost in costs if cost is not None]
+        listed = zip(self.request.messages[:PLAN_VIEW_MESSAGES], sizes, costs, strict=False)
+        return {
+            "lane": self.request.lane,
+            "accepted": len(sizes),
+            "types": dict(self.types),
+            "price": str(sum(known, Decimal(0))) if len(known) == len(costs) else None,
+            "plan": [{"channel": hop.channel, "wait": hop.wait, **hop.content} for hop in self.request.plan],
+            "messages": [_seen(message, size, cost) for message, size, cost in listed],
+            "rejected": self.rejected,
+        }
+
+
+def _seen(message: Recipient, size: Measured, cost: Decimal | None) -> dict[str, Any]:
+    return {
+        "to": message.to,
+        "ref": message.ref,
+        "type": size.type,
+        "length": size.length,
+        "parts": size.parts,
+        "price": None if cost is None else str(cost),
+    }
+
+
+def accept(kind: Channel, body: bytes, **known: Any) -> Acceptance:
+    """`accept_in_steps` in one go."""
+    steps = accept_in_steps(kind, body, **known)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Acceptance = end.value
+            return result
+
+
+def accept_in_steps(
+    kind: Channel, body: bytes, *, account: AccountView, now_ms: int, request_id: UUID, test: bool
+) -> Generator[None, None, Acceptance]:
+    """Accept a body, giving way after every 500 recipients; raises InvalidRequest with every fault.
+
+    The index of a message is its recipient's place in the body plus one, so a retry of the same body makes the same
+    message ids, whoever is refused in between.
+    """
+    draft, faults = read_body(kind.request, body)
+    broken = top_fields(faults)
+    scheduled, valid = _times(draft, now_ms, faults)
+    plan, hops = _plan(kind, draft, account, broken, faults)
+    faults += _other_faults(draft, broken)
+    reader = Reader(partial(kind.address, draft), [] if faults else hops)
+    messages, rejected = yield from _read_all(reader, draft.recipients or [])
+    if faults or not messages or (rejected and draft.strict):
+        if draft.strict or not messages:
+            faults += [Fault(r.pointer, r.code, r.detail) for r in rejected]
+        raise InvalidRequest(faults)
+    types = Counter([m.type for m in messages])
+    request = Request(
+        request_id=request_id.hex,
+        account_id=account.account_id,
+        username=account.username,
+        lane=draft.lane,
+        test=test,
+        request_ref=draft.request_ref,
+        callback_uri=draft.callback_uri or account.callback_uri,
+        accepted_at=now_ms,
+        scheduled_at=scheduled,
+        valid_until=valid or defaults.valid_until(draft.lane, scheduled or now_ms, types),
+        on_uncertain=lanes.on_uncertain(draft.lane, draft.on_uncertain),
+        max_price=None if draft.max_price is None else f"{draft.max_price:f}",
+        plan=plan,
+        total=len(messages),
+        messages=messages,
+    )
+    return Acceptance(request, rejected, types)
+
+
+def _read_all(reader: Reader, items: Sequence[Any]) -> Generator[None, None, tuple[list[Recipient], list[Rejected]]]:
+    messages: list[Recipient] = []
+    rejected: list[Rejected] = []
+    for start in range(0, len(items), CHUNK):
+        if start:
+            yield
+        good, bad = reader.read(items[start : start + CHUNK], start)
+        messages += good
+        rejected += bad
+    return messages, rejected
+
+
+def _other_faults(draft: Shared, broken: frozenset[str]) -> Iterator[Fault]:
+    if draft.callback_uri is not None and (wrong := uri_fault(draft.callback_uri)):
+        yield Fault("/callback_uri", "format", wrong)
+    if draft.recipients is None and "recipients" not in broken:
+        yield Fault("/recipients", "required", 'name at least one recipient: [{"to": "01012345678"}]')
+
+
+def _plan(
+    kind: Channel, draft: Shared, account: AccountView, broken: frozenset[str], faults: list[Fault]
+) -> tuple[list[PlanHop], list[Hop]]:
+    first, wrong = kind.compile(draft, account, draft.lane, "", broken)
+    faults += wrong
+    hops = [(kind.name, draft.wait, first)]
+    for place, raw in enumerate(draft.fallback or ()):
+        hops.append(_further(raw, account, draft.lane, f"/fallback/{place}", faults))
+    sound = [(name, wait, hop) for name, wait, hop in hops if hop is not None]
+    plan = [PlanHop(channel=name, content=hop.content, wait=wait) for name, wait, hop in sound]
+    return plan, [hop for _, _, hop in sound]
+
+
+def _further(
+    raw: Any, account: AccountView, lane: str, pointer: str, faults: list[Fault]
+) -> tuple[str, float | None, Hop | None]:
+    if not isinstance(raw, dict):
+        faults.append(Fault(pointer, "type", "must be an object with `channel` and that channel's content"))
+        return "", None, None
+    name = raw.get("channel")
+    if not isinstance(name, str) or name not in MODULES:
+        faults.append(Fault(f"{pointer}/channel", "unknown_channel", f"channels are: {', '.join(MODULES)}"))
+        return "", None, None
+    kind = channel(name)
+    content, wrong = read_object(kind.hop, raw, pointer)
+    hop, more = kind.compile(content, account, lane, pointer, top_fields(wrong, pointer))
+    faults += [*wrong, *more]
+    return name, content.wait, hop
+
+
+def _times(draft: Shared, now_ms: int, faults: list[Fault]) -> tuple[int | None, int | None]:
+    """When the request leaves and when it ends, each None where the client does not say."""
+    scheduled = _time(draft.scheduled_at, "/scheduled_at", now_ms, "now", faults)
+    start = scheduled or now_ms
+    if draft.ttl is not None:
+        if draft.valid_until is not None:
+            faults.append(Fault("/ttl", "conflict", "give either `ttl` or `valid_until`"))
+        return scheduled, start + draft.ttl * 1000
+    after = "scheduled_at" if scheduled else "now"
+    return scheduled, _time(draft.valid_until, "/valid_until", start, after, faults)
+
+
+def _time(text: str | None, pointer: str, start_ms: int, start: str, faults: list[Fault]) -> int | None:
+    if text is None:
+        return None
+    at = read_time(text)
+    if at is None:
+        faults.append(Fault(pointer, "format", "must be RFC 3339 with offset, like 2030-01-31T09:00:00+09:00"))
+    elif at <= start_ms:
+        faults.append(Fault(pointer, "range", f"must be later than {start}"))
+    elif at > start_ms + MAX_AHEAD_S * 1000:
+        faults.append(Fault(pointer, "range", f"must be within a year from {start}"))
+    return at

@@ -1,0 +1,77 @@
+"""Read a body into a model and name every fault, going on with the fields that are sound."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, from_json
+
+from shared.channels.common import Fault, InvalidRequest
+
+M = TypeVar("M", bound=BaseModel)
+
+_CODES: dict[str, str] = {
+    "extra_forbidden": "unknown_field",
+    "missing": "required",
+    "too_short": "range",
+    "too_long": "range",
+    "string_too_short": "range",
+    "string_too_long": "range",
+    "greater_than": "range",
+    "greater_than_equal": "range",
+    "less_than_equal": "range",
+    "literal_error": "range",
+    "decimal_max_digits": "range",
+    "decimal_max_places": "range",
+    "decimal_whole_digits": "range",
+    "finite_number": "range",
+}
+
+
+def read_body(model: type[M], body: bytes) -> tuple[M, list[Fault]]:
+    """The body as a model, faulty fields left out, and their faults; raises InvalidRequest when it is no object."""
+    try:
+        return model.model_validate_json(body), []
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False)
+    if problems[0]["type"] == "json_invalid":
+        detail = problems[0]["msg"].replace("Invalid JSON: ", "")
+        raise InvalidRequest([Fault("", "format", f"the body is not JSON in UTF-8: {detail}")], status=400)
+    raw = from_json(body)
+    if not isinstance(raw, dict):
+        raise InvalidRequest([Fault("", "type", "the body must be a JSON object")])
+    return _sound(model, raw, "", problems)
+
+
+def read_object(model: type[M], raw: dict[str, Any], pointer: str) -> tuple[M, list[Fault]]:
+    """The same for a part of a body that stands at `pointer`."""
+    try:
+        return model.model_validate(raw), []
+    except ValidationError as error:
+        return _sound(model, raw, pointer, error.errors(include_url=False, include_context=False))
+
+
+def _sound(model: type[M], raw: dict[str, Any], pointer: str, problems: list[ErrorDetails]) -> tuple[M, list[Fault]]:
+    faulty = {p["loc"][0] for p in problems}
+    faults = [_fault(model, p, pointer) for p in problems]
+    return model.model_validate({k: v for k, v in raw.items() if k not in faulty}, strict=False), faults
+
+
+def _fault(model: type[BaseModel], problem: ErrorDetails, pointer: str) -> Fault:
+    code = _CODES.get(problem["type"], "type")
+    where = pointer + "".join(f"/{escape(str(step))}" for step in problem["loc"])
+    if code == "unknown_field":
+        known = ", ".join(sorted(model.model_fields))
+        return Fault(where, code, f"no such field; known are: {known}")
+    return Fault(where, code, problem["msg"].replace("Input should be", "must be").replace("Value", "value"))
+
+
+def escape(step: str) -> str:
+    """One step of a JSON pointer (RFC 6901)."""
+    return step.replace("~", "~0").replace("/", "~1")
+
+
+def top_fields(faults: list[Fault], pointer: str = "") -> frozenset[str]:
+    """The fields directly under `pointer` that have a fault."""
+    return frozenset(f.pointer[len(pointer) + 1 :].split("/")[0] for f in faults)

@@ -1,0 +1,117 @@
+"""Read the recipients of a request one by one: who can be served, as what type, and why the others cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from shared.channels import CHANNEL_NAMES, MODULES
+from shared.channels.common import Hop, Refused, channel
+from shared.channels.reading import escape
+from shared.channels.schema import MAX_REF
+from shared.domain.events import Recipient
+
+FIELDS = frozenset({"to", "ref", "variables", "addresses"})
+MAX_VARIABLE = 4000
+"""Characters of one variable; no channel's text is longer."""
+MAX_ADDRESS = 1024
+
+_RECIPIENTS = TypeAdapter(list[Recipient])
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A recipient that is not served: its place in the request (from 0), and a fault as in common.Fault."""
+
+    index: int
+    to: str
+    code: str
+    detail: str
+    pointer: str
+
+
+class Reader:
+    """Reads recipients for a plan. Without `hops` (they have faults) only what does not depend on them is checked."""
+
+    def __init__(self, address: Callable[[str], str], hops: Sequence[Hop]) -> None:
+        self._address = address
+        self._hops = hops
+        self._names: list[str] = sorted({name for hop in hops for name in hop.names})
+        self._type = "" if self._names or not hops else hops[0].type_for({})
+
+    def read(self, items: Sequence[Any], start: int) -> tuple[list[Recipient], list[Rejected]]:
+        """Read a run of recipients whose first stands at index `start`; `n` of each is its index plus one."""
+        rows: list[dict[str, Any]] = []
+        rejected: list[Rejected] = []
+        for index, item in enumerate(items, start):
+            try:
+                rows.append(self._row(index, item))
+            except Refused as refused:
+                rejected.append(_rejected(index, item, refused))
+        return _RECIPIENTS.validate_python(rows), rejected
+
+    def _row(self, index: int, item: Any) -> dict[str, Any]:
+        if type(item) is not dict:
+            raise Refused("", "type", "must be an object with `to`")
+        to = item.get("to")
+        if type(to) is not str:
+            raise Refused("/to", "1001", "`to` is required and must be a string")
+        row: dict[str, Any] = {"n": index + 1, "to": self._address(to), "type": self._type}
+        if len(item) > 1:
+            _extras(item, row)
+        if self._names:
+            values = self._values(item.get("variables"))
+            row["vars"] = values
+            row["type"], *_ = [hop.type_for(values) for hop in self._hops]
+        return row
+
+    def _values(self, given: Any) -> dict[str, str]:
+        given = given or {}
+        missing = [name for name in self._names if name not in given]
+        if missing:
+            raise Refused("/variables", "2002", f"missing: {', '.join(missing)}")
+        return {name: _value(name, given[name]) for name in self._names}
+
+
+def _extras(item: Mapping[str, Any], row: dict[str, Any]) -> None:
+    if not item.keys() <= FIELDS:
+        unknown = ", ".join(sorted(item.keys() - FIELDS))
+        raise Refused("", "unknown_field", f"no such field: {unknown}; known are: {', '.join(sorted(FIELDS))}")
+    ref = item.get("ref")
+    if ref is not None:
+        if type(ref) is not str or len(ref) > MAX_REF:
+            raise Refused("/ref", "range", f"must be a string of at most {MAX_REF} characters")
+        row["ref"] = ref
+    variables = item.get("variables")
+    if variables is not None and type(variables) is not dict:
+        raise Refused("/variables", "type", "must be an object of names and values")
+    if item.get("addresses") is not None:
+        row["addresses"] = _addresses(item["addresses"])
+
+
+def _value(name: str, value: Any) -> str:
+    if type(value) is int:
+        value = str(value)
+    if type(value) is not str or len(value) > MAX_VARIABLE:
+        raise Refused(f"/variables/{escape(name)}", "type", f"must be a string of at most {MAX_VARIABLE} characters")
+    return value
+
+
+def _addresses(given: Any) -> dict[str, str]:
+    if type(given) is not dict:
+        raise Refused("/addresses", "type", "must be an object of channels and addresses")
+    for name, address in given.items():
+        if name not in CHANNEL_NAMES:
+            raise Refused(f"/addresses/{escape(name)}", "unknown_channel", f"channels are: {', '.join(CHANNEL_NAMES)}")
+        if type(address) is not str or not 0 < len(address) <= MAX_ADDRESS:
+            raise Refused(f"/addresses/{name}", "type", f"must be a string of 1 to {MAX_ADDRESS} characters")
+    return {name: channel(name).address(None, a) if name in MODULES else a for name, a in given.items()}
+
+
+def _rejected(index: int, item: Any, refused: Refused) -> Rejected:
+    to = item.get("to") if isinstance(item, dict) else None
+    pointer = f"/recipients/{index}{refused.pointer}"
+    return Rejected(index, to if isinstance(to, str) else "", refused.code, refused.detail, pointer)

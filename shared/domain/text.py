@@ -1,0 +1,153 @@
+"""What a text costs in bytes, which characters a Korean handset cannot show, and which message type carries it.
+
+Carriers count EUC-KR bytes. Python's `euc_kr` writes 똠 in 8 bytes where carriers use 2, so everything here counts
+with cp949; characters beyond KS X 1001 (cp949's extension) pass but are flagged, since old handsets lack them.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+SMS_BYTES = 90
+"""NHN SMS v3.0, SENS, Solapi 1014."""
+LMS_BYTES = 2000
+"""NHN SMS v3.0, SENS, Solapi 1013."""
+MMS_BYTES = 2000
+"""NHN SMS v3.0, SENS."""
+SUBJECT_BYTES = 40
+"""NHN SMS v3.0; LMS and MMS only."""
+LIMITS: dict[str, int] = {"sms": SMS_BYTES, "lms": LMS_BYTES, "mms": MMS_BYTES}
+MMS_FILES, MMS_FILE_BYTES, MMS_PIXELS = 3, 200 * 1024, 1000
+"""The set that every vendor takes: at most 3 JPEGs of 200 KB and 1000 × 1000 pixels (NHN, SENS, Solapi)."""
+
+GSM7_SINGLE, GSM7_PART = 160, 153
+UCS2_SINGLE, UCS2_PART = 70, 67
+"""3GPP TS 23.038 and 23.040: one short message, and each part of a joined one."""
+INTERNATIONAL_PARTS = 10
+"""Parts of one international message that the vendors join; derived."""
+
+GSM7 = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
+    "abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+GSM7_EXTENDED = frozenset("^{}\\[~]|€\f")
+"""Two septets each."""
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+REPLACEMENTS: dict[str, str] = {
+    **dict.fromkeys("\u201b\u2032\u02bc\u2039\u203a", "'"),
+    **dict.fromkeys("\u201f\u201e\u2033\u00ab\u00bb", '"'),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\ufe58\ufe63", "-"),
+    **dict.fromkeys("\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f", " "),
+    **dict.fromkeys("\u2028\u2029\u0085\u000b\u000c", "\n"),
+    **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f", ""),
+    "\u2022": "\u00b7",
+    "\u2023": "\u00b7",
+    "\u2043": "-",
+    "\u20a9": "\uffe6",
+    "\u301c": "\uff5e",
+    "\u00a9": "(c)",
+    "\u2713": "v",
+    "\u2714": "v",
+    "\u2705": "v",
+    "\u2764": "\u2665",
+}
+"""What a person would have typed instead, for characters that cp949 lacks."""
+
+_DROPPED = ("Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me", "Sk", "So")
+"""Unicode categories dropped on replacement: emoji and their modifiers, marks, control and format characters."""
+
+
+def byte_length(text: str) -> int:
+    """Bytes as the carriers count them; raises UnicodeEncodeError when a character is outside cp949."""
+    return len(text.encode("cp949"))
+
+
+def measure(text: str) -> int | None:
+    """Bytes as the carriers count them, or None when a character cannot be sent."""
+    try:
+        size = len(text.encode("cp949"))
+    except UnicodeEncodeError:
+        return None
+    return None if has_control(text) else size
+
+
+def has_control(text: str) -> bool:
+    """Whether a control character other than tab and line breaks is in the text."""
+    return not text.isprintable() and _CONTROL.search(text) is not None
+
+
+def sendable(char: str) -> bool:
+    """Whether one character can be sent to a Korean handset."""
+    return measure(char) is not None
+
+
+def unsupported(text: str) -> list[tuple[int, str]]:
+    """Position and character of everything that cannot be sent, in order."""
+    if measure(text) is not None:
+        return []
+    return [(i, c) for i, c in enumerate(text) if not sendable(c)]
+
+
+def beyond_ksx1001(text: str) -> bool:
+    """Whether a character lies in cp949's extension, which old handsets may not show (똠, 뷁 …)."""
+    encoded = text.encode("cp949", "ignore")
+    return not text.isascii() and len(text.encode("euc_kr", "ignore")) != len(encoded)
+
+
+def replace_unsupported(text: str) -> str:
+    """The text with what cannot be sent replaced: typographic signs by plain ones, emoji dropped, the rest by '?'.
+
+    Works piece by piece: what is joined from replaced pieces can be sent too.
+    """
+    if measure(text) is not None:
+        return text
+    return "".join(c if sendable(c) else _instead(c) for c in unicodedata.normalize("NFC", text))
+
+
+def _instead(char: str) -> str:
+    if (known := REPLACEMENTS.get(char)) is not None:
+        return known
+    if unicodedata.category(char) in _DROPPED:
+        return ""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", char) if not unicodedata.combining(c))
+    plain = unicodedata.normalize("NFC", plain)
+    return plain if plain != char and measure(plain) is not None else "?"
+
+
+def gsm7_length(text: str) -> int | None:
+    """Septets in the GSM 7-bit alphabet, or None when a character is outside it."""
+    septets = 0
+    for char in text:
+        if char in GSM7:
+            septets += 1
+        elif char in GSM7_EXTENDED:
+            septets += 2
+        else:
+            return None
+    return septets
+
+
+def parts(text: str) -> int:
+    """Short messages that an international text takes, in GSM-7 where it fits that alphabet, else in UCS-2."""
+    septets = gsm7_length(text)
+    if septets is not None:
+        return _split(septets, GSM7_SINGLE, GSM7_PART)
+    return _split(len(text.encode("utf-16-be")) // 2, UCS2_SINGLE, UCS2_PART)
+
+
+def _split(units: int, single: int, part: int) -> int:
+    return 1 if units <= single else -(-units // part)
+
+
+def choose_type(wanted: str, size: int, subject: bool, files: bool) -> str:
+    """The type that carries a text of `size` bytes (Solapi autoTypeDetect, Aligo, SENS).
+
+    `auto`: a file makes MMS, a subject or more than 90 bytes LMS, else SMS. MMS without a file goes as LMS. Whether the
+    text fits the type is for the caller: `LIMITS`.
+    """
+    if wanted == "auto":
+        wanted = "mms" if files else "lms" if subject or size > SMS_BYTES else "sms"
+    return "lms" if wanted == "mms" and not files else wanted
