@@ -80,6 +80,37 @@ class VendorSettings(_Settings):
     receipt_timeout_scale: float = Field(1.0, description="scales the receipt time-outs of 25 h and 80 h")
 
 
+class ReportSettings(_Settings):
+    """Reports to clients and their retries (design §5)."""
+
+    retry_unit_seconds: float = Field(60.0, description="the minute of the retry schedule; tests make it small")
+    report_hold_seconds: float = Field(1.0, description="how long an event may wait for its callbacks' answers")
+    report_first_concurrency: int = Field(32, description="first tries at once to one host from one process")
+    report_retry_concurrency: int = Field(16, description="retries at once to one host from one process")
+    report_lease_seconds: float = Field(15.0, description="a claimed retry that ends without a result is due again")
+    report_claim_seconds: float = Field(6.0, description="a first try that ends without a result may be taken over")
+    report_done_seconds: float = Field(300.0, description="how long at least a repeated first report is recognised")
+    report_grace_seconds: float = Field(15.0, description="an overdue report that Redis does not know is put back then")
+
+
+class EgressSettings(_Settings):
+    """Requests to addresses that clients gave."""
+
+    egress_timeout_seconds: float = Field(5.0, description="connect, send and answer together")
+    egress_http: bool = Field(False, description="true: plain http is allowed too (never in production)")
+    egress_allow: str = Field("", description="CIDR ranges, comma-separated, open in spite of the rules (local use)")
+    egress_deny: str = Field("", description="further forbidden CIDR ranges: the cluster's pods, services and nodes")
+
+
+class ExpirySettings(_Settings):
+    """The redis_expiry bridge."""
+
+    sweep_seconds: float = Field(0.2, description="how often the due-set is read for what no expiry event announced")
+    reconcile_seconds: float = Field(10.0, description="how often overdue rows of MySQL are held against the due-set")
+    target_report_retry: str = Field("", description="where report_retry listens; empty: K_SINK, else its local port")
+    port_offset: int = Field(0, description="added to every local port")
+
+
 T = TypeVar("T", bound=_Settings)
 
 

@@ -1,0 +1,67 @@
+"""Body, signature and headers of one try, as Standard Webhooks wants them. Pure.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from shared.reports.units import Unit
+
+_FINISHED = re.compile(rb'"finished_at":"([^"]+)"')
+
+
+@lru_cache(maxsize=1)
+def user_agent() -> str:
+    """`ims/` and the version."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"ims/{version('ims')}"
+    except PackageNotFoundError:
+        return "ims/0"
+
+
+def body(unit: Unit) -> bytes:
+    """The request's body: the same bytes on every try, since its timestamp is when the messages finished."""
+    if len(unit.data) == 1:
+        return b'{"type":"message.finished","timestamp":"%s","data":%s}' % (_finished(unit.data[0]), unit.data[0])
+    when = max(_finished(data) for data in unit.data)
+    reports = b",".join(unit.data)
+    return b'{"type":"messages.finished","timestamp":"%s","data":{"reports":[%s]}}' % (when, reports)
+
+
+def _finished(data: bytes) -> bytes:
+    found = _FINISHED.search(data)
+    return found[1] if found else b""
+
+
+@lru_cache(maxsize=4096)
+def _key(secret: str) -> bytes:
+    return base64.b64decode(secret.removeprefix("whsec_") + "==")
+
+
+def signature(secrets: Sequence[str], webhook_id: str, timestamp: int, content: bytes) -> str:
+    """`v1,<base64>` for each secret (two during rotation), separated by a space."""
+    signed = b"%s.%d.%s" % (webhook_id.encode(), timestamp, content)
+    digests = (hmac.digest(_key(secret), signed, "sha256") for secret in secrets)
+    return " ".join(f"v1,{base64.b64encode(d).decode()}" for d in digests)
+
+
+def headers(unit: Unit, secrets: Sequence[str], timestamp: int, content: bytes) -> list[tuple[str, str]]:
+    """The headers of the unit's next try, signed anew."""
+    out = [
+        ("content-type", "application/json"),
+        ("user-agent", user_agent()),
+        ("webhook-id", unit.webhook_id),
+        ("webhook-timestamp", str(timestamp)),
+        ("ims-attempt", str(unit.tries + 1)),
+    ]
+    if secrets:
+        out.append(("webhook-signature", signature(secrets, unit.webhook_id, timestamp, content)))
+    return out

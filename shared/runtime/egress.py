@@ -1,0 +1,240 @@
+"""The one client for addresses that clients gave: callbacks, Web Push endpoints. It cannot be turned inwards (SSRF).
+
+A host is resolved, its addresses are checked, and a checked address is what gets connected to, so a second answer of
+the DNS changes nothing; TLS still verifies the name. No redirects, no proxies, nothing from the environment; https
+only unless a setting opens http; 5 s in all; 64 KiB of answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import quote, urlsplit
+
+from shared.domain.errors import Invalid
+from shared.runtime.http1 import Closed, Connection, connect
+from shared.runtime.settings import EgressSettings, load
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+MAX_ANSWER = 64 * 1024
+IDLE_S = 15.0
+IDLE_PER_ORIGIN = 64
+PORTS = {"http": 80, "https": 443}
+_SAFE = "/%:@!$&'()*+,;=~-._?"
+
+FORBIDDEN: tuple[Network, ...] = tuple(
+    ip_network(text)
+    for text in (
+        # IANA special-purpose registries (RFC 6890 and its updates) …
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+        *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24"),
+        *("203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+        *("::/128", "::1/128", "100::/64", "2001::/23", "2001:db8::/32", "fc00::/7", "fe80::/10", "fec0::/10"),
+        "ff00::/8",
+        # … and what carries an IPv4 address inside: compatible, translated, NAT64 (RFC 6052, 8215), 6to4
+        *("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16"),
+    )
+)
+
+
+class Forbidden(ConnectionError):
+    """The address must not be connected to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A URL taken apart: `path` with its query, ready for the request line."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @property
+    def authority(self) -> str:
+        """The Host header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: a status, or `error` in a few words when no answer came."""
+
+    status: int | None
+    error: str | None
+    duration_ms: int
+
+
+@lru_cache(maxsize=4096)
+def parse(url: str) -> Target:
+    """Take a URL apart; `Invalid` says what is wrong with it."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+        name = host if host and host.isascii() else (host or "").encode("idna").decode()
+    except (ValueError, UnicodeError) as error:
+        raise Invalid("/callback_uri", "not_a_url", f"not a URL: {error}") from error
+    if parts.scheme not in PORTS or not name or any(c <= " " or c == "\x7f" for c in url):
+        raise Invalid("/callback_uri", "not_a_url", "a URL like https://example.com/path is needed")
+    if parts.username is not None or parts.password is not None:
+        raise Invalid("/callback_uri", "credentials", "a name and password in the URL are not supported")
+    path = quote(parts.path or "/", safe=_SAFE)
+    if parts.query:
+        path += "?" + quote(parts.query, safe=_SAFE)
+    return Target(parts.scheme, name, port or PORTS[parts.scheme], path)
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """CIDR ranges from a comma-separated setting."""
+    return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
+
+
+class Policy:
+    """Which addresses may be connected to."""
+
+    def __init__(self, *, http: bool, allow: Sequence[Network] = (), deny: Sequence[Network] = ()) -> None:
+        self.http, self._allow, self._deny = http, tuple(allow), (*FORBIDDEN, *deny)
+
+    def permits(self, address: Address) -> bool:
+        """Whether to connect; an IPv4 address inside an IPv6 one (::ffff:…) counts as the IPv4 address."""
+        if isinstance(address, IPv6Address):
+            address = address.ipv4_mapped or address
+        if _within(address, self._allow):
+            return True
+        return address.is_global and not address.is_multicast and not _within(address, self._deny)
+
+    def check(self, url: str) -> Target:
+        """A URL that may be called as far as can be told without resolving its name, else `Invalid`."""
+        target = parse(url)
+        if target.scheme == "http" and not self.http:
+            raise Invalid("/callback_uri", "https_only", "the URL must begin with https://")
+        try:
+            address = ip_address(target.host)
+        except ValueError:
+            return target
+        if not self.permits(address):
+            raise Invalid("/callback_uri", "forbidden_address", "this address is not reachable from here")
+        return target
+
+
+def _within(address: Address, ranges: Iterable[Network]) -> bool:
+    return any(address.version == r.version and address in r for r in ranges)
+
+
+async def resolve(host: str, port: int) -> list[Address]:
+    """All addresses of a host."""
+    try:
+        return [ip_address(host)]
+    except ValueError:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return list(dict.fromkeys(ip_address(str(info[4][0]).split("%")[0]) for info in found))
+
+
+class Egress:
+    """Keeps connections alive per origin; safe for many tasks of one event loop."""
+
+    def __init__(self, settings: EgressSettings | None = None) -> None:
+        settings = settings or load(EgressSettings)
+        self.policy = Policy(
+            http=settings.egress_http, allow=networks(settings.egress_allow), deny=networks(settings.egress_deny)
+        )
+        self._timeout = settings.egress_timeout_seconds
+        self._idle: dict[tuple[str, str, int], deque[Connection]] = {}
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        context.set_alpn_protocols(["http/1.1"])
+        return context
+
+    async def post(self, url: str, body: bytes, headers: Iterable[tuple[str, str]]) -> Answer:
+        """POST and tell what came back; never raises for what the other side did."""
+        started = time.perf_counter()
+        status: int | None = None
+        error: str | None = None
+        try:
+            target = self.policy.check(url)
+            async with asyncio.timeout(self._timeout):
+                status = await self._send(target, _message(target, body, headers))
+        except TimeoutError:
+            error = f"no answer within {self._timeout:g} s"
+        except Invalid as wrong:
+            error = wrong.detail
+        except (OSError, ValueError) as failure:
+            error = str(failure)[:200] or type(failure).__name__
+        return Answer(status, error, round((time.perf_counter() - started) * 1000))
+
+    async def _send(self, target: Target, message: bytes) -> int:
+        kept = self._take(target)
+        if kept is not None:
+            try:
+                return await self._exchange(kept, target, message)
+            except Closed as closed:
+                if not closed.untouched:
+                    raise
+        return await self._exchange(await self._open(target), target, message)
+
+    async def _exchange(self, connection: Connection, target: Target, message: bytes) -> int:
+        try:
+            status = await connection.request(message)
+        except BaseException:
+            connection.close()
+            raise
+        self._keep(connection, target)
+        return status
+
+    async def _open(self, target: Target) -> Connection:
+        addresses = await resolve(target.host, target.port)
+        permitted = [a for a in addresses if self.policy.permits(a)]
+        if not permitted:
+            raise Forbidden("this address is not reachable from here")
+        tls = self._tls if target.scheme == "https" else None
+        for i, address in enumerate(permitted, 1):
+            try:
+                return await connect(str(address), target.port, tls=tls, server_name=target.host, max_answer=MAX_ANSWER)
+            except OSError:
+                if i == len(permitted):
+                    raise
+        raise AssertionError
+
+    def _take(self, target: Target) -> Connection | None:
+        waiting = self._idle.get((target.scheme, target.host, target.port))
+        while waiting:
+            connection = waiting.pop()
+            if connection.reusable and time.monotonic() - connection.idle_since < IDLE_S:
+                return connection
+            connection.close()
+        return None
+
+    def _keep(self, connection: Connection, target: Target) -> None:
+        waiting = self._idle.setdefault((target.scheme, target.host, target.port), deque())
+        if not connection.reusable or len(waiting) >= IDLE_PER_ORIGIN:
+            connection.close()
+            return
+        waiting.append(connection)
+        while waiting and time.monotonic() - waiting[0].idle_since > IDLE_S:
+            waiting.popleft().close()
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        for waiting in self._idle.values():
+            while waiting:
+                waiting.pop().close()
+
+
+def _message(target: Target, body: bytes, headers: Iterable[tuple[str, str]]) -> bytes:
+    lines = [f"POST {target.path} HTTP/1.1", f"host: {target.authority}", f"content-length: {len(body)}"]
+    lines.extend(f"{name}: {value}" for name, value in headers)
+    if any("\r" in line or "\n" in line for line in lines):
+        raise ValueError("a header holds a line break")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace") + body
