@@ -1,0 +1,102 @@
+"""Puts the sources of one process together: one event loop, one HTTP client, one producer, a thread per source."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from typing import Any
+
+from kafka import TopicPartition
+
+from bridges import http, ops
+from bridges.kafka_source import metrics
+from bridges.kafka_source.consumer import Consumer
+from bridges.kafka_source.delivery import Delivery
+from bridges.kafka_source.offsets import Progress
+from bridges.settings import AddressSettings, SourceSettings
+from bridges.targets import Targets, addresses
+from shared import flow
+from shared.runtime import logs
+from shared.runtime.bus import Bus
+from shared.runtime.clock import now_ms
+from shared.runtime.settings import KafkaSettings, load
+
+log = logs.get(__name__)
+
+
+def choose(pool: str | None, names: Sequence[str]) -> list[flow.Source]:
+    """The map's sources of a pool (those of processes without a pool are slow), or only the named ones."""
+    known = {source.name: source for source in flow.sources()}
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise ValueError(f"no source {', '.join(unknown)}; the map has {', '.join(known)}")
+    if not pool and not names:
+        raise ValueError("say which: --pool fast, --pool slow or --source NAME")
+    chosen = [s for s in known.values() if not pool or (s.process.pool or "slow") == pool]
+    return [s for s in chosen if not names or s.name in names]
+
+
+class App:
+    """The running sources."""
+
+    def __init__(self, sources: Sequence[flow.Source], settings: SourceSettings) -> None:
+        loop = asyncio.get_running_loop()
+        kafka, offset = load(KafkaSettings), load(AddressSettings).port_offset
+        self._settings = settings
+        self._client, self._bus = http.Client(), Bus(kafka, "/kafka_source")
+        self._deliveries: list[Delivery[TopicPartition]] = []
+        self._consumers: list[Consumer] = []
+        for source in sources:
+            progress: Progress[TopicPartition] = Progress()
+            targets = Targets(addresses(source.process, offset))
+            delivery = Delivery(source.name, targets, self._client, self._bus, progress, settings)
+            self._deliveries.append(delivery)
+            self._consumers.append(Consumer(source, delivery, progress, settings, kafka, loop))
+
+    def start(self) -> None:
+        """Start every consumer."""
+        for consumer in self._consumers:
+            consumer.start()
+
+    def health(self) -> tuple[bool, dict[str, Any]]:
+        """Well when every consumer has joined its group, or is on its way back after a failure."""
+        states = {c.source.name: {"state": c.state, "partitions": len(c.assigned)} for c in self._consumers}
+        well = all(c.state not in ("starting", "stopped") for c in self._consumers)
+        return well, {"status": "ok" if well else "starting", "sources": states}
+
+    def measure(self) -> None:
+        """Set the gauges that are read at scrape time."""
+        now = now_ms()
+        for consumer, delivery in zip(self._consumers, self._deliveries, strict=True):
+            metrics.IN_FLIGHT.labels(delivery.source).set(delivery.in_flight)
+            metrics.LAG.labels(delivery.source).set(consumer.lag)
+            oldest = delivery.oldest_ms()
+            metrics.OLDEST.labels(delivery.source).set(0 if oldest is None else max(0, now - oldest) / 1000)
+
+    async def stop(self) -> None:
+        """Fetch no more, let requests in flight end, commit, leave the groups."""
+        loop = asyncio.get_running_loop()
+        for consumer in self._consumers:
+            consumer.stop()
+        grace = self._settings.source_grace_seconds
+        left = await asyncio.gather(*(delivery.drain(grace) for delivery in self._deliveries))
+        await asyncio.gather(*(loop.run_in_executor(None, consumer.close) for consumer in self._consumers))
+        await loop.run_in_executor(None, self._bus.close)
+        self._client.close()
+        log.info("stopped", left_in_flight=sum(left))
+
+
+async def run(sources: Sequence[flow.Source], host: str, port: int, settings: SourceSettings) -> None:
+    """Serve the sources until SIGTERM or SIGINT."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    app = App(sources, settings.model_copy(update={"source_instance": f"{settings.source_instance}-{port}"}))
+    server = await ops.serve(host, port, app.health, app.measure)
+    app.start()
+    log.info("delivering", sources=[source.name for source in sources], port=port)
+    await stopping.wait()
+    log.info("stopping")
+    await app.stop()
+    server.close()

@@ -1,0 +1,199 @@
+"""The event loop's half of a source: posts records, tries again, gives up into `ims.dead`, and says what is done."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import threading
+from collections import deque
+from collections.abc import Iterable
+from itertools import count
+from typing import Generic, NamedTuple, TypeVar
+
+from bridges import http
+from bridges.kafka_source import cloudevent, metrics, policy
+from bridges.kafka_source.cloudevent import Record
+from bridges.kafka_source.offsets import Partition, Progress
+from bridges.kafka_source.policy import Verdict
+from bridges.settings import SourceSettings
+from bridges.targets import Targets
+from shared.domain.events import Dead
+from shared.domain.ids import LANES
+from shared.runtime import logs
+from shared.runtime.bus import Bus
+from shared.runtime.clock import now_ms
+
+K = TypeVar("K")
+MAX_WAIT_FOR_DEAD_SECONDS = 30.0
+DEAD_TOPIC = "ims.dead"
+
+log = logs.get(__name__)
+
+
+class Item(NamedTuple):
+    """A record and the partition to finish it on."""
+
+    record: Record
+    partition: Partition
+
+
+class Failure(NamedTuple):
+    """A failed try: what it means, a short kind for the metrics, and what to tell whoever reads the dead letter."""
+
+    verdict: Verdict
+    kind: str
+    detail: str
+
+
+class Delivery(Generic[K]):
+    """Unordered delivery of one source: up to N records at once, each in its own time.
+
+    `room` is set while fewer than N records wait for a slot: the consumer's thread fetches only then.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        targets: Targets,
+        client: http.Client,
+        bus: Bus,
+        progress: Progress[K],
+        settings: SourceSettings,
+    ) -> None:
+        self.source, self._targets, self._client, self._bus = source, targets, client, bus
+        self._progress, self._settings = progress, settings
+        self.room = threading.Event()
+        self.room.set()
+        self._waiting: deque[Item] = deque()
+        self._running: dict[asyncio.Task[None], Item] = {}
+        self._delivered = metrics.DELIVERED.labels(source)
+        self._retried = metrics.RETRIED.labels(source)
+
+    def accept(self, items: Iterable[Item]) -> None:
+        """Take records over from the consumer's thread (called on the loop)."""
+        self._waiting.extend(items)
+        self._fill()
+
+    def _fill(self) -> None:
+        while self._waiting and len(self._running) < self._settings.source_in_flight:
+            item = self._waiting.popleft()
+            if item.partition.lost:
+                continue
+            task = asyncio.ensure_future(self._deliver(item))
+            self._running[task] = item
+            task.add_done_callback(self._ended)
+        if len(self._waiting) < self._settings.source_in_flight and not self.room.is_set():
+            self.room.set()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._running[task]
+        if not task.cancelled():
+            self._fill()
+
+    async def _deliver(self, item: Item) -> None:
+        record, partition = item
+        try:
+            failure = await self._until_decided(item)
+        except Exception as error:  # a record we cannot even turn into a request
+            log.exception("cannot deliver", source=self.source, offset=record.offset)
+            failure = Failure(Verdict.DEAD, "error", type(error).__name__)
+        if partition.lost:
+            return
+        if failure is not None:
+            await self._bury(record, failure)
+        self._progress.finish(partition, record.offset)
+
+    async def _until_decided(self, item: Item) -> Failure | None:
+        """None when a function has taken the record (or it is no longer ours), else why it was given up."""
+        headers, body = cloudevent.to_http(item.record, self.source)
+        for tries in count(1):
+            failure = await self._try(headers, body)
+            if failure is None:
+                self._delivered.inc()
+                return None
+            metrics.FAILED.labels(self.source, failure.kind).inc()
+            if self._is_final(item.record, failure, tries):
+                return failure
+            await asyncio.sleep(policy.delay(tries, self._settings.source_backoff_seconds))
+            if item.partition.lost:
+                return None
+            self._retried.inc()
+        raise AssertionError("unreachable")
+
+    def _is_final(self, record: Record, failure: Failure, tries: int) -> bool:
+        """A dead letter that its reader refuses stays where it is, tried for ever: it has no other last resort."""
+        if record.topic == DEAD_TOPIC:
+            return False
+        return failure.verdict is Verdict.DEAD or tries > self._settings.source_retries
+
+    async def _try(self, headers: list[tuple[str, str]], body: bytes) -> Failure | None:
+        """One try; a replica that refuses the connection has not seen the record, so the next one gets it at once."""
+        refused = ""
+        for host, port in self._targets.in_turn():
+            request = http.request("POST", "/", headers, body, f"{host}:{port}")
+            try:
+                answer = await self._client.post(host, port, request, self._settings.source_timeout_seconds)
+            except http.Unreachable as error:
+                refused = str(error)
+                continue
+            except http.TimedOut:
+                return Failure(Verdict.RETRY, "timeout", "no answer in time")
+            except http.Interrupted as error:
+                return Failure(Verdict.RETRY, "interrupted", str(error))
+            verdict = policy.verdict(answer.status)
+            if verdict is Verdict.DONE:
+                return None
+            text = answer.body.decode("utf-8", "replace")
+            return Failure(verdict, str(answer.status), f"status {answer.status}: {text}")
+        return Failure(Verdict.RETRY, "unreachable", refused)
+
+    async def _bury(self, record: Record, failure: Failure) -> None:
+        """Put the record into `ims.dead`; it counts as done only when Kafka has acknowledged that."""
+        letter = dead_letter(record, failure.detail, now_ms())
+        for tries in count(1):
+            try:
+                await self._bus.publish([letter])
+                break
+            except Exception as error:  # Unavailable, mostly; whatever it is, the record must not be lost
+                log.error("dead letter not taken yet", source=self.source, error=repr(error))
+                await asyncio.sleep(min(policy.delay(tries, 0.2), MAX_WAIT_FOR_DEAD_SECONDS))
+        metrics.DEAD.labels(self.source).inc()
+        log.error(
+            "dead letter", source=self.source, kind=failure.kind, partition=record.partition, offset=record.offset
+        )
+
+    @property
+    def in_flight(self) -> int:
+        """Records being delivered."""
+        return len(self._running)
+
+    def oldest_ms(self) -> int | None:
+        """When the oldest unfinished record was produced."""
+        stamps = [item.record.timestamp for item in (*self._running.values(), *list(self._waiting)[:1])]
+        return min(stamps, default=None)
+
+    async def drain(self, seconds: float) -> int:
+        """Start nothing new, wait for what is under way; returns how many were left (they come again later)."""
+        self._waiting.clear()
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=seconds)
+        left = list(self._running)
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=1.0)
+        return len(left)
+
+
+def dead_letter(record: Record, reason: str, at: int) -> Dead:
+    """The event for `ims.dead`; a body that is no text stands in base64, and `body-encoding` in the headers says so."""
+    headers = cloudevent.text_headers(record)
+    body = record.value or b""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        text = base64.b64encode(body).decode("ascii")
+        headers["body-encoding"] = "base64"
+    lane = headers.get("ce_lane", "")
+    extra = {"lane": lane} if lane in LANES else {}
+    return Dead(source_topic=record.topic, reason=reason[:255], headers=headers, body=text, at=at, **extra)

@@ -1,0 +1,40 @@
+"""Where a process's replicas listen: the map's port on this machine, or what the environment says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from shared.flow import Process
+
+Address = tuple[str, int]
+
+
+def addresses(process: Process, port_offset: int) -> list[Address]:
+    """`IMS_TARGET_SEND_MT_FAST=http://127.0.0.1:40401,…` for the process send_mt-fast, else its port of the map."""
+    given = os.environ.get("IMS_TARGET_" + process.name.upper().replace("-", "_"))
+    if not given:
+        return [("127.0.0.1", process.port + port_offset)]
+    return [_address(text) for text in given.split(",") if text.strip()]
+
+
+def _address(text: str) -> Address:
+    host, _, port = text.strip().removeprefix("http://").rstrip("/").rpartition(":")
+    if not host or not port.isdigit():
+        raise ValueError(f"{text!r} is not http://host:port")
+    return host, int(port)
+
+
+class Targets:
+    """Takes the replicas in turn."""
+
+    def __init__(self, replicas: list[Address]) -> None:
+        if not replicas:
+            raise ValueError("no target")
+        self._replicas, self._turn = replicas, -1
+
+    def in_turn(self) -> Iterator[Address]:
+        """All replicas, beginning with the next one's turn: the later ones are for when the first refuses."""
+        self._turn = (self._turn + 1) % len(self._replicas)
+        for i in range(len(self._replicas)):
+            yield self._replicas[(self._turn + i) % len(self._replicas)]
