@@ -1,0 +1,128 @@
+"""What runs, in which order: servers → their preparation → simulator and functions → sources and bridges → gateway."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from local import seed
+from local.install import Say
+from local.options import Options
+from local.probes import HOST, http_ok
+from local.processes import Spec
+from local.servers import Server, envoy, kafka, mysql, redis
+from shared import flow
+
+SLOW_NICE = 5
+"""Slow-pool functions, their sources and `store` yield to the rest: on a cluster that is their CPU request."""
+SLOW_FUNCTIONS = frozenset({"store"})
+LOOPBACK = "127.0.0.0/8,::1/128"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Processes that start together; `then` are jobs that run at once when all of them are ready."""
+
+    title: str
+    specs: tuple[Spec, ...]
+    then: tuple[Callable[[], None], ...] = ()
+
+
+def install(options: Options, say: Say) -> None:
+    """See to every program that the platform needs."""
+    for server in (kafka, mysql, redis, envoy):
+        server.install(options, say)
+
+
+def servers(options: Options) -> tuple[Stage, dict[str, str]]:
+    """The servers, and the environment by which functions reach them."""
+    made: list[Server] = [kafka.build(options), mysql.build(options), redis.build(options)]
+    env = {key: value for server in made for key, value in server.env.items()}
+
+    def database() -> None:
+        made[1].ready()
+        seed.seed(options, {**addresses(options), **env})
+
+    stage = Stage(
+        "servers", tuple(s for server in made for s in server.specs), (made[0].ready, database, made[2].ready)
+    )
+    return stage, env
+
+
+def functions(options: Options, env: Mapping[str, str]) -> list[Stage]:
+    """Everything that runs between the servers and the gateway, and the gateway."""
+    env = {**addresses(options), **env}
+    return [
+        Stage("functions", (_simulator(options, env), *_functions(options, env))),
+        Stage("sources", tuple(_bridges(options, env))),
+        Stage("gateway", (envoy.build(options),)),
+    ]
+
+
+def addresses(options: Options) -> dict[str, str]:
+    """Settings of the local platform that every process of ours gets."""
+    return {
+        "IMS_ENV": "local",
+        "IMS_VENDOR_URL": f"http://{HOST}:{options.ports['simulator']}",
+        "IMS_GATEWAY_URL": f"http://{HOST}:{options.ports['gateway']}",
+        "IMS_EGRESS_ALLOW": LOOPBACK,
+        "IMS_EGRESS_HTTP": "1",
+        "PYTHONUNBUFFERED": "1",
+        "MALLOC_ARENA_MAX": "2",
+        **{target(process.name): ",".join(_urls(options, process)) for process in flow.processes()},
+    }
+
+
+def target(process: str) -> str:
+    """The variable by which sources find a process: IMS_TARGET_ROUTE_FAST=http://127.0.0.1:40001,…"""
+    return f"IMS_TARGET_{process.upper().replace('-', '_')}"
+
+
+def _urls(options: Options, process: flow.Process) -> list[str]:
+    return [f"http://{HOST}:{options.ports.process(process, i)}" for i in _replicas(options, process)]
+
+
+def _replicas(options: Options, process: flow.Process) -> range:
+    return range(options.replicas.get(process.function.name, 1))
+
+
+def _functions(options: Options, env: Mapping[str, str]) -> Iterator[Spec]:
+    for process in flow.processes():
+        slow = process.pool == "slow" or process.function.name in SLOW_FUNCTIONS
+        for i in _replicas(options, process):
+            port = options.ports.process(process, i)
+            yield Spec(
+                name=process.name if i == 0 else f"{process.name}-{i + 1}",
+                kind="function",
+                argv=_python(
+                    "shared.runtime", "--function", process.function.name, "--host", HOST, "--port", str(port)
+                ),
+                port=port,
+                probe=http_ok(port, "/readyz"),
+                env={**env, "IMS_POOL": process.pool or "", "IMS_LANES": ",".join(process.lanes)},
+                nice=SLOW_NICE if slow else 0,
+            )
+
+
+def _simulator(options: Options, env: Mapping[str, str]) -> Spec:
+    port = options.ports["simulator"]
+    argv = _python("simulator", "--port", str(port))
+    return Spec("simulator", "simulator", argv, port, http_ok(port, "/healthz"), env)
+
+
+def _bridges(options: Options, env: Mapping[str, str]) -> Iterator[Spec]:
+    for name, module, kind, flags, nice in (
+        ("kafka_source-fast", "kafka_source", "source", ("--pool", "fast"), 0),
+        ("kafka_source-slow", "kafka_source", "source", ("--pool", "slow"), SLOW_NICE),
+        ("cron", "cron", "source", (), 0),
+        ("redis_expiry", "redis_expiry", "bridge", (), 0),
+    ):
+        port = options.ports[name]
+        argv = _python(f"bridges.{module}", *flags, "--port", str(port))
+        probe = http_ok(port, "/healthz")
+        yield Spec(name, "source" if kind == "source" else "bridge", argv, port, probe, env, nice)
+
+
+def _python(module: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", module, *arguments)

@@ -1,0 +1,159 @@
+"""The demo account and the vendors' addresses, put into MySQL again and again without harm; and `.ims/demo.json`."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import secrets
+import string
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from local.options import Options
+from local.ports import Ports
+from local.probes import HOST
+
+if TYPE_CHECKING:
+    from pymysql.connections import Connection
+    from pymysql.cursors import Cursor
+
+USERNAME = "demo"
+SENDERS = ("0215441234", "15991234")
+KEYS = {"live": True, "test": True, "admin": False}
+"""Kind of key → whether it belongs to the demo account (operators' keys belong to none)."""
+BASE62 = string.ascii_letters + string.digits
+KEY_LENGTH = 32
+SECRET_BYTES = 24
+
+VENDORS: tuple[tuple[str, str, int, int], ...] = (
+    ("solapi", "main", 100, 0),
+    ("nhn", "main", 50, 0),
+    ("solapi", "test", 100, 1),
+    ("nhn", "test", 50, 1),
+)
+"""Vendor, account, weight, sandbox (for test keys). Locally all of them are the simulator."""
+VENDOR_SECRETS = {
+    "solapi": ("api_key", "api_secret", "webhook_secret"),
+    "nhn": ("app_key", "secret_key", "webhook_secret"),
+}
+
+
+def seed(options: Options, env: Mapping[str, str]) -> None:
+    """Insert what is missing, and write demo.json."""
+    address = options.mysql_url or env["IMS_MYSQL_URL"]
+    with _connection(address) as connection, connection.cursor() as cursor:
+        account = _account(options, cursor)
+        _keys(options, cursor, account)
+        _senders(cursor, account)
+        _vendors(options, cursor, env["IMS_VENDOR_URL"])
+        connection.commit()
+    options.home.write(options.home.demo_file, json.dumps(_demo(options, env, address), indent=1) + "\n")
+
+
+def key(options: Options, kind: str) -> str:
+    """The demo account's key of a kind: live, test or admin. It stays the same over restarts."""
+    random = "".join(secrets.choice(BASE62) for _ in range(KEY_LENGTH))
+    return options.home.secret(f"{kind}_key", f"ims_{kind}_{random}")
+
+
+def webhook_secret(options: Options) -> str:
+    """The secret that signs the demo account's reports."""
+    return options.home.secret(
+        "callback_secret", f"whsec_{base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}"
+    )
+
+
+@contextlib.contextmanager
+def _connection(address: str) -> Iterator[Connection[Any]]:
+    import pymysql
+
+    url = urlsplit(address)
+    connection = pymysql.connect(
+        host=url.hostname or HOST,
+        port=url.port or 3306,
+        user=unquote(url.username or ""),
+        password=unquote(url.password or ""),
+        database=url.path.lstrip("/"),
+        charset="utf8mb4",
+    )
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _account(options: Options, cursor: Cursor) -> int:
+    cursor.execute(
+        "INSERT IGNORE INTO accounts (username, callback_secrets, created_ms) VALUES (%s, %s, %s)",
+        (USERNAME, json.dumps([webhook_secret(options)]), _now_ms()),
+    )
+    cursor.execute("SELECT account_id FROM accounts WHERE username = %s", (USERNAME,))
+    row = cursor.fetchone()
+    assert row is not None  # noqa: S101 - inserted above
+    return int(row[0])
+
+
+def _keys(options: Options, cursor: Cursor, account: int) -> None:
+    rows = [
+        (hashlib.sha256(key(options, kind).encode()).digest(), account if owned else None, kind, USERNAME, _now_ms())
+        for kind, owned in KEYS.items()
+    ]
+    cursor.executemany(
+        "INSERT IGNORE INTO api_keys (key_hash, account_id, kind, name, created_ms) VALUES (%s, %s, %s, %s, %s)", rows
+    )
+
+
+def _senders(cursor: Cursor, account: int) -> None:
+    cursor.executemany(
+        "INSERT IGNORE INTO senders (account_id, number, state, created_ms) VALUES (%s, %s, %s, %s)",
+        [(account, number, "approved", _now_ms()) for number in SENDERS],
+    )
+
+
+def _vendors(options: Options, cursor: Cursor, simulator: str) -> None:
+    """Weights and switches stay as an operator set them; addresses and secrets follow this platform."""
+    rows = [
+        (vendor, name, "mt", f"{simulator}/vendors/{vendor}", weight, sandbox, _vendor_settings(options, vendor, name))
+        for vendor, name, weight, sandbox in VENDORS
+    ]
+    cursor.executemany(
+        "INSERT INTO vendor_accounts (vendor, account, channel, base_url, weight, sandbox, settings)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)"
+        " ON DUPLICATE KEY UPDATE base_url = VALUES(base_url), settings = VALUES(settings)",
+        rows,
+    )
+
+
+def _vendor_settings(options: Options, vendor: str, account: str) -> str:
+    names = VENDOR_SECRETS[vendor]
+    return json.dumps({name: options.home.secret(f"{vendor}_{account}_{name}") for name in names})
+
+
+def _demo(options: Options, env: Mapping[str, str], mysql: str) -> dict[str, str | None]:
+    """api.md's demo.json; what this platform does not run is null."""
+    ports: Ports = options.ports
+    redis = (options.redis_url or env["IMS_REDIS_URL"]).rstrip("/")
+    return {
+        "gateway": f"http://{HOST}:{ports['gateway']}",
+        "console": None,
+        "watch": None,
+        "username": USERNAME,
+        "live_key": key(options, "live"),
+        "test_key": key(options, "test"),
+        "admin_key": key(options, "admin"),
+        "webhook_secret": webhook_secret(options),
+        "simulator": env["IMS_VENDOR_URL"],
+        "mysql": mysql,
+        "mysql_replica": env.get("IMS_MYSQL_REPLICA_URL"),
+        "redis": redis if redis.count("/") > 2 else f"{redis}/0",
+        "kafka": options.kafka_bootstrap or env["IMS_KAFKA_BOOTSTRAP"],
+        "mongodb": None,
+    }
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

