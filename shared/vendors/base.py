@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Outbound:
     reference: str
     """Our reference, 32 hex digits (message id and hop); the vendor echoes it in receipts."""
     to: str
+    """The 0-form (01012345678), or E.164 with its plus (+14155550123) for a foreign number."""
     sender: str
     type: str
     """sms, lms or mms"""
@@ -36,8 +37,9 @@ class Outbound:
     subject: str | None = None
     lane: str = "realtime"
     files: Sequence[bytes] = ()
+    """Raw JPEGs of an mms."""
     file_ids: Sequence[str] = ()
-    """Vendor-side ids of already uploaded files."""
+    """Vendor-side ids of the files, once uploaded."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,12 @@ class Answer:
     body: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class VendorResult:
     """What the vendor said of one message.
 
-    `state`: sent (accepted by the vendor), delivered, failed, or pending (a look-up that knows no end yet).
+    `state`: sent (accepted by the vendor), delivered, failed, or pending: a look-up that knows no end yet, or an answer
+    that does not mention the message (code 0300: ask before acting).
     """
 
     reference: str
@@ -75,6 +78,17 @@ class VendorResult:
     vendor_ref: str = ""
     at_ms: int | None = None
     """The vendor's own time of the event, when it gives one."""
+
+
+class RawCode(NamedTuple):
+    """What a vendor's code means: the IMS code, and the vendor's meaning in English."""
+
+    ims: str
+    text: str
+
+
+CodeTable = Mapping[str, RawCode]
+"""A vendor's codes on one channel, as the vendor writes them."""
 
 
 class BadReceipt(Exception):
@@ -90,44 +104,62 @@ class Adapter(Protocol):
     """What it can carry: sms, lms, mms."""
     max_batch: int
     """Messages in one call."""
+    max_files: int
+    """Images that one mms may carry."""
+    same_text: bool
+    """True when one call carries one text: `send` then takes only batches whose texts are all equal."""
     can_look_up: bool
     """Whether `look_up` can ask by our reference after a time-out."""
     idempotent: bool
     """Whether sending the same reference again is harmless."""
     prices: Mapping[str, Decimal]
-    """KRW by message type."""
+    """KRW by message type, unless the account's contract says otherwise."""
+    codes: CodeTable
+    """Every raw code that the vendor documents for this channel, but those of success."""
+
+    def uploads(self, account: VendorAccount, outbound: Outbound, now_ms: int, nonce: str) -> list[Call]:
+        """The calls that upload an mms's `files`, in order, before `send` gets their ids; empty when none is needed."""
+        ...
+
+    def read_upload(self, answer: Answer) -> str:
+        """The file's id at the vendor. Raises as `read_send` does, but a doubtful upload may simply be repeated."""
+        ...
 
     def send(self, account: VendorAccount, batch: Sequence[Outbound], now_ms: int, nonce: str) -> Call:
-        """The call that sends a batch; messages of one batch share sender, type, subject and lane."""
+        """The call that sends a batch; its messages share sender, type, subject, lane and file ids.
+
+        `nonce` is new for every call, retries included: some vendors take a signature only once.
+        """
         ...
 
     def read_send(self, batch: Sequence[Outbound], answer: Answer, now_ms: int) -> list[VendorResult]:
         """One result per message of the batch, in any order.
 
         Raises Unavailable (certainly not accepted: 429, 503, quota windows), Uncertain (5xx, unreadable 2xx), or
-        Rejected for an answer that refuses the whole batch permanently.
+        Rejected for an answer that refuses the whole batch permanently (its code may still fail over).
         """
         ...
 
-    def look_up(
-        self, account: VendorAccount, message: Outbound, sent_ms: int, now_ms: int, nonce: str
-    ) -> Call | None:
+    def look_up(self, account: VendorAccount, message: Outbound, sent_ms: int, now_ms: int, nonce: str) -> Call | None:
         """The call that asks what became of one message by our reference; None when the vendor cannot be asked."""
         ...
 
     def read_look_up(self, message: Outbound, answer: Answer) -> VendorResult | None:
-        """None when the vendor does not know the message (it was never accepted)."""
+        """None when the vendor does not know the message (it was never accepted).
+
+        Raises Unavailable when the answer says nothing of the message: ask again.
+        """
         ...
 
     def read_receipt(
         self, account: VendorAccount, headers: Mapping[str, str], body: bytes, now_ms: int
     ) -> list[VendorResult]:
-        """Verify and read a webhook. Headers have lower-case names. Raises BadReceipt, or ValueError if unreadable."""
+        """Verify and read a webhook; events other than results of messages give nothing.
+
+        Headers have lower-case names. Raises BadReceipt, or ValueError if unreadable.
+        """
         ...
 
     def receipt_reply(self) -> tuple[int, Mapping[str, str], bytes]:
         """What this vendor expects as the webhook's answer."""
         ...
-
-
-CodeTable = dict[str, tuple[str, Any]]

@@ -1,0 +1,320 @@
+"""NHN Cloud SMS v3.0: SMS, LMS and MMS.
+
+Auth: the secret key in `X-Secret-Key`. Our reference travels as `recipientGroupingKey` and comes back in answers,
+look-ups and webhooks. The lane chooses the endpoint: urgent (auth/sms) for one-time passwords, ad-sms and ad-mms for
+advertisements. One call has one body: substitution works only inside templates stored at NHN, so `same_text`. A text
+message has no resend at NHN (that is an option of its Kakao API), so nothing needs turning off here; NHN's console
+option to resend advertisements after the night window must stay off, because IMS owns fail-over.
+Webhooks prove themselves by `X-Toast-Webhook-Signature`, the signature agreed in the console. Times are Korean.
+`settings`: app_key, secret_key, webhook_secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+
+from shared.domain.errors import ImsError, Rejected, Unavailable, Uncertain
+from shared.vendors.answers import Pending, asked, check, parsed
+from shared.vendors.base import Answer, BadReceipt, Call, CodeTable, Outbound, VendorAccount, VendorResult
+from shared.vendors.tables import codes, meaning
+
+DELIVERED = "1000"
+
+# Below zero: the API's answer. Above zero and E…: the carrier's result.
+CODES = codes("""
+    4      1009  a parameter is not valid
+    -1000  3004  the app key is not valid
+    -1001  3004  no such app key
+    -1002  3004  the app key is closed
+    -1003  3004  not a member of the project
+    -1004  3004  our address is not allowed
+    -1005  1009  bad search condition
+    -1006  1009  unknown message type
+    -1007  3004  not a valid member
+    -1008  3004  the project is blocked
+    -2000  1009  date format error
+    -2001  1001  no recipient
+    -2002  1009  bad file name
+    -2003  1009  the file is not a JPEG
+    -2004  1009  the file has expired or does not exist
+    -2005  1002  the file is over 300 KB
+    -2006  1009  wrong template type
+    -2008  1009  bad request id
+    -2009  3001  the upload failed at NHN
+    -2010  3001  bad upload type at NHN
+    -2011  1009  a search needs its range
+    -2012  1009  bad search parameter
+    -2014  1009  title or body is empty
+    -2015  1002  title or body is too long
+    -2016  1009  over 1,000 recipients
+    -2018  1001  the recipient number is empty
+    -2019  1001  the recipient number is not valid
+    -2021  3001  NHN could not queue the request
+    -2022  1009  the reservation lies in the past
+    -2023  1003  characters that are not allowed
+    -2024  4004  no LMS or MMS abroad
+    -2044  4004  the country cannot be served
+    -2045  4004  international messages are blocked
+    -2046  4004  the country is blocked
+    -2047  1006  the international limit is reached
+    -2048  1002  an international text is too long
+    -2052  1006  the sending limit is reached
+    -2312  1004  sender number not registered
+    -2313  4007  the sender number is blocked
+    -4000  1009  a search over more than a month
+    -6000  1008  no 080 opt-out service
+    -6001  1007  the recipient has opted out
+    -6003  1008  the advertisement has no opt-out notice
+    -6004  1008  the 080 number is not in use
+    -8000  1009  a one-time password without its wording
+    -9995  1009  unknown API version
+    -9996  1009  wrong content type
+    -9997  1009  unreadable JSON
+    -9998  1009  no such API
+    -9999  3001  system error
+    1001   3002  server busy
+    1002   1001  recipient number format error
+    1003   1004  sender number format error
+    1019   4008  time to live exceeded
+    2000   4008  delivery time exceeded
+    2001   4002  lost in the radio network
+    2002   4002  lost between network and handset
+    2003   4002  handset off
+    2004   4003  message buffer full
+    2005   4002  no coverage
+    2006   3003  the message was deleted
+    2007   4002  a passing handset problem
+    3000   3003  cannot be delivered
+    3001   4001  no subscriber
+    3002   4005  adult check failed
+    3003   1001  wrong or unused number
+    3004   4001  service suspended
+    3005   4003  the handset is in a call
+    3006   4005  the recipient refuses
+    3007   4004  no callback URL on this handset
+    3008   4004  other handset problem
+    3009   1009  message format error
+    3010   4004  the handset has no MMS
+    3011   3001  server error at the carrier
+    3012   4006  spam
+    3013   4005  the carrier refuses the service
+    3014   3003  other cause
+    3015   3003  no route
+    3016   1002  the attachment is too large
+    3017   4007  the sender number's form is forbidden
+    3018   4007  the sender number is a protected private number
+    3019   4007  the sender number is blocked by KISA
+    E911   1009  the attachment has no extension
+    E913   1009  the attachment is empty
+    E915   1005  duplicate message
+    E919   1008  within hours when sending is restricted
+    E999   3003  other error
+""")
+
+NOT_QUEUED = "-2021"
+DOUBTFUL = "-9999"
+STATUS_CODES: dict[str, str] = {"CANCEL": "0302", "DUPLICATED": "1005", "FAILED_AD": "1008"}
+"""IMS codes of a webhook's `messageStatus` where it has no result code."""
+PENDING_STATUSES = frozenset({"1", "2"})
+"""`msgStatus` of a look-up: requested, being processed."""
+
+AUTH_WORDS = re.compile("auth|password|verify|にんしょう|認証|비밀번호|인증", re.IGNORECASE)
+"""The urgent endpoint takes only texts with one of these words."""
+TITLE_CHARACTERS = 20
+"""NHN wants a title for every long message; without a subject it is the text's beginning (40 bytes at most)."""
+KST = timezone(timedelta(hours=9))
+LOOK_UP_MARGIN_MS = 5 * 60_000
+
+
+class NhnSms:
+    """The adapter; see shared/vendors/base.py."""
+
+    name: str = "nhn"
+    channel: str = "mt"
+    types: frozenset[str] = frozenset({"sms", "lms", "mms"})
+    max_batch = 500
+    max_files = 3
+    same_text = True
+    can_look_up = True
+    idempotent = False
+    prices: Mapping[str, Decimal] = {"sms": Decimal("9.90"), "lms": Decimal("29.70"), "mms": Decimal("99.00")}
+    codes: CodeTable = CODES
+
+    def uploads(self, account: VendorAccount, outbound: Outbound, now_ms: int, nonce: str) -> list[Call]:
+        """One call an image, base64."""
+        url = self._url(account, "attachfile/binaryUpload")
+        return [
+            Call(
+                "POST",
+                url,
+                self._headers(account),
+                orjson.dumps(
+                    {"fileName": f"{n}.jpg", "createUser": "ims", "fileBody": base64.b64encode(image).decode()}
+                ),
+            )
+            for n, image in enumerate(outbound.files)
+        ]
+
+    def read_upload(self, answer: Answer) -> str:
+        """NHN's `fileId`, a number."""
+        body = self._accepted(answer)
+        try:
+            return str(body["body"]["data"]["fileId"])
+        except (KeyError, TypeError) as error:
+            raise Uncertain("an upload's answer without fileId") from error
+
+    def send(self, account: VendorAccount, batch: Sequence[Outbound], now_ms: int, nonce: str) -> Call:
+        """One body for all recipients: the texts of the batch must be equal."""
+        first = batch[0]
+        content: dict[str, Any] = {"body": first.text, "sendNo": first.sender, "userId": "ims"}
+        if first.type != "sms":
+            content["title"] = first.subject or first.text.lstrip()[:TITLE_CHARACTERS].splitlines()[0]
+        if first.file_ids:
+            content["attachFileIdList"] = [int(file_id) for file_id in first.file_ids]
+        content["recipientList"] = [
+            {"recipientNo": m.to, "recipientGroupingKey": m.reference}
+            if m.to[0] != "+"
+            else {"internationalRecipientNo": m.to[1:], "recipientGroupingKey": m.reference}
+            for m in batch
+        ]
+        return Call("POST", self._url(account, sender_path(first)), self._headers(account), orjson.dumps(content))
+
+    def read_send(self, batch: Sequence[Outbound], answer: Answer, now_ms: int) -> list[VendorResult]:
+        """`sendResultList`; a message that it does not have is pending."""
+        data = self._accepted(answer)["body"]["data"]
+        request_id, waiting, results = data.get("requestId") or "", Pending(batch), []
+        for item in data.get("sendResultList") or ():
+            ref = waiting.take(item.get("recipientGroupingKey"), item.get("recipientNo") or "")
+            if not ref:
+                continue
+            raw, vendor_ref = str(item.get("resultCode")), f"{request_id}:{item.get('recipientSeq')}"
+            if raw == "0":
+                results.append(VendorResult(ref, "sent", "0000", raw, "", vendor_ref, now_ms))
+            else:
+                results.append(_failed(ref, raw, item.get("resultMessage"), vendor_ref, now_ms))
+        return results + waiting.unmentioned()
+
+    def look_up(self, account: VendorAccount, message: Outbound, sent_ms: int, now_ms: int, nonce: str) -> Call | None:
+        """The sending list of the same endpoint, by our reference and number."""
+        query = {
+            "startCreateDate": _kst(sent_ms - LOOK_UP_MARGIN_MS),
+            "endCreateDate": _kst(now_ms + LOOK_UP_MARGIN_MS),
+            "recipientNo": message.to.lstrip("+"),
+            "recipientGroupingKey": message.reference,
+        }
+        url = f"{self._url(account, sender_path(message))}?{urlencode(query)}"
+        return Call("GET", url, self._headers(account))
+
+    def read_look_up(self, message: Outbound, answer: Answer) -> VendorResult | None:
+        """`msgStatus` 1 and 2 are under way; anything else has its `resultCode`."""
+        body = asked(answer)
+        if not (body.get("header") or {}).get("isSuccessful"):
+            raise Unavailable(str(_refusal(body.get("header") or {})))
+        for item in (body.get("body") or {}).get("data") or ():
+            if item.get("recipientGroupingKey") != message.reference:
+                continue
+            vendor_ref = f"{item.get('requestId')}:{item.get('recipientSeq')}"
+            if str(item.get("msgStatus")) in PENDING_STATUSES:
+                return VendorResult(message.reference, "pending", "0000", "", "", vendor_ref)
+            at_ms = _ms(item.get("resultDate"))
+            return _end(message.reference, str(item.get("resultCode")), item.get("resultMessage"), vendor_ref, at_ms)
+        return None
+
+    def read_receipt(
+        self, account: VendorAccount, headers: Mapping[str, str], body: bytes, now_ms: int
+    ) -> list[VendorResult]:
+        """The hooks of MESSAGE_RESULT_UPDATE; NHN's other events carry no results."""
+        secret = account.settings.get("webhook_secret", "")
+        given = headers.get("x-toast-webhook-signature", "")
+        if not secret or not hmac.compare_digest(secret.encode(), given.encode()):
+            raise BadReceipt("X-Toast-Webhook-Signature does not match")
+        event = orjson.loads(body)
+        if not isinstance(event, dict) or not isinstance(event.get("hooks"), list):
+            raise ValueError("an NHN webhook is an object with hooks")
+        if event.get("event") != "MESSAGE_RESULT_UPDATE":
+            return []
+        try:
+            return [_hook(hook) for hook in event["hooks"]]
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"not an NHN hook: {error!r}") from error
+
+    def receipt_reply(self) -> tuple[int, Mapping[str, str], bytes]:
+        """Any 2xx."""
+        return 200, {"content-type": "application/json"}, b"{}"
+
+    def _url(self, account: VendorAccount, path: str) -> str:
+        return f"{account.base_url}/sms/v3.0/appKeys/{account.settings['app_key']}/{path}"
+
+    def _headers(self, account: VendorAccount) -> dict[str, str]:
+        return {"x-secret-key": account.settings["secret_key"], "content-type": "application/json;charset=UTF-8"}
+
+    def _accepted(self, answer: Answer) -> dict[str, Any]:
+        check(answer)
+        body = parsed(answer)
+        header = body.get("header")
+        if not isinstance(header, dict):
+            raise Uncertain("an answer without header")
+        if not header.get("isSuccessful"):
+            raise _refusal(header)
+        if not isinstance((body.get("body") or {}).get("data"), dict):
+            raise Uncertain("an answer without data")
+        return body
+
+
+def sender_path(message: Outbound) -> str:
+    """The endpoint that carries a message, by lane and type; a password without its wording goes the common way."""
+    if message.lane == "ad":
+        return "sender/ad-sms" if message.type == "sms" else "sender/ad-mms"
+    if message.type != "sms":
+        return "sender/mms"
+    return "sender/auth/sms" if message.lane == "auth" and AUTH_WORDS.search(message.text) else "sender/sms"
+
+
+def _refusal(header: dict[str, Any]) -> ImsError:
+    raw, text = str(header.get("resultCode")), str(header.get("resultMessage") or "")
+    if raw == NOT_QUEUED:
+        return Unavailable(f"{raw} {text}")
+    if raw == DOUBTFUL:
+        return Uncertain(f"{raw} {text}")
+    return Rejected(meaning(CODES, raw).ims, text, raw)
+
+
+def _hook(hook: dict[str, Any]) -> VendorResult:
+    # NHN's own example writes the key as recipientGropuingKey.
+    reference = hook.get("recipientGroupingKey") or hook.get("recipientGropuingKey") or ""
+    vendor_ref, at_ms = f"{hook['requestId']}:{hook['recipientSeq']}", _ms(hook.get("receiveDate"))
+    raw = hook.get("resultCode")
+    if raw:
+        return _end(reference, str(raw), None, vendor_ref, at_ms)
+    status = hook["messageStatus"]
+    if status == "COMPLETED":
+        return VendorResult(reference, "delivered", "0000", status, "", vendor_ref, at_ms)
+    return VendorResult(reference, "failed", STATUS_CODES.get(status, "3003"), status, "", vendor_ref, at_ms)
+
+
+def _end(reference: str, raw: str, text: str | None, vendor_ref: str, at_ms: int | None) -> VendorResult:
+    if raw == DELIVERED:
+        return VendorResult(reference, "delivered", "0000", raw, "", vendor_ref, at_ms)
+    return _failed(reference, raw, text, vendor_ref, at_ms)
+
+
+def _failed(reference: str, raw: str, text: str | None, vendor_ref: str, at_ms: int | None) -> VendorResult:
+    code = meaning(CODES, raw)
+    return VendorResult(reference, "failed", code.ims, raw, text or code.text, vendor_ref, at_ms)
+
+
+def _kst(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).astimezone(KST).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _ms(written: str | None) -> int | None:
+    return round(datetime.fromisoformat(written).replace(tzinfo=KST).timestamp() * 1000) if written else None
