@@ -1,0 +1,228 @@
+"""Circuit breakers whose states all replicas share: pybreaker's, in Redis, one per name (a host, a vendor account).
+
+pybreaker counts consecutive failures and wants to hold a lock around the guarded call; here it only holds the state and
+its changes. A window of ours decides: a breaker opens above 50 % failures of at least 50 calls in 60 s, lets one probe
+through at `retry_at`, closes when the probe succeeds, and waits twice as long (up to ten times) when it fails.
+
+Nothing here waits for Redis on the event loop: states are read at most every 250 ms and results are written a few times
+a second, both in a thread. When Redis is away, the last known state holds for the process, `closed` at first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+from shared.runtime import logs
+from shared.runtime.settings import RedisSettings, load
+
+CACHE_S = 0.25
+FLUSH_S = 0.2
+WINDOW_S, BUCKET_S = 60, 10
+MIN_CALLS, MAX_FAILED = 50, 0.5
+PROBE_LEASE_MS = 10_000
+MAX_DOUBLINGS = 10
+KEEP_S = 24 * 3600
+
+OPEN, CLOSED, HALF_OPEN = "open", "closed", "half-open"
+_RECORD = """
+local bucket = tonumber(ARGV[1])
+if tonumber(ARGV[2]) > 0 then redis.call('HINCRBY', KEYS[1], bucket .. ':ok', ARGV[2]) end
+if tonumber(ARGV[3]) > 0 then redis.call('HINCRBY', KEYS[1], bucket .. ':failed', ARGV[3]) end
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+local all, ok, failed = redis.call('HGETALL', KEYS[1]), 0, 0
+for i = 1, #all, 2 do
+  local at, kind = string.match(all[i], '^(%d+):(%a+)$')
+  if tonumber(at) <= bucket - tonumber(ARGV[4]) then redis.call('HDEL', KEYS[1], all[i])
+  elseif kind == 'ok' then ok = ok + tonumber(all[i + 1])
+  else failed = failed + tonumber(all[i + 1]) end
+end
+return {ok, failed}
+"""
+
+log = logs.get(__name__)
+
+
+class Clients(Protocol):
+    """What is needed of the Redis clients: whether it is a cluster."""
+
+    @property
+    def cluster(self) -> bool: ...
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A breaker's state as last read."""
+
+    state: str = CLOSED
+    retry_ms: int = 0
+    read_at: float = 0.0
+    probing: bool = False
+
+
+def tripped(ok: int, failed: int) -> bool:
+    """Whether a window's calls open the breaker."""
+    return ok + failed >= MIN_CALLS and failed / (ok + failed) > MAX_FAILED
+
+
+def wait_s(reset_s: float, times_opened: int) -> float:
+    """How long a breaker stays open: doubled with each failed probe, at most tenfold."""
+    return reset_s * min(10.0, 2.0 ** min(max(0, times_opened - 1), MAX_DOUBLINGS))
+
+
+class Breakers:
+    """All breakers of one namespace (`vendor`, `callback`)."""
+
+    def __init__(
+        self,
+        redis: Clients,
+        namespace: str,
+        *,
+        reset_s: float = 30.0,
+        settings: RedisSettings | None = None,
+    ) -> None:
+        self._cluster, self._namespace, self._reset_s = redis.cluster, namespace, reset_s
+        self._settings = settings or load(RedisSettings)
+        self._seen: dict[str, _Seen] = {}
+        self._counts: dict[str, list[int]] = {}
+        self._flusher: asyncio.Task[None] | None = None
+        self._reading: dict[str, asyncio.Future[None]] = {}
+        self._lock = threading.Lock()
+
+    async def allows(self, name: str) -> bool:
+        """Whether to call now; when a breaker is open and its probe is due, one caller among all replicas gets True."""
+        seen = self._seen.setdefault(name, _Seen())
+        if time.monotonic() - seen.read_at > CACHE_S:
+            await self._read_once(name)
+        if seen.state == CLOSED:
+            return True
+        if seen.probing:
+            seen.probing = False
+            return True
+        return False
+
+    def retry_at(self, name: str, now_ms: int) -> int:
+        """When to try again (ms) while `allows` says no; spread, so that what waits does not come all at once."""
+        reset_ms = int(self._reset_s * 1000)
+        known_ms = self._seen[name].retry_ms if name in self._seen else 0
+        probe_ms = known_ms if known_ms > now_ms else now_ms + reset_ms
+        return probe_ms + int(random.random() * reset_ms)
+
+    def state(self, name: str) -> str:
+        """The state as last read: closed, open or half-open."""
+        return self._seen[name].state if name in self._seen else CLOSED
+
+    async def record(self, name: str, ok: int = 0, failed: int = 0) -> None:
+        """Count results; they reach Redis within a fifth of a second, off the event loop."""
+        self.count(name, ok, failed)
+
+    def count(self, name: str, ok: int = 0, failed: int = 0) -> None:
+        """`record`, for callers that are not async (it needs a running event loop)."""
+        counts = self._counts.setdefault(name, [0, 0])
+        counts[0] += ok
+        counts[1] += failed
+        if self._flusher is None or self._flusher.done():
+            self._flusher = asyncio.get_running_loop().create_task(self._flush_soon())
+
+    async def _flush_soon(self) -> None:
+        while self._counts:
+            await asyncio.sleep(FLUSH_S)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what was counted, now."""
+        counts, self._counts = self._counts, {}
+        if counts:
+            await asyncio.get_running_loop().run_in_executor(None, self._write, counts)
+
+    async def _read_once(self, name: str) -> None:
+        if name not in self._reading:
+            loop = asyncio.get_running_loop()
+            self._reading[name] = loop.run_in_executor(None, self._read, name)
+            self._reading[name].add_done_callback(lambda _: self._reading.pop(name, None))
+        await asyncio.shield(self._reading[name])
+
+    # In a thread from here on.
+
+    @cached_property
+    def _redis(self) -> Any:
+        timeout = self._settings.redis_timeout_seconds
+        options = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+        if self._cluster:
+            from redis.cluster import RedisCluster
+
+            return RedisCluster.from_url(self._settings.redis_url, **options)
+        from redis import Redis
+
+        url = self._settings.redis_url.rstrip("/")
+        return Redis.from_url(f"{url.rsplit('/', 1)[0] if url.count('/') > 2 else url}/2", **options)
+
+    def _prefix(self, name: str) -> str:
+        return f"breaker:{{{self._namespace}:{name}}}"
+
+    def _read(self, name: str) -> None:
+        from redis.exceptions import RedisError
+
+        seen, prefix = self._seen.setdefault(name, _Seen()), self._prefix(name)
+        try:
+            state, retry = self._redis.mget(f"{prefix}:pybreaker:state", f"{prefix}:retry_ms")
+            seen.state = state.decode() if state else CLOSED
+            seen.retry_ms = int(retry or 0)
+            if seen.state != CLOSED and time.time() * 1000 >= seen.retry_ms:
+                seen.probing = bool(self._redis.set(f"{prefix}:probe", b"1", nx=True, px=PROBE_LEASE_MS))
+                if seen.probing and seen.state == OPEN:
+                    self._change(name, HALF_OPEN)
+        except (RedisError, OSError) as error:
+            log.warning("breaker state unknown", name=name, error=type(error).__name__)
+        seen.read_at = time.monotonic()
+
+    def _write(self, counts: dict[str, list[int]]) -> None:
+        from redis.exceptions import RedisError
+
+        for name, (ok, failed) in counts.items():
+            try:
+                self._decide(name, ok, failed)
+            except (RedisError, OSError) as error:
+                log.warning("breaker results lost", name=name, error=type(error).__name__)
+
+    def _decide(self, name: str, ok: int, failed: int) -> None:
+        window = f"{self._prefix(name)}:window"
+        bucket = int(time.time()) // BUCKET_S
+        total_ok, total_failed = self._redis.eval(
+            _RECORD, 1, window, bucket, ok, failed, WINDOW_S // BUCKET_S, 2 * WINDOW_S
+        )
+        state = self.state(name)
+        if state == CLOSED:
+            if tripped(total_ok, total_failed):
+                self._change(name, OPEN)
+        elif state == HALF_OPEN:  # what was under way when it opened proves nothing; only the probe does
+            self._redis.delete(window)
+            self._change(name, CLOSED if ok else OPEN)
+
+    def _change(self, name: str, state: str) -> None:
+        """Move pybreaker's breaker to a state, and its keys to an expiry (it sets none)."""
+        import pybreaker
+
+        prefix = self._prefix(name)
+        with self._lock:
+            storage = pybreaker.CircuitRedisStorage(CLOSED, self._redis, namespace=prefix, cluster_mode=self._cluster)
+            breaker = pybreaker.CircuitBreaker(reset_timeout=self._reset_s, state_storage=storage, name=name)
+            {OPEN: breaker.open, HALF_OPEN: breaker.half_open, CLOSED: breaker.close}[state]()
+            seen = self._seen.setdefault(name, _Seen())
+            if state == OPEN:
+                times = self._redis.incr(f"{prefix}:times")
+                seen.retry_ms = int((time.time() + wait_s(self._reset_s, times)) * 1000)
+                self._redis.set(f"{prefix}:retry_ms", seen.retry_ms, ex=KEEP_S)
+                self._redis.delete(f"{prefix}:probe")
+            elif state == CLOSED:
+                self._redis.delete(f"{prefix}:times", f"{prefix}:retry_ms", f"{prefix}:probe")
+            for part in ("state", "fail_counter", "success_counter", "opened_at"):
+                self._redis.expire(f"{prefix}:pybreaker:{part}", KEEP_S)
+            self._redis.expire(f"{prefix}:times", KEEP_S)
+            seen.state = state
+        log.info("breaker", name=name, state=state)
