@@ -72,7 +72,7 @@ class Reader:
         given = given or {}
         missing = [name for name in self._names if name not in given]
         if missing:
-            raise Refused("/variables", "2002", f"missing: {', '.join(missing)}")
+            raise Refused("/variables", "1010", f"missing: {', '.join(missing)}")
         return {name: _value(name, given[name]) for name in self._names}
 
 

@@ -22,7 +22,7 @@ MAX_WAIT_S = 80 * 3600
 class Content(BaseModel):
     """Base of what a channel asks: nothing unknown, nothing converted, so that a slip is named and not guessed at."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class RecipientIn(TypedDict):
