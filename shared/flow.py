@@ -79,7 +79,13 @@ class Function:
 
 
 FLOW: tuple[Function, ...] = (
-    Function("api_mt", 30401, on=(Http(("/v1/mt/",)),), emits=("ims.accepted.{lane}",), scale=Scale(min=1, max=20)),
+    Function(
+        "api_mt",
+        30401,
+        on=(Http(("/v1/mt/", "/v1/files")),),
+        emits=("ims.accepted.{lane}",),
+        scale=Scale(min=1, max=20),
+    ),
     Function(
         "api_report",
         41101,

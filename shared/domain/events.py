@@ -78,6 +78,7 @@ class Request(Model):
     request_id: str
     account_id: int
     username: str
+    lane: str
     test: bool = False
     request_ref: str | None = None
     callback_uri: str | None = None
@@ -90,6 +91,7 @@ class Request(Model):
     plan: list[PlanHop]
     total: int
     messages: list[Recipient]
+    cause: str = ""
 
 
 class Accepted(Event):
@@ -104,6 +106,10 @@ class Accepted(Event):
 
     def size(self) -> int:
         return sum(len(r.messages) for r in self.requests)
+
+    def stamp(self, event_id: str) -> None:
+        for request in self.requests:
+            request.cause = event_id
 
     @classmethod
     def merge(cls, events: list[Self]) -> list[Self]:
@@ -143,6 +149,7 @@ class Send(Model):
 class SendPart(Model):
     """Messages that share one content and one sender account."""
 
+    account_id: int
     username: str
     test: bool = False
     content: dict[str, Any]
@@ -195,17 +202,19 @@ class Poll(Event):
 class Result(Model):
     """What a vendor said of one hop: by its answer, by a receipt or by a look-up.
 
-    `state` is sent, uncertain, delivered or failed; `retry` is the code's action class for route (see codes.py).
+    `state`: sent (the vendor has it), delivered, failed, uncertain (it may have it), expired (too late, not tried) or
+    unavailable (the vendor certainly does not have it: down, throttled or its breaker open).
     """
 
     id: str
     hop: int
-    state: Literal["sent", "uncertain", "delivered", "failed"]
+    state: Literal["sent", "uncertain", "delivered", "failed", "expired", "unavailable"]
     code: str
     raw_code: str | None = None
     raw_text: str | None = None
     vendor_ref: str | None = None
     at: int
+    account_id: int = 0
     cause: str = ""
 
 
@@ -217,6 +226,7 @@ class Outcome(Event):
     vendor: str
     account: str
     via: Literal["answer", "receipt", "poll"]
+    attempt: int = 0
     results: list[Result]
 
     @property
@@ -229,6 +239,14 @@ class Outcome(Event):
     def stamp(self, event_id: str) -> None:
         for result in self.results:
             result.cause = event_id
+
+    @classmethod
+    def merge(cls, events: list[Self]) -> list[Self]:
+        groups: dict[tuple[Any, ...], list[Self]] = {}
+        for e in events:
+            groups.setdefault((e.lane, e.channel, e.vendor, e.account, e.via, e.attempt), []).append(e)
+        joined = [(g[0], [r for e in g for r in e.results]) for g in groups.values()]
+        return [first.model_copy(update={"results": results}) for first, results in joined]
 
 
 class Report(Model):

@@ -59,7 +59,8 @@ class Groups(Generic[I, R]):
             self._running -= 1
 
     def _take(self) -> list[tuple[I, asyncio.Future[R]]]:
-        group, weight = [], 0
+        group: list[tuple[I, asyncio.Future[R]]] = []
+        weight = 0
         while self._waiting:
             weight += self._weigh(self._waiting[0][0])
             if group and weight > self._limit:

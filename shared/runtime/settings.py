@@ -7,9 +7,8 @@ a secret mounted at /var/openfaas/secrets/IMS_MYSQL_URL, so that secrets need no
 from __future__ import annotations
 
 import os
-from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -119,12 +118,22 @@ def _load_secret_files() -> None:
         if name.startswith("IMS_") and name.endswith("_FILE") and name != "IMS_KAFKA_CA_FILE":
             os.environ.setdefault(name.removesuffix("_FILE"), Path(path).read_text().strip())
     if SECRETS_DIR.is_dir():
-        for path in SECRETS_DIR.glob("IMS_*"):
-            os.environ.setdefault(path.name, path.read_text().strip())
+        for secret in SECRETS_DIR.glob("IMS_*"):
+            os.environ.setdefault(secret.name, secret.read_text().strip())
 
 
-@lru_cache(maxsize=None)
+_loaded: dict[type[Any], Any] = {}
+
+
 def load(kind: type[T]) -> T:
     """The settings of one concern, read once per process."""
-    _load_secret_files()
-    return kind()
+    if kind not in _loaded:
+        _load_secret_files()
+        _loaded[kind] = kind()
+    settings: T = _loaded[kind]
+    return settings
+
+
+def reset() -> None:
+    """Read the environment anew (tests)."""
+    _loaded.clear()

@@ -1,0 +1,15 @@
+"""Accept text messages (SMS, LMS, MMS) and the images they carry: 202 once they are safely in Kafka."""
+
+from __future__ import annotations
+
+from shared.accepting.endpoint import endpoint
+from shared.accepting.uploads import upload
+from shared.channels import mt
+from shared.runtime import Route, http_function
+
+main = http_function(
+    [
+        Route("POST", "/v1/mt/messages", endpoint(mt.CHANNEL, mt.file_ids)),
+        Route("POST", "/v1/files", upload),
+    ]
+)

@@ -1,0 +1,53 @@
+"""Who is calling: the API key of a request, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from shared.runtime import Context
+from shared.runtime.problems import Problem
+from shared.stores.accounts import Account, ApiKey
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A client with the key it used."""
+
+    account: Account
+    test: bool
+
+
+async def caller(request: Request, ims: Context, scope: str) -> Caller:
+    """The client behind a request; 401 without a valid key, 403 when the key may not do this."""
+    key = await _key(request, ims)
+    if key.kind not in ("live", "test") or key.account_id is None:
+        raise Problem(403, "This is an operator's key; use a client's ims_live_… or ims_test_… key here.")
+    if not key.allows_ip(client_address(request)):
+        raise Problem(403, "This key may not be used from your address; see its IP allow-list.")
+    if key.scopes and scope not in key.scopes:
+        raise Problem(403, f"This key lacks the scope {scope}.")
+    account = await ims.accounts.by_id(key.account_id)
+    if account is None or not account.enabled:
+        raise Problem(403, "This account is closed.")
+    return Caller(account, key.kind == "test")
+
+
+async def _key(request: Request, ims: Context) -> ApiKey:
+    header = request.headers.get("authorization", "")
+    kind, _, token = header.partition(" ")
+    if kind.lower() != "bearer" or not token.startswith("ims_") or len(token) > 200:
+        raise Problem(401, "Send your key as: Authorization: Bearer ims_live_…")
+    key = await ims.accounts.key(token.strip())
+    if key is None or (key.expires_ms is not None and key.expires_ms <= ims.now_ms()):
+        raise Problem(401, "This key does not exist, has expired or was revoked.")
+    return key
+
+
+def client_address(request: Request) -> str:
+    """The caller's address as the gateway saw it (the last entry of X-Forwarded-For), else the peer's."""
+    forwarded = request.headers.get("x-forwarded-for", "")
+    if forwarded:
+        return forwarded.rpartition(",")[2].strip()
+    return request.client.host if request.client else ""

@@ -1,0 +1,113 @@
+"""`POST /v1/<channel>/messages`: the same road for every channel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from shared.accepting.answer import accepted
+from shared.accepting.callers import Caller, caller
+from shared.accepting.keys import Key, read_key
+from shared.accepting.submit import Submission, Submitter
+from shared.channels.acceptance import Acceptance, accept_in_steps
+from shared.channels.common import AccountView, Channel, FileInfo, InvalidRequest
+from shared.runtime import Context
+from shared.runtime.clock import new_request_id
+from shared.runtime.http import read_body, require_json
+from shared.runtime.problems import Problem
+from shared.stores.files import file_infos
+
+Files = Callable[[bytes], list[str]]
+
+
+def endpoint(channel: Channel, files: Files) -> Callable[[HttpRequest, Context], Awaitable[Response]]:
+    """The handler that accepts messages of a channel; `files(body)` are the file ids that a body names."""
+    submitters: dict[int, Submitter] = {}
+
+    async def send(request: HttpRequest, ims: Context) -> Response:
+        who = await caller(request, ims, f"{channel.name}:send")
+        require_json(request)
+        body = await read_body(request)
+        submitter = submitters.setdefault(id(ims), Submitter(ims))
+        key = read_key(who.account.account_id, request.headers.get("idempotency-key"), request.url.path, body)
+        try:
+            acceptance = await _accept(channel, who, body, await _view(ims, who, files(body)), ims.now_ms())
+        except InvalidRequest as error:
+            return await _invalid(error, key, submitter)
+        if _flag(request, "dry_run"):
+            return await _dry_run(ims, channel, who, acceptance)
+        return await _submit(submitter, request, who, acceptance, key, len(body))
+
+    return send
+
+
+def _flag(request: HttpRequest, name: str) -> bool:
+    value = request.query_params.get(name)
+    return value is not None and value.lower() not in ("", "0", "false", "no")
+
+
+async def _view(ims: Context, who: Caller, names: list[str]) -> AccountView:
+    infos: dict[str, FileInfo] = await ims.db(file_infos, who.account.account_id, names) if names else {}
+    account = who.account
+    return AccountView(account.account_id, account.username, account.senders, account.callback_uri, infos)
+
+
+async def _accept(channel: Channel, who: Caller, body: bytes, view: AccountView, now_ms: int) -> Acceptance:
+    """Check a body, letting other requests go between every 500 recipients."""
+    steps = accept_in_steps(
+        channel, body, account=view, now_ms=now_ms, request_id=new_request_id(now_ms), test=who.test
+    )
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Acceptance = end.value
+            return result
+        await asyncio.sleep(0)
+
+
+async def _invalid(error: InvalidRequest, key: Key | None, submitter: Submitter) -> Response:
+    kept = await submitter.kept_answer(key) if key is not None else None
+    if kept:
+        return _response(kept, replayed=True)
+    faults = [{"pointer": f.pointer, "code": f.code, "detail": f.detail} for f in error.errors]
+    detail = "The body is not readable." if error.status == 400 else f"{len(faults)} fault(s); nothing was accepted."
+    raise Problem(error.status, detail, faults)
+
+
+async def _dry_run(ims: Context, channel: Channel, who: Caller, acceptance: Acceptance) -> Response:
+    import orjson
+
+    prices = {}
+    for entry in await ims.vendors.entries():
+        if entry.channel == channel.name and entry.sandbox == who.test:
+            for kind, price in entry.adapter.prices.items():
+                prices[kind] = max(price, prices.get(kind, price))
+    view: dict[str, Any] = acceptance.plan_view(prices)
+    view["rejected"] = [{"index": r.index, "to": r.to, "code": r.code, "detail": r.detail} for r in view["rejected"]]
+    return Response(orjson.dumps({"dry_run": True, **view}), media_type="application/json")
+
+
+async def _submit(
+    submitter: Submitter, request: HttpRequest, who: Caller, acceptance: Acceptance, key: Key | None, size: int
+) -> Response:
+    submission = Submission(who.account, acceptance.request, key, size)
+    if key is not None:
+        acceptance.request.idempotency = key.mark
+    done = await submitter.submit(submission)
+    if done.replay:
+        return _response(done.replay, replayed=True)
+    listed = _flag(request, "messages")
+    body = accepted(done.request, acceptance.rejected, listed=listed)
+    if done.replay is None:
+        await submitter.keep_answer(done, body)
+    return _response(body, replayed=done.repeated)
+
+
+def _response(body: bytes, *, replayed: bool) -> Response:
+    headers = {"idempotent-replayed": "true"} if replayed else None
+    return Response(body, 202, headers, media_type="application/json")

@@ -1,0 +1,94 @@
+"""Idempotency-Keys: the same request twice is one send.
+
+A key is held in Redis as (account, key) → state, request id, body hash, deadline and, once accepted, the answer. It is
+reserved under a lease before anything is published; a retry after the lease takes over *with the same request id*, so
+the rows, unique by id, complete instead of doubling. MySQL knows the key too (`idempotency`, written by route): it
+answers when Redis has lost it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+
+from shared.runtime.problems import Problem
+
+MAX_KEY = 255
+MAX_KEPT_ANSWER = 64 * 1024
+LEASED, DONE = b"L", b"D"
+
+TAKE_OVER = """
+local now = redis.call('GET', KEYS[1])
+if now == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end
+return 0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A client's key for one body; both as 16-byte hashes in hex."""
+
+    account_id: int
+    key_hash: str
+    body_hash: str
+
+    @property
+    def name(self) -> str:
+        """Its name in Redis."""
+        return f"idem:{self.account_id}:{self.key_hash}"
+
+    @property
+    def mark(self) -> str:
+        """How events carry it."""
+        return f"{self.key_hash}:{self.body_hash}"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is stored under a key."""
+
+    state: bytes
+    request_id: str
+    body_hash: str
+    deadline_ms: int
+    answer: bytes | None
+
+    def pack(self) -> bytes:
+        """The stored form."""
+        answer = b"" if self.answer is None else zlib.compress(self.answer, 1)
+        head = f"{self.request_id}:{self.body_hash}:{self.deadline_ms}:".encode()
+        return self.state + head + answer
+
+
+def unpack(value: bytes) -> Held:
+    """Read the stored form."""
+    request_id, body_hash, deadline, answer = value[1:].split(b":", 3)
+    kept = zlib.decompress(answer) if answer else None
+    return Held(value[:1], request_id.decode(), body_hash.decode(), int(deadline), kept)
+
+
+def read_key(account_id: int, header: str | None, path: str, body: bytes) -> Key | None:
+    """The key of a request, or None; 422 when it is not usable."""
+    if header is None:
+        return None
+    if not 1 <= len(header) <= MAX_KEY or not header.isprintable():
+        fault = {"pointer": "", "code": "format", "detail": f"Idempotency-Key has 1 to {MAX_KEY} printable characters"}
+        raise Problem(422, "The Idempotency-Key is not usable.", [fault], kind="idempotency-key")
+    digest = hashlib.blake2b(header.encode(), digest_size=16).hexdigest()
+    content = hashlib.blake2b(path.encode() + b"\0" + body, digest_size=16).hexdigest()
+    return Key(account_id, digest, content)
+
+
+def conflict(key: Key, held: Held, now_ms: int) -> Problem | None:
+    """Why a request must not go on beside what is held; None when it may take over."""
+    if held.body_hash != key.body_hash:
+        return Problem(
+            422,
+            "This Idempotency-Key was used with another body; use a new key for a new request.",
+            kind="idempotency-key-reused",
+        )
+    if held.state == LEASED and held.deadline_ms > now_ms:
+        wait = (held.deadline_ms - now_ms) / 1000
+        return Problem(409, "The first request with this key is still being accepted.", retry_after=min(wait, 5))
+    return None

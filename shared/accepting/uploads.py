@@ -1,0 +1,63 @@
+"""`POST /v1/files`: an image for later messages, as the raw body (`content-type: image/jpeg`, `?name=`)."""
+
+from __future__ import annotations
+
+import os
+import struct
+from uuid import UUID
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.accepting.callers import caller
+from shared.channels.common import FileInfo
+from shared.domain.ids import request_id
+from shared.runtime import Context
+from shared.runtime.clock import iso
+from shared.runtime.http import read_body
+from shared.runtime.problems import Problem
+from shared.stores.files import insert_file
+
+MAX_IMAGE = 2 * 1024 * 1024
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+"""JPEG markers that start a frame and so carry its size (ITU-T T.81, table B.1)."""
+
+
+def jpeg_size(body: bytes) -> tuple[int, int]:
+    """Width and height of a JPEG; ValueError when it is none."""
+    if body[:2] != b"\xff\xd8":
+        raise ValueError("not a JPEG")
+    at = 2
+    while at + 9 < len(body):
+        if body[at] != 0xFF:
+            raise ValueError("broken JPEG")
+        marker, length = body[at + 1], struct.unpack_from(">H", body, at + 2)[0]
+        if marker in _FRAMES:
+            height, width = struct.unpack_from(">HH", body, at + 5)
+            return width, height
+        at += 2 + length
+    raise ValueError("a JPEG without a frame")
+
+
+async def upload(request: Request, ims: Context) -> Response:
+    """Keep an image; 201 with its id."""
+    who = await caller(request, ims, "files")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("image/jpeg", "image/jpg"):
+        raise Problem(415, "Send a JPEG as the raw body with content-type image/jpeg.")
+    body = await read_body(request, MAX_IMAGE)
+    try:
+        width, height = jpeg_size(body)
+    except (ValueError, struct.error) as error:
+        raise Problem(
+            422, f"The image cannot be used: {error}.", [{"pointer": "", "code": "format", "detail": str(error)}]
+        ) from error
+    now = ims.now_ms()
+    file_id = UUID(int=request_id(now, int.from_bytes(os.urandom(8), "big")).int)
+    info = FileInfo("image/jpeg", len(body), width, height)
+    name = request.query_params.get("name", "image.jpg")[:255]
+    await ims.db(insert_file, file_id.bytes, who.account.account_id, name, info, body, now)
+    answer = {"file_id": str(file_id), "name": name, "media_type": info.media_type, "size": info.size}
+    answer |= {"width": width, "height": height, "created_at": iso(now)}
+    return Response(orjson.dumps(answer), 201, media_type="application/json")

@@ -1,0 +1,329 @@
+"""What happens to a message next: the decisions of `route`, pure. Only they start a hop or end a message.
+
+Each decision looks at the message as it is stored (under its row lock), at the plan of its request, and at what came
+in; it answers with one of the steps below. Effects (rows, events) are made from the step by shared/stores/routing.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from shared.domain import codes, defaults, retry
+from shared.domain.ids import MAX_HOP
+from shared.domain.states import State
+
+PARKABLE_HOP = 8
+"""From this hop on, an unavailable vendor parks the message instead of using up one more hop."""
+EXPIRED, CANCELED, UNCERTAIN, RECEIPT_TIMEOUT, VENDOR_ERROR, DUPLICATE = "0301", "0302", "0300", "4008", "3001", "1005"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What of a request the decisions need. Times in ms; `hops` as in events.PlanHop, as plain dicts."""
+
+    request_id: bytes
+    account_id: int
+    username: str
+    lane: str
+    test: bool
+    request_ref: str | None
+    callback_uri: str | None
+    hops: Sequence[dict[str, Any]]
+    on_uncertain: str
+    max_price: Decimal | None
+    accepted_ms: int
+    valid_ms: int
+
+
+@dataclass(slots=True)
+class Message:
+    """A message's row; `step` is its place in the plan, `tries` the retries done at this step."""
+
+    message_id: bytes
+    account_id: int
+    recipient: str
+    ref: str | None
+    type: str
+    vars: str | None
+    addresses: str | None
+    status: State
+    hop: int
+    step: int
+    tries: int
+    in_window: bool
+    cancel: bool
+    channel: str
+    vendor: str | None
+    vendor_account: str | None
+    cause: bytes | None
+    sent_ms: int | None
+
+    @classmethod
+    def fresh(cls, account_id: int, kind: str, channel: str) -> Message:
+        """A message that has no row yet."""
+        nothing = (None, None, None, None)
+        return cls(
+            b"", account_id, "", None, kind, None, None, State.accepted, 0, 0, 0, False, False, channel, *nothing
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A vendor account chosen for a hop."""
+
+    vendor: str
+    account: str
+    price: Decimal
+    can_look_up: bool
+
+
+Choose = Callable[[str, str, bool, str | None, Decimal | None], Pick | None]
+"""(channel, type, test, vendor to avoid, price cap) → a vendor account that is healthy and can carry it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start hop `hop` at `pick`; its receipt is missed at `check_ms`."""
+
+    hop: int
+    step: int
+    tries: int
+    channel: str
+    type: str
+    pick: Pick
+    check_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Come back at `due_ms` (None: when the account's window frees): `status` is what the message shows meanwhile, `kind` the due row's kind."""
+
+    kind: str
+    due_ms: int | None
+    status: State
+    hop: int
+    step: int = 0
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Only the status moves on (sent, uncertain); `poll` asks the vendor at `due_ms` as question number `attempt`."""
+
+    status: State
+    poll_ms: int | None = None
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask the vendor of the current hop again; the status stays."""
+
+    poll_ms: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Nothing to do now; look again at `due_ms`."""
+
+    due_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The message ends."""
+
+    status: State
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """Changes nothing; `trail` tells whether the trail should show it."""
+
+    trail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The same cause came again: publish what was decided then."""
+
+
+Step = Start | Wait | Mark | Ask | Check | End | Ignore | Again
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a decision may know of the moment."""
+
+    now_ms: int
+    choose: Choose
+    park_ms: int = 2000
+    unit_ms: int = 1000
+    """One second of the hop retries and polls."""
+    receipt_scale: float = 1.0
+
+
+def start(message: Message, plan: Plan, world: World, *, hop: int, step: int, tries: int, avoid: str | None) -> Step:
+    """Start a hop at `step` of the plan, or the first later one that can go; park when only vendors are lacking."""
+    if world.now_ms >= plan.valid_ms:
+        return End(State.expired, EXPIRED)
+    if hop > MAX_HOP:
+        return End(State.failed, VENDOR_ERROR)
+    hop_plan = plan.hops[step]
+    kind = message.type if step == message.step else str(hop_plan["content"].get("type", message.type))
+    pick = world.choose(hop_plan["channel"], kind, plan.test, avoid, plan.max_price)
+    if pick is None and avoid is not None:
+        pick = world.choose(hop_plan["channel"], kind, plan.test, None, plan.max_price)
+    if pick is None:
+        if step + 1 < len(plan.hops):
+            return start(message, plan, world, hop=hop, step=step + 1, tries=0, avoid=None)
+        return Wait("parked", world.now_ms + world.park_ms, State.routed, hop, step, tries)
+    check = check_ms(plan, kind, step, pick, world)
+    return Start(hop, step, tries, hop_plan["channel"], kind, pick, check)
+
+
+def check_ms(plan: Plan, kind: str, step: int, pick: Pick, world: World) -> int:
+    """When a hop without a receipt must be looked at: at the plan's `wait` if there is another way, else at its end."""
+    end = world.now_ms + int(defaults.receipt_timeout_s(kind) * 1000 * world.receipt_scale)
+    wait = plan.hops[step].get("wait")
+    has_next = step + 1 < len(plan.hops)
+    if has_next or (plan.on_uncertain == "failover" and plan.lane == "auth"):
+        seconds = defaults.hop_wait_s(plan.lane) if wait is None else float(wait)
+        return min(end, world.now_ms + int(seconds * world.unit_ms))
+    return end
+
+
+def on_release(message: Message, plan: Plan, kind: str, hop: int, cause: bytes, world: World) -> Step:
+    """A due row came: scheduled, held, parked, retry, backlog (or a first dispatch)."""
+    if message.status.final:
+        return Again() if message.cause == cause else Ignore()
+    if message.hop != hop or message.status in (State.sending, State.sent, State.uncertain):
+        return Ignore()
+    if message.in_window:
+        return Again() if message.cause == cause else Ignore()
+    if message.cancel:
+        return End(State.canceled, CANCELED)
+    if plan.lane == "ad" and defaults.in_night_window(world.now_ms) and message.hop <= 1:
+        return Wait("held", defaults.next_ad_time(world.now_ms), State.held, message.hop, message.step, message.tries)
+    return start(message, plan, world, hop=max(1, message.hop), step=message.step, tries=message.tries, avoid=None)
+
+
+def on_cancel(message: Message, cause: bytes) -> Step:
+    """The client cancels: what has left stays."""
+    if message.status.final:
+        return Again() if message.cause == cause else Ignore()
+    if message.in_window or message.status in (State.sending, State.sent, State.uncertain) or message.hop > 1:
+        return Ignore()
+    return End(State.canceled, CANCELED)
+
+
+def on_timeout(message: Message, plan: Plan, hop: int, cause: bytes, world: World) -> Step:
+    """A hop's receipt is missing."""
+    if message.status.final or message.hop != hop:
+        return Again() if message.cause == cause else Ignore()
+    if message.status is State.routed or message.status is State.held:
+        return Check(world.now_ms + 60 * world.unit_ms) if message.in_window else Ignore()
+    end = (message.sent_ms or world.now_ms) + int(defaults.receipt_timeout_s(message.type) * 1000 * world.receipt_scale)
+    if message.status is State.uncertain:
+        if plan.on_uncertain == "failover" and world.now_ms < plan.valid_ms:
+            return _other_way(message, plan, world) or Check(min(end, plan.valid_ms))
+        end = min(end, plan.valid_ms) if message.sent_ms is None else end
+        return End(State.failed, UNCERTAIN) if world.now_ms >= end else Check(end)
+    if message.step + 1 < len(plan.hops) and world.now_ms < plan.valid_ms:
+        return start(message, plan, world, hop=message.hop + 1, step=message.step + 1, tries=0, avoid=None)
+    if world.now_ms < end:
+        return Check(end)
+    return End(State.failed, RECEIPT_TIMEOUT)
+
+
+def _other_way(message: Message, plan: Plan, world: World) -> Step | None:
+    """Another hop for an uncertain message: the plan's next, else another vendor; never the same vendor blindly."""
+    if message.step + 1 < len(plan.hops):
+        return start(message, plan, world, hop=message.hop + 1, step=message.step + 1, tries=0, avoid=None)
+    pick = world.choose(message.channel, message.type, plan.test, message.vendor, plan.max_price)
+    if pick is None or pick.vendor == message.vendor or message.hop >= MAX_HOP:
+        return None
+    check = world.now_ms + int(defaults.receipt_timeout_s(message.type) * 1000 * world.receipt_scale)
+    return Start(message.hop + 1, message.step, message.tries, message.channel, message.type, pick, check)
+
+
+def on_result(
+    message: Message, plan: Plan, state: str, code: str, hop: int, cause: bytes, attempt: int, world: World
+) -> Step:
+    """A vendor's answer, receipt or look-up for hop `hop`."""
+    if message.status.final:
+        return Again() if message.cause == cause else Ignore(trail=True)
+    if state == "delivered":
+        return End(State.delivered, "0000")
+    if message.hop != hop:
+        return Again() if message.cause == cause and hop == message.hop - 1 else Ignore(trail=True)
+    return _BY_STATE[state](message, plan, code, cause, attempt, world)
+
+
+def _sent(message: Message, plan: Plan, code: str, cause: bytes, attempt: int, world: World) -> Step:
+    return Mark(State.sent) if message.status < State.sent else Ignore()
+
+
+def _expired(message: Message, plan: Plan, code: str, cause: bytes, attempt: int, world: World) -> Step:
+    return End(State.expired, EXPIRED)
+
+
+def _uncertain(message: Message, plan: Plan, code: str, cause: bytes, attempt: int, world: World) -> Step:
+    if message.status is State.sent:
+        return Ignore()
+    due = retry.next_poll_at(world.now_ms, attempt + 1)
+    if due is not None:
+        due = world.now_ms + (due - world.now_ms) * world.unit_ms // 1000
+    if message.status is State.uncertain:
+        return Ignore() if due is None else Ask(due, attempt + 1)
+    return Mark(State.uncertain, due, attempt + 1)
+
+
+def _unavailable(message: Message, plan: Plan, code: str, cause: bytes, attempt: int, world: World) -> Step:
+    if message.status is State.sent or (message.status is State.routed and not message.in_window):
+        return Again() if message.cause == cause else Ignore()
+    if message.hop < PARKABLE_HOP:
+        pick = world.choose(message.channel, message.type, plan.test, message.vendor, plan.max_price)
+        if pick is not None and pick.vendor != message.vendor:
+            return start(
+                message, plan, world, hop=message.hop + 1, step=message.step, tries=message.tries, avoid=message.vendor
+            )
+    if message.status is State.uncertain:
+        return start(
+            message, plan, world, hop=message.hop + 1, step=message.step, tries=message.tries, avoid=message.vendor
+        )
+    if world.now_ms >= plan.valid_ms:
+        return End(State.expired, EXPIRED)
+    return Wait("parked", world.now_ms + world.park_ms, State.routed, message.hop, message.step, message.tries)
+
+
+def _failed(message: Message, plan: Plan, code: str, cause: bytes, attempt: int, world: World) -> Step:
+    if codes.retryable(code):
+        delay = retry.hop_retry_delay_s(plan.lane, message.tries)
+        if delay is not None and world.now_ms + delay * world.unit_ms < plan.valid_ms and message.hop < MAX_HOP:
+            return Wait(
+                "retry",
+                world.now_ms + delay * world.unit_ms,
+                State.held,
+                message.hop + 1,
+                message.step,
+                message.tries + 1,
+            )
+    more = message.step + 1 < len(plan.hops)
+    if more and (codes.fails_over(code) or codes.retryable(code)):
+        return start(message, plan, world, hop=message.hop + 1, step=message.step + 1, tries=0, avoid=None)
+    return End(State.failed, code)
+
+
+_BY_STATE: dict[str, Callable[[Message, Plan, str, bytes, int, World], Step]] = {
+    "sent": _sent,
+    "expired": _expired,
+    "uncertain": _uncertain,
+    "unavailable": _unavailable,
+    "failed": _failed,
+}

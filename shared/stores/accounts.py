@@ -1,0 +1,180 @@
+"""Accounts, their API keys and sender numbers: read from MySQL, trusted for some seconds.
+
+When MySQL does not answer, what was known is trusted on, so that accepting goes on (Kafka holds the messages).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ipaddress
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+import orjson
+
+from shared.domain.errors import Unavailable
+from shared.stores import sql
+from shared.stores.sql import Connection
+
+STALE_SECONDS = 3600
+"""How long an entry may serve while MySQL is away."""
+CACHE_SIZE = 50_000
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A client. `callback_secrets` are `whsec_…`, the first signs first (two during a rotation)."""
+
+    account_id: int
+    username: str
+    enabled: bool
+    callback_uri: str | None
+    callback_enabled: bool
+    callback_batch: int
+    callback_secrets: tuple[str, ...]
+    send_window: int
+    rate_per_second: int | None
+    daily_limit: int | None
+    senders: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as stored: `kind` live, test or admin."""
+
+    account_id: int | None
+    kind: str
+    scopes: tuple[str, ...]
+    ip_allow: tuple[str, ...]
+    expires_ms: int | None
+
+    def allows_ip(self, address: str) -> bool:
+        """Whether the key may be used from an address."""
+        if not self.ip_allow:
+            return True
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(ip in ipaddress.ip_network(net, strict=False) for net in self.ip_allow)
+
+
+class Cache(Generic[K, V]):
+    """Values by key for `ttl` seconds; one load per key at a time; stale values while the source is away."""
+
+    def __init__(self, load: Callable[[K], Any], ttl: float) -> None:
+        self._load, self._ttl = load, ttl
+        self._values: OrderedDict[K, tuple[float, V]] = OrderedDict()
+        self._loading: dict[K, asyncio.Task[V]] = {}
+
+    def peek(self, key: K) -> V | None:
+        """The value if it is fresh."""
+        found = self._values.get(key)
+        return found[1] if found is not None and found[0] > time.monotonic() else None
+
+    async def get(self, key: K) -> V:
+        """The value, loaded when it is not fresh."""
+        found = self._values.get(key)
+        if found is not None and found[0] > time.monotonic():
+            return found[1]
+        task = self._loading.get(key)
+        if task is None:
+            task = self._loading[key] = asyncio.create_task(self._refresh(key))
+            task.add_done_callback(lambda _: self._loading.pop(key, None))
+        try:
+            return await asyncio.shield(task)
+        except Unavailable:
+            if found is not None and found[0] > time.monotonic() - STALE_SECONDS:
+                return found[1]
+            raise
+
+    async def _refresh(self, key: K) -> V:
+        value: V = await self._load(key)
+        self._values[key] = (time.monotonic() + self._ttl, value)
+        self._values.move_to_end(key)
+        if len(self._values) > CACHE_SIZE:
+            self._values.popitem(last=False)
+        return value
+
+    def forget(self, key: K) -> None:
+        """Ask the source next time."""
+        self._values.pop(key, None)
+
+
+class Accounts:
+    """The cached view of accounts and keys."""
+
+    def __init__(self, db: Any, ttl: float) -> None:
+        self._db = db
+        self._keys: Cache[bytes, ApiKey | None] = Cache(partial(db, read_key), ttl)
+        self._accounts: Cache[int, Account | None] = Cache(partial(db, read_account), ttl)
+
+    async def key(self, token: str) -> ApiKey | None:
+        """The API key with this secret, if it exists and is not revoked."""
+        return await self._keys.get(hashlib.sha256(token.encode()).digest())
+
+    async def by_id(self, account_id: int) -> Account | None:
+        """An account."""
+        return await self._accounts.get(account_id)
+
+    async def windows(self, account_ids: Iterable[int]) -> dict[int, int]:
+        """Each account's window."""
+        found = [await self.by_id(i) for i in set(account_ids)]
+        return {a.account_id: a.send_window for a in found if a is not None}
+
+    def forget(self, account_id: int) -> None:
+        """The account has changed."""
+        self._accounts.forget(account_id)
+
+
+def read_key(conn: Connection, digest: bytes) -> ApiKey | None:
+    """A key by the SHA-256 of its secret."""
+    found = sql.fetch(
+        conn,
+        "SELECT account_id, kind, scopes, ip_allow, expires_ms FROM api_keys WHERE key_hash=%s AND revoked_ms IS NULL",
+        (digest,),
+    )
+    if not found:
+        return None
+    account_id, kind, scopes, ip_allow, expires_ms = found[0]
+    return ApiKey(account_id, kind, _list(scopes), _list(ip_allow), expires_ms)
+
+
+def _list(text: str | None) -> tuple[str, ...]:
+    return tuple(orjson.loads(text)) if text else ()
+
+
+_ACCOUNT = (
+    "account_id, username, enabled, callback_uri, callback_enabled, callback_batch, callback_secrets, send_window, "
+    "rate_per_second, daily_limit"
+)
+
+
+def read_account(conn: Connection, account_id: int) -> Account | None:
+    """An account with its approved sender numbers."""
+    found = sql.fetch(conn, f"SELECT {_ACCOUNT} FROM accounts WHERE account_id=%s", (account_id,))  # noqa: S608
+    if not found:
+        return None
+    row = found[0]
+    senders = sql.fetch(conn, "SELECT number FROM senders WHERE account_id=%s AND state='approved'", (account_id,))
+    return Account(
+        row[0], row[1], bool(row[2]), row[3], bool(row[4]), row[5], _list(row[6]), row[7], row[8], row[9],
+        frozenset(n for (n,) in senders),
+    )  # fmt: skip
+
+
+def set_callbacks(conn: Connection, account_id: int, changes: dict[str, Any]) -> None:
+    """Set `callback_uri`, `callback_secrets` (list), `callback_batch`, `callback_enabled` of an account."""
+    allowed = {"callback_uri", "callback_secrets", "callback_batch", "callback_enabled"}
+    pairs = {k: orjson.dumps(v).decode() if k == "callback_secrets" else v for k, v in changes.items() if k in allowed}
+    if pairs:
+        assignments = ", ".join(f"{k}={sql.literal(v)}" for k, v in pairs.items())
+        sql.execute(conn, f"UPDATE accounts SET {assignments} WHERE account_id={account_id}")  # noqa: S608

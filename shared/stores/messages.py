@@ -1,0 +1,273 @@
+"""The rows of requests, messages, hops, windows, feeds and due work: reading and writing them in bulk.
+
+Functions here take a connection inside a transaction and make no decisions. Locks are always taken in the same order
+(messages in id order, then windows, then feeds), so that transactions wait instead of deadlocking.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from shared.domain.events import Event, Request
+from shared.domain.ids import Lane
+from shared.domain.routing import Message, Plan
+from shared.domain.states import State
+from shared.stores import sql
+from shared.stores.sql import Connection
+
+_REQUEST = (
+    "request_id, account_id, username, lane, test, request_ref, callback_uri, plan, on_uncertain, max_price, "
+    "accepted_ms, scheduled_ms, valid_ms, total"
+)
+_MESSAGE = (
+    "message_id, account_id, recipient, ref, type, vars, addresses, status, hop, step, tries, in_window, cancel, "
+    "channel, vendor, vendor_account, cause, sent_ms"
+)
+_INSERT_MESSAGE = (
+    "message_id, account_id, recipient, ref, type, vars, addresses, status, hop, step, in_window, channel, vendor, "
+    "vendor_account, cause"
+)
+
+
+def insert_requests(conn: Connection, requests: Iterable[Request]) -> None:
+    """Requests as accepted; those that exist stay (other slices of the same request)."""
+    values = [
+        (
+            bytes.fromhex(r.request_id),
+            r.account_id,
+            r.username,
+            int(Lane[r.lane]),
+            r.test,
+            r.request_ref,
+            r.callback_uri,
+            orjson.dumps([h.model_dump(exclude_none=True) for h in r.plan]).decode(),
+            r.on_uncertain,
+            None if r.max_price is None else Decimal(r.max_price),
+            r.accepted_at,
+            r.scheduled_at,
+            r.valid_until,
+            r.total,
+        )
+        for r in requests
+    ]
+    if values:
+        sql.insert_ignore(conn, "requests", _REQUEST, values)
+
+
+def load_plans(conn: Connection, request_ids: Iterable[bytes]) -> dict[bytes, Plan]:
+    """The plans of requests by id."""
+    wanted = list(request_ids)
+    if not wanted:
+        return {}
+    found = sql.fetch(conn, f"SELECT {_REQUEST} FROM requests WHERE request_id IN ({sql.ids(wanted)})")  # noqa: S608
+    return {row[0]: plan_of_row(row) for row in found}
+
+
+def plan_of_row(row: Sequence[Any]) -> Plan:
+    """A Plan from the columns of `_REQUEST`."""
+    return Plan(
+        request_id=row[0],
+        account_id=row[1],
+        username=row[2],
+        lane=Lane(row[3]).name,
+        test=bool(row[4]),
+        request_ref=row[5],
+        callback_uri=row[6],
+        hops=orjson.loads(row[7]),
+        on_uncertain=row[8],
+        max_price=row[9],
+        accepted_ms=row[10],
+        valid_ms=row[12],
+    )
+
+
+def insert_messages(conn: Connection, values: Sequence[Sequence[Any]]) -> int:
+    """New message rows (columns of `_INSERT_MESSAGE`); how many did not exist before."""
+    return sql.insert_ignore(conn, "messages", _INSERT_MESSAGE, values) if values else 0
+
+
+def lock_messages(conn: Connection, ids: Iterable[bytes]) -> dict[bytes, Message]:
+    """Lock rows in id order and read them."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    found = sql.fetch(
+        conn,
+        f"SELECT {_MESSAGE} FROM messages WHERE message_id IN ({sql.ids(wanted)}) "  # noqa: S608
+        "ORDER BY message_id FOR UPDATE",
+    )
+    return {r[0]: Message(*r[:7], State(r[7]), r[8], r[9], r[10], bool(r[11]), bool(r[12]), *r[13:]) for r in found}
+
+
+def update_messages(conn: Connection, changes: Iterable[tuple[bytes, tuple[tuple[str, Any], ...]]]) -> None:
+    """Set columns of many rows: rows with the same changes share one UPDATE."""
+    groups: dict[tuple[tuple[str, Any], ...], list[bytes]] = defaultdict(list)
+    for message_id, change in changes:
+        groups[change].append(message_id)
+    for change, members in groups.items():
+        assignments = ", ".join(f"{column}={sql.literal(value)}" for column, value in change)
+        sql.execute(
+            conn,
+            f"UPDATE messages SET {assignments} WHERE message_id IN ({sql.ids(sorted(members))})",  # noqa: S608
+        )
+
+
+def mark_sent(conn: Connection, account_id: int, hop: int, ids: Sequence[bytes], now_ms: int) -> int:
+    """The short way of the usual case: routed → sent at the same hop. How many rows were so (and left the window)."""
+    return sql.execute(
+        conn,
+        f"UPDATE messages SET status={int(State.sent)}, sent_ms={now_ms}, in_window=0 "  # noqa: S608
+        f"WHERE message_id IN ({sql.ids(sorted(ids))}) AND account_id={account_id} AND hop={hop} "
+        f"AND status={int(State.routed)} AND in_window=1",
+    )
+
+
+def move_windows(conn: Connection, changes: dict[tuple[int, str], int]) -> None:
+    """Add to the windows of (account, lane); locks their rows, in order, until the commit."""
+    values = [(account, int(Lane[lane]), n) for (account, lane), n in sorted(changes.items()) if n]
+    if values:
+        tail = "ON DUPLICATE KEY UPDATE in_flight = in_flight + VALUES(in_flight)"
+        sql.insert(conn, "windows", "account_id, lane, in_flight", values, tail)
+
+
+def windows(conn: Connection, keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], int]:
+    """Messages in flight by (account, lane)."""
+    wanted = [(account, int(Lane[lane])) for account, lane in keys]
+    if not wanted:
+        return {}
+    found = sql.fetch(
+        conn,
+        f"SELECT account_id, lane, in_flight FROM windows WHERE (account_id, lane) IN ({sql.rows(wanted)})",  # noqa: S608
+    )
+    return {(a, Lane(lane).name): n for a, lane, n in found}
+
+
+def next_feed_numbers(conn: Connection, accounts: Iterable[int]) -> dict[int, int]:
+    """One number per account for the reports that this transaction ends; its row stays locked until the commit."""
+    wanted = sorted(set(accounts))
+    if not wanted:
+        return {}
+    tail = "ON DUPLICATE KEY UPDATE seq = seq + 1"
+    sql.insert(conn, "feeds", "account_id, seq", [(a, 1) for a in wanted], tail)
+    listed = ",".join(map(str, wanted))
+    return dict(sql.fetch(conn, f"SELECT account_id, seq FROM feeds WHERE account_id IN ({listed})"))  # type: ignore[arg-type]  # noqa: S608
+
+
+HOP_COLUMNS = "message_id, hop, channel, vendor, vendor_account, type, state, claim, claimed_ms"
+
+
+def load_hops(conn: Connection, ids: Iterable[bytes]) -> dict[bytes, list[tuple[Any, ...]]]:
+    """Rows (hop, channel, vendor, state, code, raw_code, at ms) of messages, oldest hop first."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    found = sql.fetch(
+        conn,
+        "SELECT message_id, hop, channel, vendor, state, code, raw_code, "  # noqa: S608
+        f"COALESCE(finished_ms, answered_ms, claimed_ms) FROM hops WHERE message_id IN ({sql.ids(wanted)}) "
+        "ORDER BY message_id, hop",
+    )
+    result: dict[bytes, list[tuple[Any, ...]]] = defaultdict(list)
+    for row in found:
+        result[row[0]].append(row[1:])
+    return result
+
+
+def finish_hops(
+    conn: Connection, results: Iterable[tuple[bytes, int, str, str, str | None, str | None]], now_ms: int
+) -> None:
+    """Write (message, hop, state, code, raw code, raw text) of receipts and look-ups; equal ones share a statement."""
+    groups: dict[tuple[int, str, str, str | None, str | None], list[bytes]] = defaultdict(list)
+    for message_id, hop, state, code, raw_code, raw_text in results:
+        groups[hop, state, code, raw_code, raw_text].append(message_id)
+    for (hop, state, code, raw_code, raw_text), members in groups.items():
+        sql.execute(
+            conn,
+            f"UPDATE hops SET state={sql.literal(state)}, code={sql.literal(code)}, "  # noqa: S608
+            f"raw_code={sql.literal(raw_code and raw_code[:32])}, raw_text={sql.literal(raw_text and raw_text[:255])}, "
+            f"finished_ms={now_ms} WHERE message_id IN ({sql.ids(sorted(members))}) AND hop={hop} "
+            "AND state NOT IN ('delivered')",
+        )
+
+
+def insert_due(
+    conn: Connection,
+    rows: Iterable[tuple[int | None, str, Event]],
+    *,
+    account_id: int | None = None,
+    request_id: bytes | None = None,
+) -> None:
+    """Work that leaves later: (due ms or None for a backlog, kind, the event to publish then)."""
+    values = [
+        (
+            due_ms,
+            kind,
+            int(Lane[event.lane]),
+            account_id,
+            request_id,
+            event.size(),
+            event.topic,
+            event.TYPE,
+            event.model_dump_json(exclude_defaults=True),
+        )
+        for due_ms, kind, event in rows
+    ]
+    if values:
+        columns = "due_ms, kind, lane, account_id, request_id, messages, topic, type, payload"
+        sql.insert(conn, "due", columns, values)
+
+
+def insert_trail(conn: Connection, rows: Sequence[Sequence[Any]]) -> None:
+    """Outcomes that changed nothing: (message, hop, state, code, raw code, raw text, via, cause, at ms)."""
+    if rows:
+        columns = "message_id, hop, state, code, raw_code, raw_text, via, cause, at_ms"
+        sql.insert_ignore(conn, "trail", columns, rows)
+
+
+def claim_keys(conn: Connection, requests: Sequence[Request], expires_ms: int, now_ms: int) -> dict[str, str]:
+    """Hold the Idempotency-Keys of requests in MySQL; the requests that lost, with the request id that has the key.
+
+    A key whose 24 hours are over changes hands; the same request again keeps it.
+    """
+    keyed = [r for r in requests if r.idempotency]
+    if not keyed:
+        return {}
+    parts = {r.request_id: (r.idempotency or "").split(":") for r in keyed}
+    values = [
+        (r.account_id, bytes.fromhex(p[0]), bytes.fromhex(p[1]), bytes.fromhex(r.request_id), expires_ms)
+        for r in keyed
+        if (p := parts[r.request_id])
+    ]
+    over = f"expires_ms <= {now_ms}"
+    tail = (
+        f"ON DUPLICATE KEY UPDATE request_id = IF({over}, VALUES(request_id), request_id), "
+        f"body_hash = IF({over}, VALUES(body_hash), body_hash), "
+        f"expires_ms = IF({over}, VALUES(expires_ms), expires_ms)"
+    )
+    sql.insert(conn, "idempotency", "account_id, key_hash, body_hash, request_id, expires_ms", values, tail)
+    holders = find_keys(conn, [(v[0], v[1]) for v in values])
+    lost = {}
+    for request, value in zip(keyed, values, strict=True):
+        holder = holders.get((value[0], value[1]))
+        if holder is not None and holder[0].hex() != request.request_id:
+            lost[request.request_id] = holder[0].hex()
+    return lost
+
+
+def find_keys(
+    conn: Connection, keys: Sequence[tuple[int, bytes]], now_ms: int = 0
+) -> dict[tuple[int, bytes], tuple[bytes, bytes]]:
+    """(account, key hash) → (request id, body hash) of the keys that are held at `now_ms`."""
+    if not keys:
+        return {}
+    found = sql.fetch(
+        conn,
+        "SELECT account_id, key_hash, request_id, body_hash FROM idempotency "  # noqa: S608
+        f"WHERE (account_id, key_hash) IN ({sql.rows(keys)}) AND expires_ms > {now_ms}",
+    )
+    return {(a, k): (request, body) for a, k, request, body in found}

@@ -1,0 +1,117 @@
+"""Vendor accounts: which there are, which are healthy, and which one carries the next batch."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from shared.domain.errors import Unavailable
+from shared.domain.routing import Choose, Pick
+from shared.stores import sql
+from shared.stores.sql import Connection
+from shared.vendors.base import Adapter, VendorAccount
+from shared.vendors.registry import REGISTRY
+
+TTL_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A vendor account with its adapter. `sandbox` ones serve test keys only."""
+
+    account: VendorAccount
+    adapter: Adapter
+    channel: str
+    weight: int
+    sandbox: bool
+
+    @property
+    def name(self) -> str:
+        """The name of its breaker."""
+        return f"{self.account.vendor}/{self.account.account}"
+
+
+class Vendors:
+    """The cached table of vendor accounts with their breakers."""
+
+    def __init__(self, db: Any, breakers: Any) -> None:
+        self._db, self._breakers = db, breakers
+        self._entries: list[Entry] = []
+        self._until = 0.0
+
+    async def entries(self) -> list[Entry]:
+        """All enabled accounts; what was known before serves while MySQL is away."""
+        if time.monotonic() >= self._until:
+            try:
+                self._entries = await self._db(read_entries)
+            except Unavailable:
+                if not self._entries:
+                    raise
+            self._until = time.monotonic() + TTL_SECONDS
+        return self._entries
+
+    async def get(self, channel: str, vendor: str, account: str) -> Entry | None:
+        """One account."""
+        for entry in await self.entries():
+            if (entry.channel, entry.account.vendor, entry.account.account) == (channel, vendor, account):
+                return entry
+        return None
+
+    async def chooser(self) -> Choose:
+        """A function that picks among the accounts whose breakers let calls through now."""
+        entries = await self.entries()
+        healthy = [e for e in entries if await self._breakers.allows(e.name)]
+        return lambda *wish: pick(healthy, *wish)
+
+    async def prices(self) -> dict[tuple[str, str, str, str], Decimal]:
+        """(channel, vendor, account, type) → KRW a delivered message."""
+        return {
+            (e.channel, e.account.vendor, e.account.account, kind): price
+            for e in await self.entries()
+            for kind, price in e.adapter.prices.items()
+        }
+
+
+def pick(
+    entries: Iterable[Entry], channel: str, kind: str, test: bool, avoid: str | None, cap: Decimal | None
+) -> Pick | None:
+    """Choose by weight among the accounts that can carry a message of type `kind` for at most `cap`."""
+    able = [
+        e
+        for e in entries
+        if e.channel == channel
+        and kind in e.adapter.types
+        and e.sandbox == test
+        and e.account.vendor != avoid
+        and (cap is None or e.adapter.prices.get(kind, Decimal(0)) <= cap)
+    ]
+    if not able:
+        return None
+    (chosen,) = random.choices(able, [max(1, e.weight) for e in able])
+    price = chosen.adapter.prices.get(kind, Decimal(0))
+    return Pick(chosen.account.vendor, chosen.account.account, price, chosen.adapter.can_look_up)
+
+
+def read_entries(conn: Connection) -> list[Entry]:
+    """Enabled vendor accounts that have an adapter."""
+    found = sql.fetch(
+        conn,
+        "SELECT channel, vendor, account, base_url, weight, sandbox, settings FROM vendor_accounts WHERE enabled=1",
+    )
+    return [
+        Entry(
+            VendorAccount(vendor, account, base_url, orjson.loads(settings)),
+            REGISTRY[vendor, channel],
+            channel,
+            weight,
+            bool(sandbox),
+        )
+        for channel, vendor, account, base_url, weight, sandbox, settings in found
+        if (vendor, channel) in REGISTRY
+    ]
