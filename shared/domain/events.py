@@ -259,9 +259,10 @@ class Report(Model):
 
 
 class Finished(Event):
-    """Messages that have ended, each with the report for its client."""
+    """Messages that have ended, each with the report for its client; `replay` names a client's wish to get it again."""
 
     TYPE: ClassVar[str] = "com.ims.message.finished.v1"
+    replay: str | None = None
     reports: list[Report]
 
     @property
@@ -273,7 +274,10 @@ class Finished(Event):
 
     @classmethod
     def merge(cls, events: list[Self]) -> list[Self]:
-        return [cls(lane=lane, reports=[r for e in group for r in e.reports]) for lane, group in by_lane(events)]
+        groups: dict[tuple[str, str | None], list[Report]] = {}
+        for e in events:
+            groups.setdefault((e.lane, e.replay), []).extend(e.reports)
+        return [cls(lane=lane, replay=replay, reports=reports) for (lane, replay), reports in groups.items()]
 
 
 class Attempt(Model):
