@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from pydantic_core import from_json
 
 from shared.channels import acceptance
@@ -20,14 +20,18 @@ from shared.domain import text as rules
 __all__ = ["CHANNEL", "MtRequest", "accept", "accept_in_steps", "file_ids", "hop_type", "measure", "render"]
 
 MAX_FILE_IDS = 10
+MAX_TEXT = 10_000
+"""Characters that are looked at at all; far beyond every type, so that a fault can still say how far."""
+MAX_VARIABLES = 100
+"""Different variables of one text; Kakao's templates end at 40."""
 
 
 class MtContent(Content):
     """What a text message is made of; `sender` and `text` are required, which compile() checks."""
 
     sender: str | None = None
-    text: Annotated[str, Field(min_length=1)] | None = None
-    subject: str | None = None
+    text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT)] | None = None
+    subject: Annotated[str, Field(max_length=MAX_TEXT)] | None = None
     type: Literal["auto", "sms", "lms", "mms"] = "auto"
     files: Annotated[list[str], Field(max_length=MAX_FILE_IDS)] | None = None
     on_unsupported: Literal["reject", "replace"] = "reject"
@@ -36,6 +40,8 @@ class MtContent(Content):
 
 class MtRequest(Shared, MtContent):
     """The body of POST /v1/mt/messages."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["sender", "text", "recipients"]})
 
 
 class MtHop(HopShared, MtContent):
@@ -110,6 +116,8 @@ def _sender(written: str | None, account: AccountView) -> tuple[str, tuple[str, 
 
 
 def _body_fault(body: Line, content: MtContent, subject: Line | None, lane: str) -> tuple[str, str] | None:
+    if len(body.names) > MAX_VARIABLES:
+        return "range", f"has {len(body.names)} variables, at most {MAX_VARIABLES}"
     if content.international:
         return None if body.names else _foreign_fault(body.text)
     if body.fixed is None:

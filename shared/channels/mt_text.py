@@ -26,7 +26,7 @@ def ad_fault(text: str) -> str | None:
 def listed(bad: list[tuple[int, str]]) -> str:
     """The characters that cannot be sent, with their positions, and the way out."""
     shown = ", ".join(f"{char!r} (U+{ord(char):04X}) at {place}" for place, char in bad[:LISTED])
-    more = f" and {len(bad) - LISTED} more" if len(bad) > LISTED else ""
+    more = " and more" if len(bad) > LISTED else ""
     return f"cannot be shown on handsets: {shown}{more}; take them out or set on_unsupported to replace"
 
 
@@ -50,7 +50,7 @@ class Line:
 
     def unsupported(self) -> list[tuple[int, str]]:
         """What cannot be sent of the part that is the same for everybody."""
-        return [] if self.fixed is not None else rules.unsupported(self.text)
+        return [] if self.fixed is not None else rules.unsupported(self.text, LISTED + 1)
 
     def size(self, values: Mapping[str, str]) -> int:
         """Bytes for one recipient; raises Refused when a variable has a character that cannot be sent."""
@@ -59,7 +59,7 @@ class Line:
             value = rules.replace_unsupported(values[name]) if self._replace else values[name]
             length = rules.measure(value)
             if length is None:
-                raise Refused(f"/variables/{escape(name)}", "1003", listed(rules.unsupported(value)))
+                raise Refused(f"/variables/{escape(name)}", "1003", listed(rules.unsupported(value, LISTED + 1)))
             size += length * count
         return size
 

@@ -18,6 +18,8 @@ FIELDS = frozenset({"to", "ref", "variables", "addresses"})
 MAX_VARIABLE = 4000
 """Characters of one variable; no channel's text is longer."""
 MAX_ADDRESS = 1024
+LISTED = 10
+"""Missing variables that a fault names one by one."""
 
 _RECIPIENTS = TypeAdapter(list[Recipient])
 
@@ -72,7 +74,7 @@ class Reader:
         given = given or {}
         missing = [name for name in self._names if name not in given]
         if missing:
-            raise Refused("/variables", "1010", f"missing: {', '.join(missing)}")
+            raise Refused("/variables", "1010", f"missing: {', '.join(missing[:LISTED])}")
         return {name: _value(name, given[name]) for name in self._names}
 
 

@@ -37,6 +37,8 @@ class RecipientIn(TypedDict):
 class HopIn(TypedDict):
     """A further hop: `channel`, `wait`, and that channel's own fields."""
 
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
     channel: str
     wait: NotRequired[float]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 SMS_BYTES = 90
 """NHN SMS v3.0, SENS, Solapi 1014."""
@@ -84,11 +85,19 @@ def sendable(char: str) -> bool:
     return measure(char) is not None
 
 
-def unsupported(text: str) -> list[tuple[int, str]]:
-    """Position and character of everything that cannot be sent, in order."""
-    if measure(text) is not None:
-        return []
-    return [(i, c) for i, c in enumerate(text) if not sendable(c)]
+def unsupported(text: str, at_most: int | None = None) -> list[tuple[int, str]]:
+    """Position and character of everything that cannot be sent, in order; the codec does the searching."""
+    found = [(m.start(), m.group()) for m in _CONTROL.finditer(text)]
+    start = 0
+    while at_most is None or len(found) < at_most:
+        try:
+            text[start:].encode("cp949")
+        except UnicodeEncodeError as error:
+            found += [(i, text[i]) for i in range(start + error.start, start + error.end)]
+            start += error.end
+        else:
+            break
+    return sorted(found)[:at_most]
 
 
 def beyond_ksx1001(text: str) -> bool:
@@ -104,10 +113,14 @@ def replace_unsupported(text: str) -> str:
     """
     if measure(text) is not None:
         return text
-    return "".join(c if sendable(c) else _instead(c) for c in unicodedata.normalize("NFC", text))
+    composed = unicodedata.normalize("NFC", text)
+    return composed.translate({ord(c): _instead(c) for c in set(composed)})
 
 
+@lru_cache(maxsize=16_384)
 def _instead(char: str) -> str:
+    if sendable(char):
+        return char
     if (known := REPLACEMENTS.get(char)) is not None:
         return known
     if unicodedata.category(char) in _DROPPED:

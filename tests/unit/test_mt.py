@@ -410,6 +410,13 @@ def test_the_files_of_a_body_are_named_before_it_is_accepted() -> None:
         assert mt.file_ids(body) == []
 
 
+def test_the_published_schema_names_what_is_required_and_leaves_further_hops_open() -> None:
+    schema = mt.MtRequest.model_json_schema()
+    assert schema["required"] == ["sender", "text", "recipients"]
+    assert schema["additionalProperties"] is False
+    assert schema["properties"]["fallback"]["anyOf"][0]["items"]["additionalProperties"] is True
+
+
 def test_message_ids_follow_from_the_place_in_the_body() -> None:
     done = accept(["0101", "01023456789"])
     (message,) = done.request.messages
