@@ -22,7 +22,7 @@ def _address(text: str) -> Address:
     host, _, port = text.strip().removeprefix("http://").rstrip("/").rpartition(":")
     if not host or not port.isdigit():
         raise ValueError(f"{text!r} is not http://host:port")
-    return host, int(port)
+    return host.strip("[]"), int(port)
 
 
 class Targets:
