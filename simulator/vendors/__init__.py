@@ -1,0 +1,12 @@
+"""The simulated vendors: adding one is its file and its line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from shared.vendors.base import VendorAccount
+from simulator.vendors.base import SimVendor
+from simulator.vendors.nhn import NhnVendor
+from simulator.vendors.solapi import SolapiVendor
+
+VENDORS: dict[str, Callable[[Iterable[VendorAccount]], SimVendor]] = {"solapi": SolapiVendor, "nhn": NhnVendor}
