@@ -60,9 +60,9 @@ def _functions(options: Options) -> Iterator[tuple[str, int]]:
             yield process.name, options.ports.process(process, i)
 
 
-def free_ports(wanted: Iterable[tuple[str, int]]) -> None:
+def free_ports(wanted: Iterable[tuple[str, int]], patience: float = PATIENCE) -> None:
     """Raise a Problem that names the holder of each port that is taken."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     taken = [(name, port) for name, port in wanted if not _free(port)]
     while taken and time.monotonic() < deadline and not any(listener(port) for _, port in taken):
         time.sleep(0.5)
@@ -103,17 +103,22 @@ def _connections(port: int) -> list[Any]:
     return []
 
 
-def reserve(ports: Ports) -> bool:
-    """Ask the kernel not to give our ports to outgoing connections (root only); whether they are reserved now."""
-    try:
-        text = RESERVED.read_text().strip()
-        known = [_range(part) for part in text.split(",") if part]
-        missing = [r for r in ports.reserved() if not any(low <= r[0] and r[1] <= high for low, high in known)]
-        if missing:
+def reserve(ports: Ports) -> None:
+    """Ask the kernel not to give our ports to outgoing connections; only root may, others go without."""
+    missing = [r for r in ports.reserved() if not is_reserved(r)]
+    if missing:
+        with contextlib.suppress(OSError):
+            text = RESERVED.read_text().strip()
             RESERVED.write_text(",".join(filter(None, [text, *(f"{low}-{high}" for low, high in missing)])))
+
+
+def is_reserved(wanted: tuple[int, int]) -> bool:
+    """Whether the kernel keeps a range of ports free."""
+    try:
+        known = [_range(part) for part in RESERVED.read_text().strip().split(",") if part]
     except OSError:
         return False
-    return True
+    return any(low <= wanted[0] and wanted[1] <= high for low, high in known)
 
 
 def _range(part: str) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from local import control, show
+from local import control, logview, show
 from local.problems import Problem
 
 commands = typer.Typer(
@@ -102,6 +102,135 @@ def start_one(name: str) -> None:
     Example: ims start redis
     """
     control.hold(control.current(), name, stopped=False)
+
+
+@commands.command()
+def demo() -> None:
+    """Start the platform and send one real SMS through all of it: API, Kafka, vendor, receipt, signed callback, MySQL.
+
+    Example: ims demo
+    """
+    from local import demo as demonstration
+
+    show.banner()
+    start()
+    demonstration.run(control.current())
+    show.out.print("Next: [bold]ims status[/] · [bold]ims send mt --to 01012345678 --text hello[/] · [bold]ims down[/]")
+
+
+@commands.command()
+def logs(
+    name: Annotated[str, typer.Argument(help="A process of `ims status`; all of them when left out.")] = "",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on showing what is written.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines of each log first.")] = 20,
+) -> None:
+    """Show what processes wrote.
+
+    Examples:
+
+        ims logs route-fast -f
+
+        ims logs supervisor -n 50
+    """
+    logview.show(control.current().home, name, follow, lines)
+
+
+@commands.command()
+def send(
+    channel: Annotated[str, typer.Argument(help="mt")],
+    to: Annotated[list[str], typer.Option(help="A recipient; give it more than once for many.")],
+    text: Annotated[str, typer.Option(help="The text; #{name} stands for a variable.")],
+    sender: Annotated[str, typer.Option(help="One of the account's sender numbers.")] = "0215441234",
+    lane: Annotated[str, typer.Option(help="auth, realtime, bulk or ad")] = "realtime",
+    subject: Annotated[str | None, typer.Option(help="Of an LMS.")] = None,
+    callback: Annotated[
+        str | None, typer.Option(help="Where the report goes (`ims listen` shows its address).")
+    ] = None,
+    test: Annotated[
+        bool, typer.Option("--test", help="Use the test key: the simulator answers, whatever happens.")
+    ] = False,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the end; 0: do not wait.")] = 0,
+) -> None:
+    """Send a message with the demo account.
+
+    Examples:
+
+        ims send mt --to 01012345678 --text hello --wait 10
+
+        ims send mt --to 01090002004 --text "fails with 2004" --lane auth --wait 10
+
+        ims send mt --to 01011112222 --to 01033334444 --text hi --callback http://127.0.0.1:41091/reports
+    """
+    from local import messages
+
+    gateway = messages.gateway(test)
+    content = {"sender": sender, "text": text, "lane": lane, "subject": subject, "callback_uri": callback}
+    show.out.print_json(
+        data=messages.send(gateway, channel, to, {k: v for k, v in content.items() if v is not None}, wait)
+    )
+
+
+@commands.command()
+def get(message_id: str) -> None:
+    """Show a message: its state, trail and callback.
+
+    Example: ims get 01935f6e-7b1c-7000-8000-000000000081
+    """
+    from local.client import Gateway
+
+    show.out.print_json(data=Gateway().get(f"/v1/messages/{message_id}"))
+
+
+@commands.command()
+def listen(
+    port: Annotated[int | None, typer.Option(help="Where to listen; by default 41091.")] = None,
+    status: Annotated[int, typer.Option(help="What to answer: 500 lets every report fail.")] = 204,
+    register: Annotated[bool, typer.Option(help="Make this the demo account's callback address.")] = True,
+) -> None:
+    """Be the client: print the reports that arrive, their signature verified, until Ctrl-C.
+
+    Examples:
+
+        ims listen
+
+        ims listen --status 500        # then: ims send mt …, and watch the retries
+    """
+    from local import messages
+
+    messages.listen(port or control.current().ports["sink"], status, register)
+
+
+@commands.command()
+def replay(
+    message_id: Annotated[str, typer.Argument(help="One message; left out: all that the filters name.")] = "",
+    request_id: Annotated[str | None, typer.Option(help="All reports of a request.")] = None,
+    since: Annotated[str | None, typer.Option(help="Reports finished since, RFC 3339.")] = None,
+    until: Annotated[str | None, typer.Option(help="Reports finished until, RFC 3339.")] = None,
+) -> None:
+    """Send final reports to their callback again.
+
+    Examples:
+
+        ims replay 01935f6e-7b1c-7000-8000-000000000081
+
+        ims replay --since 2026-01-01T00:00:00+09:00
+    """
+    from local import messages
+
+    filters = {"request_id": request_id, "since": since, "until": until}
+    show.out.print_json(data=messages.replay(message_id, {k: v for k, v in filters.items() if v is not None}))
+
+
+@commands.command()
+def doctor() -> None:
+    """Check this machine: programs, Java, memory, disk, ports and their holders, network, clock.
+
+    Example: ims doctor
+    """
+    from local.doctor import examine
+
+    findings = list(show.findings(examine(control.current())))
+    raise typer.Exit(1 if any(f.level == "bad" for f in findings) else 0)
 
 
 def app() -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from local.control import State, Watch
 from local.problems import Problem
+
+if TYPE_CHECKING:
+    from local.doctor import Finding
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -31,13 +35,9 @@ def banner() -> None:
 
 def problem(found: Problem) -> None:
     """What is wrong and the way out."""
-    err.print(f"[bold red]✗[/] {_plain(found.what)}")
+    err.print(f"[bold red]✗[/] {escape(found.what)}")
     if found.way_out:
-        err.print(f"  [bold]→[/] {_plain(found.way_out)}")
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
+        err.print(f"  [bold]→[/] {escape(found.way_out)}")
 
 
 @contextmanager
@@ -109,3 +109,15 @@ def _usage(pid: int | None) -> tuple[int, str]:
 def panel(title: str, body: Any) -> None:
     """One step of the demo."""
     out.print(Panel(body, title=f"[bold]{title}[/]", title_align="left", border_style="cyan"))
+
+
+MARKS = {"ok": "[green]✓[/]", "note": "[yellow]![/]", "bad": "[red]✗[/]"}
+
+
+def findings(found: Iterable[Finding]) -> Iterator[Finding]:
+    """Print each finding of the doctor as it comes, and hand it on."""
+    for finding in found:
+        out.print(f"{MARKS[finding.level]} {finding.what:<15} {escape(finding.detail)}")
+        if finding.way_out:
+            out.print(f"  {'':<15} → {escape(finding.way_out)}", style="bold")
+        yield finding

@@ -20,148 +20,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
-from subprocess import Popen
-from typing import Any
 
 from local import plan
+from local.keeper import TICK, Keeper, say
 from local.options import Options, options
 from local.plan import Stage
 from local.problems import Problem
-from local.processes import Identity, Spec, end, launch, leftovers, remember
+from local.processes import Identity, end, leftovers, remember
 
-TICK = 0.1
-PROBE_READY, PROBE_WAITING = 3.0, 0.25
-BACK_OFF_FIRST, BACK_OFF_MOST, HEALTHY_AGAIN = 0.5, 30.0, 60.0
-EARLY_DEATHS = 4
-"""A process that dies this often before it was ever ready fails the start."""
 START_SECONDS = 180.0
-KILL_SECONDS = 10.0
 LOG_BYTES = 20 * 1024 * 1024
 LOG_PAUSE = 10.0
 PROBE_THREADS = 12
-
-
-@dataclass
-class Keeper:
-    """Keeps one process running: restarts it with back-off, and knows whether it is ready."""
-
-    spec: Spec
-    options: Options
-    threads: ThreadPoolExecutor
-    process: Popen[bytes] | None = None
-    healthy: bool = False
-    ever_ready: bool = False
-    restarts: int = 0
-    leaving: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task[None] | None = None
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-    failed: str = ""
-
-    @property
-    def log(self) -> Path:
-        """Where its output goes."""
-        return self.options.home.logs / f"{self.spec.name}.log"
-
-    @property
-    def held(self) -> bool:
-        """Whether somebody asked to keep it stopped."""
-        return (self.options.home.run / "hold" / self.spec.name).exists()
-
-    def describe(self) -> dict[str, Any]:
-        """Its line of `ims status --json`."""
-        return {
-            "name": self.spec.name,
-            "kind": self.spec.kind,
-            "pid": self.process.pid if self.process else None,
-            "port": self.spec.port,
-            "healthy": self.healthy,
-            "restarts": self.restarts,
-            "held": self.held,
-        }
-
-    async def run(self) -> None:
-        """Start it, wait until it is gone, start it again, until `leave`."""
-        delay = BACK_OFF_FIRST
-        while not self.leaving.is_set():
-            if self.held:
-                await asyncio.sleep(TICK)
-                continue
-            started = time.monotonic()
-            self._start()
-            await self._watch()
-            held = self.held
-            self._forget()
-            if self.leaving.is_set() or held:
-                continue
-            self._count_death()
-            delay = BACK_OFF_FIRST if time.monotonic() - started > HEALTHY_AGAIN else delay
-            await self._pause(delay)
-            delay = min(delay * 2, BACK_OFF_MOST)
-
-    async def leave(self) -> None:
-        """Stop it for good."""
-        self.leaving.set()
-        await self._stop()
-        if self.task:
-            await self.task
-
-    def _start(self) -> None:
-        self.process = launch(self.spec, self.log)
-        remember(self.options.home, self.spec.name, Identity.of(self.process.pid))
-
-    async def _watch(self) -> None:
-        assert self.process is not None  # noqa: S101 - just started
-        next_probe = 0.0
-        while self.process.poll() is None:
-            if self.held and not self.leaving.is_set():
-                await self._stop()
-            if not self.leaving.is_set() and time.monotonic() >= next_probe:
-                self._set(await asyncio.get_running_loop().run_in_executor(self.threads, self.spec.probe))
-                next_probe = time.monotonic() + (PROBE_READY if self.healthy else PROBE_WAITING)
-            await asyncio.sleep(TICK)
-
-    def _set(self, healthy: bool) -> None:
-        self.healthy = healthy
-        if healthy:
-            self.ever_ready = True
-            self.ready.set()
-
-    def _forget(self) -> None:
-        code = self.process.returncode if self.process else None
-        if not self.leaving.is_set():
-            _say(f"{self.spec.name} ended with {code}")
-        self.process, self.healthy = None, False
-        remember(self.options.home, self.spec.name, None)
-
-    def _count_death(self) -> None:
-        self.restarts += 1
-        if not self.ever_ready and self.restarts >= EARLY_DEATHS:
-            self.failed = f"{self.spec.name} ended {self.restarts} times and never became ready"
-            self.ready.set()
-
-    async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.leaving.wait(), seconds)
-
-    async def _stop(self) -> None:
-        process = self.process
-        if process is None or process.poll() is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
-        await _gone(process, self.spec.grace)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await _gone(process, KILL_SECONDS)
-
-
-async def _gone(process: Popen[bytes], seconds: float) -> None:
-    for _ in range(int(seconds / TICK)):
-        if process.poll() is not None:
-            return
-        await asyncio.sleep(TICK)
 
 
 class Supervisor:
@@ -204,7 +75,7 @@ class Supervisor:
         elif error is not None:
             self.problem = Problem(f"{self.step}: {error!r}", f"see {self.options.home.logs / 'supervisor.log'}")
         if self.problem:
-            _say(f"{self.problem.what} {self.problem.way_out}")
+            say(f"{self.problem.what} {self.problem.way_out}")
 
     async def _start(self) -> None:
         first, env = await asyncio.to_thread(plan.servers, self.options)
@@ -214,10 +85,10 @@ class Supervisor:
             self.step = stage.title
             await self._stage(stage)
         self.phase, self.step = "ready", ""
-        _say("ready")
+        say("ready")
 
     async def _stage(self, stage: Stage) -> None:
-        keepers = [Keeper(spec, self.options, self.threads) for spec in stage.specs]
+        keepers = [Keeper(spec, self.options.home, self.threads) for spec in stage.specs]
         for keeper in keepers:
             keeper.task = asyncio.create_task(keeper.run())
         self.keepers += keepers
@@ -303,10 +174,6 @@ def _reversed_groups(keepers: list[Keeper]) -> Iterator[list[Keeper]]:
             yield group
 
 
-def _say(text: str) -> None:
-    print(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {text}", flush=True)
-
-
 def main() -> int:
     """Hold the lock of this home, clear what a killed predecessor left, and run."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -318,11 +185,13 @@ def main() -> int:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _say("another supervisor holds this home")
+            say("another supervisor holds this home")
             return 0
         me = Identity.of(os.getpid())
         remember(wanted.home, "supervisor", me)
         end([identity for _, identity in leftovers(wanted.home)])
+        for held in (wanted.home.run / "hold").iterdir():
+            held.unlink()
         code = asyncio.run(_supervise(wanted, arguments.servers_only))
         remember(wanted.home, "supervisor", None)
         return code

@@ -1,0 +1,65 @@
+# IMS: `make` shows what there is. All targets work on a bare Debian or Ubuntu; what is missing is installed.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help
+help: ## show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(READY) ## Python environment with the locked packages
+
+$(READY): requirements.lock pyproject.toml
+	@bash local/bootstrap.sh $(VENV)
+	@touch $@
+
+.PHONY: demo
+demo: setup ## start everything, send a real message through all of it, leave it running
+	@$(BIN)/ims demo
+
+.PHONY: up
+up: setup ## start everything in the background
+	@$(BIN)/ims up
+
+.PHONY: down
+down: setup ## stop everything that `make up` or `make demo` started
+	@$(BIN)/ims down
+
+.PHONY: status
+status: setup ## every process with its health
+	@$(BIN)/ims status
+
+.PHONY: format
+format: setup ## let ruff lay out the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: check
+check: setup ## format, lint, types and the fast tests: what a contributor runs
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/pytest -q tests/unit tests/contract tests/wiring
+
+.PHONY: test
+test: setup ## all tests, on real servers
+	@$(BIN)/pytest tests
+
+.PHONY: bench
+bench: setup ## measure, and write bench/results/
+	@$(BIN)/python -m bench
+
+.PHONY: lock
+lock: setup ## write requirements.lock anew from pyproject.toml
+	@$(BIN)/pip install -q --disable-pip-version-check uv
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --upgrade \
+	    --generate-hashes --no-emit-index-url --no-header -q -o requirements.lock
+
+.PHONY: clean
+clean: setup ## stop the platform and remove its data, logs and keys (not the downloaded programs)
+	@$(BIN)/ims down
+	@find .ims -mindepth 1 -maxdepth 1 ! -name dist -exec rm -rf {} +

@@ -1,0 +1,124 @@
+"""One real message from the API to the handset and back, each step shown with its proof."""
+
+from __future__ import annotations
+
+import json
+import queue
+import time
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+import httpx2
+from rich.console import Group
+from rich.syntax import Syntax
+from rich.table import Table
+
+from local import show
+from local.client import Gateway
+from local.options import Options
+from local.problems import Problem
+from local.sink import Delivery, Sink
+
+WAIT_SECONDS = 30.0
+TEXT = "[IMS] 안녕하세요, 첫 문자입니다."
+RECIPIENT = "01012345678"
+ROW = (
+    "SELECT HEX(m.message_id) AS message_id, a.username, m.recipient, m.type, m.channel, m.vendor, m.code, m.price"
+    " FROM messages m JOIN accounts a USING (account_id) WHERE m.message_id = %s"
+)
+
+
+def run(options: Options) -> None:
+    """Send, and show: the 202, the handset, the signed report, the row in MySQL, the trail."""
+    gateway, deliveries = Gateway(home=options.home), queue.Queue[Delivery]()
+    with Sink(0, gateway.demo["webhook_secret"], deliveries.put) as sink:
+        started = time.monotonic()
+        body = {
+            "sender": "0215441234",
+            "text": TEXT,
+            "recipients": [{"to": RECIPIENT, "ref": "demo-1"}],
+            "callback_uri": sink.url,
+        }
+        accepted = gateway.post("/v1/mt/messages", body)
+        show.panel("1  202 Accepted: POST /v1/mt/messages at the gateway", _json(accepted))
+        message_id = accepted["messages"][0]["message_id"]
+        report = _report(deliveries, message_id)
+        took = time.monotonic() - started
+    show.panel("2  What the handset received (the vendor simulator)", _json(_received(gateway)))
+    show.panel("3  The signed report at the callback", _delivery(report, took))
+    show.panel("4  Its row in MySQL", _table([_row(gateway.demo["mysql"], message_id)]))
+    show.panel(f"5  Its trail: GET /v1/messages/{message_id}", _trail(gateway.get(f"/v1/messages/{message_id}")))
+    show.out.print(
+        f"[green]✓[/] accepted, delivered and reported in {took * 1000:.0f} ms; the platform goes on running"
+    )
+
+
+def _report(deliveries: queue.Queue[Delivery], message_id: str) -> Delivery:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            delivery = deliveries.get(timeout=max(0.01, deadline - time.monotonic()))
+        except queue.Empty:
+            break
+        if any(report.get("message_id") == message_id for report in delivery.reports):
+            if delivery.verified:
+                return delivery
+            raise Problem("a report came with a wrong signature", "see `ims logs report-fast`")
+    raise Problem(
+        f"no report of message {message_id} within {WAIT_SECONDS:.0f} s",
+        f"see how far it came: `ims get {message_id}`, `ims status`, `ims logs route-fast`",
+    )
+
+
+def _received(gateway: Gateway) -> Any:
+    answer = httpx2.get(f"{gateway.demo['simulator']}/received", params={"to": RECIPIENT, "limit": 1000}, timeout=10)
+    items = answer.raise_for_status().json()["items"]
+    if not items:
+        raise Problem("the simulator's handset got nothing", "see `ims logs simulator`")
+    return items[-1]
+
+
+def _delivery(delivery: Delivery, took: float) -> Group:
+    names = ("webhook-id", "webhook-timestamp", "webhook-signature", "ims-attempt", "user-agent")
+    headers = _table([{name: delivery.headers.get(name, "") for name in names}])
+    proof = f"[green]✓[/] signature verified, {took * 1000:.0f} ms after the request"
+    return Group(headers, _json(json.loads(delivery.body)), proof)
+
+
+def _row(address: str, message_id: str) -> dict[str, Any]:
+    import pymysql
+
+    url = urlsplit(address)
+    connection = pymysql.connect(
+        host=url.hostname or "",
+        port=url.port or 3306,
+        user=unquote(url.username or ""),
+        password=unquote(url.password or ""),
+        database=url.path.lstrip("/"),
+        cursorclass=pymysql.cursors.DictCursor,
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute(ROW, (UUID(message_id).bytes,))
+        row = cursor.fetchone()
+    if row is None:
+        raise Problem(f"MySQL has no row of message {message_id}", "see `ims logs route-fast`")
+    return dict(row)
+
+
+def _trail(message: dict[str, Any]) -> Group:
+    steps = [step for step in message.get("trail", []) if isinstance(step, dict)]
+    rest = {key: value for key, value in message.items() if key != "trail"}
+    return Group(_table(steps), _json(rest))
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        table.add_row(*("" if row.get(c) is None else str(row[c]) for c in columns))
+    return table
+
+
+def _json(value: Any) -> Syntax:
+    return Syntax(json.dumps(value, ensure_ascii=False, indent=1), "json", background_color="default", word_wrap=True)
