@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 MAX_MESSAGES = 500
 MAX_BYTES = 512 * 1024
@@ -29,6 +29,7 @@ class Event(Model):
 
     TYPE: ClassVar[str] = ""
     lane: str = "realtime"
+    _event_id: str = PrivateAttr(default="")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -40,12 +41,22 @@ class Event(Model):
         """The Kafka topic that the event goes to."""
         raise NotImplementedError(type(self).__name__)
 
+    @property
+    def event_id(self) -> str:
+        """The id of the CloudEvent that carried it; empty before it has travelled."""
+        return self._event_id
+
+    def received(self, event_id: str) -> None:
+        """Note the id of the CloudEvent that carried it."""
+        self._event_id = event_id
+        self.stamp(event_id)
+
     def size(self) -> int:
         """How many messages the event carries."""
         return 1
 
     def stamp(self, event_id: str) -> None:
-        """Note the id of the CloudEvent on what needs its cause; the default needs none."""
+        """Put the id on what needs it as its cause; the default needs none."""
 
     @classmethod
     def merge(cls, events: list[Self]) -> list[Self]:

@@ -162,6 +162,8 @@ class World:
 
     now_ms: int
     choose: Choose
+    type_of: Callable[[dict[str, Any], str | None], str]
+    """(hop of a plan, the recipient's variables as JSON) → the message type it will have."""
     park_ms: int = 2000
     unit_ms: int = 1000
     """One second of the hop retries and polls."""
@@ -175,7 +177,7 @@ def start(message: Message, plan: Plan, world: World, *, hop: int, step: int, tr
     if hop > MAX_HOP:
         return End(State.failed, VENDOR_ERROR)
     hop_plan = plan.hops[step]
-    kind = message.type if step == message.step else str(hop_plan["content"].get("type", message.type))
+    kind = message.type if step == message.step else world.type_of(hop_plan, message.vars)
     pick = world.choose(hop_plan["channel"], kind, plan.test, avoid, plan.max_price)
     if pick is None and avoid is not None:
         pick = world.choose(hop_plan["channel"], kind, plan.test, None, plan.max_price)

@@ -31,6 +31,7 @@ class Context:
 
     def __init__(self, function: str = "ims") -> None:
         self.function = function
+        self.draining = False
 
     def now_ms(self) -> int:
         """Milliseconds since 1970 UTC."""

@@ -33,15 +33,24 @@ def handled_types(handler: Handler) -> tuple[type[Event], ...]:
     """The event classes of the handler's first parameter's annotation."""
     name = next(iter(inspect.signature(handler).parameters))
     annotation = typing.get_type_hints(handler)[name]
+    if typing.get_origin(annotation) is list:
+        (annotation,) = typing.get_args(annotation)
     if typing.get_origin(annotation) in (Union, UnionType):
         return typing.get_args(annotation)
     return (annotation,)
+
+
+def takes_list(handler: Handler) -> bool:
+    """Whether the handler wants the events of a group as they came, in a list, instead of merged."""
+    name = next(iter(inspect.signature(handler).parameters))
+    return typing.get_origin(typing.get_type_hints(handler)[name]) is list
 
 
 def event_function(handler: Handler) -> Callable[[Any], Awaitable[None]]:
     """The function `main` of an event-triggered folder; `main.handles` are the event classes it takes."""
     types = {kind.TYPE: kind for kind in handled_types(handler)}
     groups: dict[str, Groups[Event, None]] = {}
+    in_list = takes_list(handler)
 
     async def main(cloud_event: Any) -> None:
         attributes = cloud_event.get_attributes()
@@ -51,9 +60,10 @@ def event_function(handler: Handler) -> Callable[[Any], Awaitable[None]]:
             if isinstance(event, Dead):
                 await current().bus.publish([event])
                 return
-            if event.TYPE not in groups:
-                groups[event.TYPE] = _groups(handler, event.TYPE)
-            await groups[event.TYPE](event)
+            queue = "" if in_list else event.TYPE
+            if queue not in groups:
+                groups[queue] = _groups(handler, event.TYPE, in_list)
+            await groups[queue](event)
         except Overloaded as error:
             raise HTTPException(429, error.detail) from error
         except Unavailable as error:
@@ -74,7 +84,7 @@ def _read(types: dict[str, type[Event]], attributes: Any, data: Any) -> Event:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         return _dead(attributes, data, f"unreadable: {first['loc']}: {first['msg']}")
-    event.stamp(str(attributes["id"]))
+    event.received(str(attributes["id"]))
     return event
 
 
@@ -88,7 +98,7 @@ def _dead(attributes: Any, data: Any, reason: str) -> Dead:
     return Dead(source_topic=topic, reason=reason[:255], headers=headers, body=body, at=current().now_ms())
 
 
-def _groups(handler: Handler, type_name: str) -> Groups[Event, None]:
+def _groups(handler: Handler, type_name: str, in_list: bool) -> Groups[Event, None]:
     settings = load(FunctionSettings)
 
     async def handle(events: list[Event]) -> list[None]:
@@ -96,7 +106,7 @@ def _groups(handler: Handler, type_name: str) -> Groups[Event, None]:
         ims = current()
         try:
             out: list[Event] = []
-            for merged in type(events[0]).merge(events):
+            for merged in [events] if in_list else type(events[0]).merge(events):
                 out.extend(await handler(merged, ims) or ())
             await ims.bus.publish(out)
         except BaseException as error:

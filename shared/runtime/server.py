@@ -84,7 +84,7 @@ class App:
 
     async def _drain(self) -> None:
         """Finish what is in flight, then flush the producer (uvicorn has stopped accepting by now)."""
-        self._draining = True
+        self._draining = self.context.draining = True
         for _ in range(int(load(FunctionSettings).drain_seconds * 20)):
             if not self._in_flight:
                 break

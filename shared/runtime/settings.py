@@ -106,8 +106,7 @@ class ExpirySettings(_Settings):
 
     sweep_seconds: float = Field(0.2, description="how often the due-set is read for what no expiry event announced")
     reconcile_seconds: float = Field(10.0, description="how often overdue rows of MySQL are held against the due-set")
-    target_report_retry: str = Field("", description="where report_retry listens; empty: K_SINK, else its local port")
-    port_offset: int = Field(0, description="added to every local port")
+    expiry_in_flight: int = Field(32, description="requests to report_retry at once")
 
 
 T = TypeVar("T", bound=_Settings)

@@ -104,6 +104,10 @@ class Cache(Generic[K, V]):
             self._values.popitem(last=False)
         return value
 
+    def values(self) -> list[V]:
+        """All values, fresh or not."""
+        return [value for _, value in self._values.values()]
+
     def forget(self, key: K) -> None:
         """Ask the source next time."""
         self._values.pop(key, None)
@@ -129,6 +133,10 @@ class Accounts:
         """Each account's window."""
         found = [await self.by_id(i) for i in set(account_ids)]
         return {a.account_id: a.send_window for a in found if a is not None}
+
+    def known_windows(self) -> dict[int, int]:
+        """The windows of the accounts seen lately (for batches that do not name their accounts)."""
+        return {a.account_id: a.send_window for a in self._accounts.values() if a is not None}
 
     def forget(self, account_id: int) -> None:
         """The account has changed."""

@@ -1,0 +1,50 @@
+"""Decide the next step of every message in a batch; only this function starts a hop or ends a message."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from shared.channels.common import channel
+from shared.domain.events import Accepted, Due, Event, Outcome
+from shared.domain.routing import World
+from shared.runtime import Context, event_function
+from shared.stores import routing
+
+
+async def route(event: Accepted | Outcome | Due, ims: Context) -> list[Event]:
+    """One transaction a batch: rows first, events after the commit; the same cause again publishes the same events."""
+    world = await _world(ims)
+    prices = await ims.vendors.prices()
+
+    def price(*key: str) -> Decimal:
+        return prices.get(key, Decimal(0))  # type: ignore[call-overload, no-any-return]
+
+    if isinstance(event, Outcome):
+        return await ims.db(routing.outcome, event, world, price)
+    if isinstance(event, Due):
+        return await ims.db(routing.due, event, world, price, ims.accounts.known_windows())
+    windows = await ims.accounts.windows(r.account_id for r in event.requests)
+    return await ims.db(routing.accept, event, world, price, ims.accept.idempotency_hours, windows)
+
+
+async def _world(ims: Context) -> World:
+    settings = ims.vendor_settings
+    return World(
+        now_ms=ims.now_ms(),
+        choose=await ims.vendors.chooser(),
+        type_of=_type_of,
+        park_ms=int(settings.park_seconds * 1000),
+        unit_ms=int(settings.hop_unit_seconds * 1000),
+        receipt_scale=settings.receipt_timeout_scale,
+    )
+
+
+def _type_of(hop: dict[str, Any], variables: str | None) -> str:
+    values = None if variables is None else orjson.loads(variables)
+    return channel(hop["channel"]).measure(hop["content"], values).type
+
+
+main = event_function(route)

@@ -1,0 +1,36 @@
+"""One HTTP call to a vendor, and what it means when it does not come back."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from shared.domain.errors import Unavailable, Uncertain
+from shared.runtime import metrics
+from shared.vendors.base import Answer, Call
+
+MAX_ANSWER = 8 * 1024 * 1024
+
+
+async def perform(http: Any, call: Call, vendor: str, timeout: float) -> Answer:
+    """Make the call. Unavailable: the vendor never got it. Uncertain: it may have."""
+    import httpx2
+
+    started = time.perf_counter()
+    try:
+        response = await http.request(
+            call.method,
+            call.url,
+            headers=dict(call.headers),
+            content=call.body,
+            timeout=httpx2.Timeout(timeout, connect=min(timeout, 3.0), pool=timeout),
+        )
+    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+        raise Unavailable(f"{vendor} cannot be reached: {type(error).__name__}") from error
+    except httpx2.HTTPError as error:
+        raise Uncertain(f"{vendor} did not answer: {type(error).__name__}") from error
+    finally:
+        metrics.VENDOR_SECONDS.labels(vendor).observe(time.perf_counter() - started)
+    if len(response.content) > MAX_ANSWER:
+        raise Uncertain(f"{vendor} answered {len(response.content)} bytes")
+    return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)

@@ -1,0 +1,141 @@
+"""Hop rows as the senders see them: the claim before the vendor is called, the answer after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.domain.errors import Unavailable
+from shared.stores import sql
+from shared.stores.sql import Connection
+
+_COLUMNS = "message_id, hop, channel, vendor, vendor_account, type, state, claim, claimed_ms"
+SENDING, RELEASED, UNCERTAIN = "sending", "released", "uncertain"
+
+HopKey = tuple[bytes, int]
+"""(message id, hop)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What is recorded of a hop whose vendor has answered."""
+
+    state: str
+    code: str | None
+    raw_code: str | None
+    raw_text: str | None
+    vendor_ref: str | None
+    answered_ms: int | None
+
+
+@dataclass(slots=True)
+class Claims:
+    """Hops that are ours to send, hops answered before, and claims whose process died during the call."""
+
+    mine: set[HopKey] = field(default_factory=set)
+    answered: dict[HopKey, Answered] = field(default_factory=dict)
+    stale: set[HopKey] = field(default_factory=set)
+
+
+def claim(
+    conn: Connection,
+    hops: Sequence[tuple[bytes, int, str]],
+    vendor: tuple[str, str, str],
+    token: bytes,
+    now_ms: int,
+    lease_ms: int,
+) -> Claims:
+    """Claim hops (message, hop, type) for a vendor (channel, vendor, account) before it is called.
+
+    Raises Unavailable, and claims nothing, while another process is calling for one of them; a claim without an answer
+    after `lease_ms` is stale: its process died, and what the vendor did is uncertain.
+    """
+    values = [(m, hop, *vendor, kind, SENDING, token, now_ms) for m, hop, kind in hops]
+    inserted = sql.insert_ignore(conn, "hops", _COLUMNS, values)
+    keys = {(m, hop) for m, hop, _ in hops}
+    if inserted == len(keys):
+        return Claims(mine=keys)
+    return _sort(conn, keys, token, now_ms, lease_ms)
+
+
+def _sort(conn: Connection, keys: set[HopKey], token: bytes, now_ms: int, lease_ms: int) -> Claims:
+    found = sql.fetch(
+        conn,
+        "SELECT message_id, hop, claim, claimed_ms, state, code, raw_code, raw_text, vendor_ref, answered_ms "  # noqa: S608
+        f"FROM hops WHERE (message_id, hop) IN ({sql.rows(sorted(keys))}) ORDER BY message_id, hop FOR UPDATE",
+    )
+    claims, released = Claims(), set()
+    for message_id, hop, owner, claimed_ms, state, *rest in found:
+        key = (message_id, hop)
+        if owner == token:
+            claims.mine.add(key)
+        elif state == RELEASED:
+            released.add(key)
+        elif state != SENDING:
+            claims.answered[key] = Answered(state, *rest)
+        elif now_ms - claimed_ms < lease_ms:
+            raise Unavailable("another process is sending these messages")
+        else:
+            claims.stale.add(key)
+    _take(conn, released, SENDING, token, now_ms)
+    _take(conn, claims.stale, UNCERTAIN, token, None)
+    claims.mine |= released
+    return claims
+
+
+def _take(conn: Connection, keys: set[HopKey], state: str, token: bytes, now_ms: int | None) -> None:
+    if keys:
+        when = "" if now_ms is None else f", claimed_ms={now_ms}"
+        sql.execute(
+            conn,
+            f"UPDATE hops SET state='{state}', claim=0x{token.hex()}{when} "  # noqa: S608
+            f"WHERE (message_id, hop) IN ({sql.rows(sorted(keys))})",
+        )
+
+
+def save_answers(conn: Connection, vendor: tuple[str, str, str], rows: Sequence[Sequence[Any]]) -> None:
+    """Record answers: (message, hop, type, state, code, raw code, raw text, vendor ref, answered ms).
+
+    A receipt that came before the answer keeps its result.
+    """
+    columns = (
+        "message_id, hop, channel, vendor, vendor_account, type, state, claim, claimed_ms, code, raw_code, raw_text, "
+        "vendor_ref, answered_ms"
+    )
+    nobody = b"\0" * 8
+    values = [
+        (
+            m,
+            hop,
+            *vendor,
+            kind,
+            state,
+            nobody,
+            at,
+            code,
+            raw_code and raw_code[:32],
+            raw_text and raw_text[:255],
+            ref,
+            at,
+        )
+        for m, hop, kind, state, code, raw_code, raw_text, ref, at in sorted(rows)
+    ]
+    ended = "state IN ('delivered','failed') AND finished_ms IS NOT NULL"
+    kept = ", ".join(f"{c} = IF({ended}, {c}, VALUES({c}))" for c in ("code", "raw_code", "raw_text"))
+    tail = (
+        f"ON DUPLICATE KEY UPDATE {kept}, vendor_ref = VALUES(vendor_ref), answered_ms = VALUES(answered_ms), "
+        f"state = IF({ended}, state, VALUES(state))"
+    )
+    sql.insert(conn, "hops", columns, values, tail)
+
+
+def claimed_at(conn: Connection, keys: Sequence[HopKey]) -> dict[HopKey, int]:
+    """When hops were sent."""
+    if not keys:
+        return {}
+    found = sql.fetch(
+        conn,
+        f"SELECT message_id, hop, claimed_ms FROM hops WHERE (message_id, hop) IN ({sql.rows(keys)})",  # noqa: S608
+    )
+    return {(m, hop): at for m, hop, at in found}
