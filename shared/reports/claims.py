@@ -4,7 +4,8 @@ Kafka delivers an event again after a crash, and route publishes a decision agai
 message id is claimed in db2 before its first call, one call of a script for a whole batch. Claims lie in hashes by
 slots of time; the slot before is looked at too, so a result is remembered for one to two slots.
 
-    nothing → "<until ms>" while a process calls → three digits when it ended (the HTTP status, or 000)
+    nothing → "<until ms>" while a process calls → three digits: the HTTP status that took it,
+    WAITS when it went to the due-set, ENDED when no further try follows
 
 A claim that outlives its time is taken over: its process died between calling and noting, and the client may get the
 report twice, which it recognises by the message id.
@@ -19,7 +20,7 @@ from shared.reports.keys import Keys, raw_id, shard_of
 from shared.reports.scripts import Script
 
 NEW, BUSY, PENDING = "NEW", "BSY", "PND"
-NO_STATUS = "000"
+WAITS, ENDED = "000", "999"
 CHUNK = 1000
 
 # KEYS this slot, the slot before, the one before that, members. ARGV ids, now, until, life of the slot, replay mark.
@@ -70,6 +71,11 @@ redis.call('HSET', KEYS[1], unpack(set))
 if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return 1
 """)
+
+
+def was_taken(said: str) -> bool:
+    """Whether an answer is the status with which the client took the report."""
+    return said.isdigit() and said not in (WAITS, ENDED)
 
 
 class Claims:

@@ -8,8 +8,8 @@ Write order on a failure: db0 (what to send), the due-set (when), db1 (the alarm
   before db0          has changed nothing: the event comes again
   after db0           leaves a report nobody looks for yet: the event comes again and writes it again
   after the due-set   leaves a unit without an alarm: the sweeper takes it
-When a unit ends: db1, db0, then the due-set. A process that dies in between leaves a unit that is claimed again after its
-lease and finds no report in db0: it asks MySQL, and sends once more (at least once).
+When a unit ends: db1, db0, then the due-set. A process that dies in between leaves a unit that is claimed again after
+its lease and finds no report in db0: it asks MySQL, and sends once more (at least once).
 """
 
 from __future__ import annotations

@@ -54,9 +54,7 @@ class Gate:
             async with asyncio.timeout(patience_s):
                 return await turn
         except TimeoutError:
-            if turn.done() and not turn.cancelled():
-                return True
-            return False
+            return turn.done() and not turn.cancelled()
 
     def leave(self, host: str, took_s: float) -> None:
         """Give the slot back, to the next in the queue if there is one."""

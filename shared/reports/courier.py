@@ -1,0 +1,114 @@
+"""One try of one unit: the breaker, a slot of its host, the signed call, the verdict."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from shared.domain.errors import Invalid
+from shared.reports import callback, measures
+from shared.reports.gate import Gate
+from shared.reports.units import Account, Try, Unit, judge
+from shared.runtime.egress import Answer, parse
+
+NO_ACCOUNT = "the account is gone or wants no callbacks"
+
+
+class Client(Protocol):
+    """The egress client."""
+
+    async def post(self, url: str, body: bytes, headers: Iterable[tuple[str, str]]) -> Answer: ...
+
+
+class HostBreakers(Protocol):
+    """The breakers of hosts."""
+
+    async def allows(self, name: str) -> bool: ...
+    def retry_at(self, name: str, now_ms: int) -> int: ...
+    def count(self, name: str, ok: int = 0, failed: int = 0) -> None: ...
+
+
+class AccountsById(Protocol):
+    """Accounts, cached."""
+
+    async def by_id(self, account_id: int) -> Account | None: ...
+
+
+def host_of(url: str) -> str:
+    """What has slots and a breaker of its own: host and port."""
+    try:
+        target = parse(url)
+    except Invalid:
+        return "invalid"
+    return f"{target.host}:{target.port}"
+
+
+class Courier:
+    """Tries units. `tries` runs apart for first reports and for retries: each process has its own gate."""
+
+    def __init__(
+        self,
+        client: Client,
+        accounts: AccountsById,
+        breakers: HostBreakers,
+        gate: Gate,
+        *,
+        unit_s: float,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._client, self._accounts, self._breakers = client, accounts, breakers
+        self._gate, self._unit_s, self._now_ms = gate, unit_s, now_ms
+
+    async def round(
+        self, units: Iterable[Unit], hold_s: float, *, wait_when_full: bool
+    ) -> tuple[list[Try], list[tuple[Unit, asyncio.Task[Try]]]]:
+        """Try all units at once. Answers what ended within `hold_s`, and what is still under way.
+
+        Hosts known to be slow are not waited for. What finds no slot is deferred: to now, or with `wait_when_full`
+        to when a slot can be expected.
+        """
+        tasks = [(u, asyncio.create_task(self._try(u, hold_s, wait_when_full))) for u in units]
+        prompt = [task for unit, task in tasks if not self._gate.slow(host_of(unit.callback_uri))]
+        if prompt:
+            await asyncio.wait(prompt, timeout=hold_s)
+        else:
+            await asyncio.sleep(0)
+        under_way = [(unit, task) for unit, task in tasks if not task.done()]
+        for unit, _ in under_way:
+            self._gate.noticed(host_of(unit.callback_uri), hold_s)
+        return [task.result() for _, task in tasks if task.done()], under_way
+
+    async def _try(self, unit: Unit, patience_s: float, wait_when_full: bool) -> Try:
+        host = host_of(unit.callback_uri)
+        if not await self._breakers.allows(host):
+            return self._deferred(unit, self._breakers.retry_at(host, self._now_ms()))
+        if not await self._gate.enter(host, patience_s):
+            later_s = min(30.0, 0.25 + self._gate.expected_wait_s(host)) if wait_when_full else 0.0
+            return self._deferred(unit, self._now_ms() + round(later_s * 1000))
+        took_s = 0.0
+        try:
+            result = await self._call(unit)
+            took_s = result.duration_ms / 1000
+        finally:
+            self._gate.leave(host, took_s)
+        if result.outcome != "disabled":
+            ok = result.outcome == "delivered"
+            self._breakers.count(host, ok=int(ok), failed=int(not ok))
+        measures.TRIES.labels(result.outcome).inc()
+        measures.CALL_SECONDS.observe(took_s)
+        return result
+
+    async def _call(self, unit: Unit) -> Try:
+        account = await self._accounts.by_id(unit.account_id)
+        now_ms = self._now_ms()
+        if account is None or not account.callback_enabled:
+            return Try(unit, "disabled", now_ms, error=NO_ACCOUNT)
+        body = callback.body(unit)
+        headers = callback.headers(unit, account.callback_secrets, now_ms // 1000, body)
+        answer = await self._client.post(unit.callback_uri, body, headers)
+        return judge(unit, answer.status, answer.error, now_ms, answer.duration_ms, self._unit_s)
+
+    def _deferred(self, unit: Unit, due_ms: int) -> Try:
+        measures.TRIES.labels("deferred").inc()
+        return Try(unit, "deferred", self._now_ms(), due_ms)
