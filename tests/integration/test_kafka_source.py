@@ -1,0 +1,267 @@
+"""The Kafka source on a real broker: flaky targets, dead letters, contiguous commits, kill -9 and rebalances."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import time
+import urllib.request
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import NewTopic
+
+RECORDS, PARTITIONS = 2000, 6
+SOURCE = """
+import sys, uvloop
+from bridges.kafka_source.app import run
+from bridges.settings import SourceSettings
+from shared import flow
+from shared.runtime import logs
+topic, port = sys.argv[1], int(sys.argv[2])
+process = next(p for p in flow.processes() if p.name == "report-fast")
+logs.configure("kafka_source-test", "info")
+uvloop.run(run([flow.Source(topic, topic, (topic,), process)], "127.0.0.1", port, SourceSettings()))
+"""
+Answer = Callable[[str, int], "int | None"]
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module")
+def bootstrap() -> str:
+    address = os.environ.get("IMS_KAFKA_BOOTSTRAP")
+    if not address:
+        pytest.fail("IMS_KAFKA_BOOTSTRAP must name a running Kafka broker, e.g. 127.0.0.1:19092")
+    return address
+
+
+@pytest.fixture
+def topic(bootstrap: str) -> Iterator[str]:
+    """A topic, and with it a source and a group, of the test's own."""
+    name = f"test.source.{uuid.uuid4().hex[:8]}"
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    missing = {name, "ims.dead"} - set(admin.list_topics())
+    admin.create_topics([NewTopic(name=t, num_partitions=PARTITIONS, replication_factor=1) for t in missing])
+    yield name
+    admin.delete_topics([name])
+    admin.close()
+
+
+def produce(bootstrap: str, topic: str, start: int = 0, count: int = RECORDS) -> None:
+    """Records named 0, 1, 2, … spread over the partitions."""
+    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=5)
+    for i in range(start, start + count):
+        attributes = {"ce_specversion": "1.0", "ce_id": str(i), "ce_type": "t", "ce_source": "/test"}
+        headers = [(k, v.encode()) for k, v in attributes.items()] + [("content-type", b"application/json")]
+        producer.send(topic, b'{"n":%d}' % i, headers=headers, partition=i % PARTITIONS)
+    producer.flush()
+    producer.close()
+
+
+@dataclass
+class Target:
+    """A function that answers as the test says; None is no answer at all, 0 a connection that breaks."""
+
+    answer: Answer
+    tries: Counter[str] = field(default_factory=Counter)
+    taken: Counter[str] = field(default_factory=Counter)
+    first_at: float = 0.0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                status = await self._one(reader)
+                if status is None:
+                    await reader.read()
+                if not status:
+                    return
+                writer.write(b"HTTP/1.1 %d -\r\ncontent-length: 2\r\n\r\nno" % status)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.transport.abort()
+
+    async def _one(self, reader: asyncio.StreamReader) -> int | None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        headers = dict(line.split(": ", 1) for line in head[1:] if line)
+        body = json.loads(await reader.readexactly(int(headers["content-length"])))
+        name = headers["ce-id"]
+        assert body["n"] == int(name)
+        assert int(headers["ce-knativekafkapartition"]) == body["n"] % PARTITIONS
+        self.tries[name] += 1
+        status = self.answer(name, self.tries[name])
+        if status == 200:
+            self.first_at = self.first_at or time.monotonic()
+            self.taken[name] += 1
+        return status
+
+    @asynccontextmanager
+    async def listening(self, port: int = 0) -> AsyncIterator[int]:
+        server = await asyncio.start_server(self.serve, "127.0.0.1", port)
+        yield server.sockets[0].getsockname()[1]
+        server.close()
+
+
+@asynccontextmanager
+async def source(
+    topic: str, targets: list[int], port: int, **settings: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A source process; it is stopped by SIGTERM at the end, if it still runs."""
+    urls = ",".join(f"http://127.0.0.1:{p}" for p in targets)
+    env = os.environ | {"IMS_TARGET_REPORT_FAST": urls, "IMS_SOURCE_COMMIT_SECONDS": "0.5"} | settings
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", SOURCE, topic, str(port), env=env)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(process.wait(), 30) == 0
+
+
+async def until(what: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Poll, since what is waited for happens in other processes."""
+    async with asyncio.timeout(seconds):
+        while not what():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
+
+
+async def healthy(port: int) -> None:
+    async with asyncio.timeout(30):
+        while (await asyncio.to_thread(get, port, "/healthz"))[0] != 200:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def offsets(bootstrap: str, topic: str) -> tuple[dict[int, int], dict[int, int]]:
+    """Committed and end offsets by partition."""
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=topic, enable_auto_commit=False)
+    keys = [TopicPartition(topic, p) for p in range(PARTITIONS)]
+    ends = {key.partition: end for key, end in consumer.end_offsets(keys).items()}
+    committed = {key.partition: consumer.committed(key) or 0 for key in keys}
+    consumer.close()
+    return committed, ends
+
+
+def dead_letters(bootstrap: str, topic: str) -> list[dict[str, Any]]:
+    consumer = KafkaConsumer(
+        "ims.dead", bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="earliest", consumer_timeout_ms=2000
+    )
+    letters = [(dict(record.headers), json.loads(record.value)) for record in consumer]
+    consumer.close()
+    assert all(headers["ce_type"] == b"com.ims.dead.v1" for headers, _ in letters)
+    return [letter for _, letter in letters if letter["source_topic"] == topic]
+
+
+def flaky(name: str, tries: int) -> int | None:
+    """400 for one in 50; for others the first try may be a 503, silence, or a broken connection."""
+    n = int(name)
+    if n % 50 == 3:
+        return 400
+    if tries > 1:
+        return 200
+    return {0: 503, 1: 429, 2: 0}.get(n % 10, None if n % 100 == 4 else 200)
+
+
+async def test_every_record_reaches_a_flaky_function_or_the_dead_letters(bootstrap: str, topic: str) -> None:
+    target, port, refusing = Target(flaky), free_port(), free_port()
+    refused = {str(n) for n in range(RECORDS) if n % 50 == 3}
+    async with target.listening() as first, source(topic, [first, refusing], port, IMS_SOURCE_TIMEOUT_SECONDS="1"):
+        await healthy(port)
+        await asyncio.to_thread(produce, bootstrap, topic, 0, RECORDS // 2)
+        await until(lambda: len(target.taken) > RECORDS // 5)
+        await asyncio.to_thread(produce, bootstrap, topic, RECORDS // 2, RECORDS // 2)
+        await until(lambda: len(target.taken) == RECORDS - len(refused))
+        await until(lambda: set(target.tries) >= refused)
+        _, metrics = await asyncio.to_thread(get, port, "/metrics")
+    committed, ends = await asyncio.to_thread(offsets, bootstrap, topic)
+    assert committed == ends
+    letters = await asyncio.to_thread(dead_letters, bootstrap, topic)
+    assert sorted(letter["headers"]["ce_id"] for letter in letters) == sorted(refused)
+    assert {letter["reason"] for letter in letters} == {"status 400: no"}
+    assert all(json.loads(letter["body"])["n"] == int(letter["headers"]["ce_id"]) for letter in letters)
+    assert all(target.tries[name] == 1 for name in refused)
+    assert max(target.taken.values()) == 1
+    assert f'ims_source_failed_total{{reason="503",source="{topic}"}}' in metrics
+
+
+async def test_functions_that_are_down_get_everything_when_they_are_back(bootstrap: str, topic: str) -> None:
+    target, port, address = Target(lambda name, tries: 200), free_port(), free_port()
+    await asyncio.to_thread(produce, bootstrap, topic, 0, 300)
+    async with source(topic, [address], port):
+        await healthy(port)
+        await asyncio.sleep(1)
+        async with target.listening(address):
+            await until(lambda: len(target.taken) == 300)
+    committed, ends = await asyncio.to_thread(offsets, bootstrap, topic)
+    assert committed == ends
+
+
+async def test_kill_9_in_the_middle_loses_nothing_and_costs_seconds(bootstrap: str, topic: str) -> None:
+    stuck = {"700", "701", "702"}  # their partitions may be committed up to them only
+    down = True
+    target, port = Target(lambda name, tries: 503 if down and name in stuck else 200), free_port()
+    await asyncio.to_thread(produce, bootstrap, topic)
+    async with target.listening() as address:
+        async with source(topic, [address], port, IMS_SOURCE_SESSION_SECONDS="40") as process:
+            await until(lambda: len(target.taken) == RECORDS - len(stuck))
+            await asyncio.sleep(1)
+            process.kill()
+            await process.wait()
+        committed, ends = await asyncio.to_thread(offsets, bootstrap, topic)
+        behind = {int(name) % PARTITIONS: int(name) // PARTITIONS for name in stuck}
+        assert committed == ends | behind
+        down, before, killed = False, Counter(target.taken), time.monotonic()
+        async with source(topic, [address], port, IMS_SOURCE_SESSION_SECONDS="40"):
+            await until(lambda: len(target.taken) == RECORDS)
+            assert time.monotonic() - killed < 20, "it had to wait for its own former self to time out"
+            await until(lambda: sum(target.taken.values()) - sum(before.values()) == _left(ends, committed))
+    assert await asyncio.to_thread(offsets, bootstrap, topic) == (ends, ends)
+
+
+def _left(ends: dict[int, int], committed: dict[int, int]) -> int:
+    return sum(ends.values()) - sum(committed.values())
+
+
+async def test_a_second_replica_shares_the_work_and_its_end_loses_nothing(bootstrap: str, topic: str) -> None:
+    target, one, two = Target(lambda name, tries: 200), free_port(), free_port()
+    async with target.listening() as address, source(topic, [address], one):
+        await healthy(one)
+        await asyncio.to_thread(produce, bootstrap, topic, 0, 1000)
+        async with source(topic, [address], two, IMS_SOURCE_SESSION_SECONDS="6"):
+            await healthy(two)
+            shares = [
+                json.loads((await asyncio.to_thread(get, p, "/healthz"))[1])["sources"][topic] for p in (one, two)
+            ]
+            assert [share["partitions"] for share in shares] == [3, 3]
+            await asyncio.to_thread(produce, bootstrap, topic, 1000, 500)
+            await until(lambda: len(target.taken) == 1500)
+        await asyncio.to_thread(produce, bootstrap, topic, 1500, 500)
+        await until(lambda: len(target.taken) == RECORDS)
+    committed, ends = await asyncio.to_thread(offsets, bootstrap, topic)
+    assert committed == ends
