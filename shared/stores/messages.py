@@ -155,7 +155,7 @@ def next_feed_numbers(conn: Connection, accounts: Iterable[int]) -> dict[int, in
     tail = "ON DUPLICATE KEY UPDATE seq = seq + 1"
     sql.insert(conn, "feeds", "account_id, seq", [(a, 1) for a in wanted], tail)
     listed = ",".join(map(str, wanted))
-    return dict(sql.fetch(conn, f"SELECT account_id, seq FROM feeds WHERE account_id IN ({listed})"))  # type: ignore[arg-type]  # noqa: S608
+    return dict(sql.fetch(conn, f"SELECT account_id, seq FROM feeds WHERE account_id IN ({listed})"))  # noqa: S608
 
 
 HOP_COLUMNS = "message_id, hop, channel, vendor, vendor_account, type, state, claim, claimed_ms"

@@ -443,7 +443,7 @@ def _apply_start(work: Work, row: Message, plan: Plan, step: Start, cause: bytes
 
 
 def _variables(row: Message) -> dict[str, str] | None:
-    return None if row.vars is None else orjson.loads(row.vars)  # type: ignore[no-any-return]
+    return None if row.vars is None else orjson.loads(row.vars)
 
 
 def _address(row: Message, channel: str) -> str:

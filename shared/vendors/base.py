@@ -61,8 +61,7 @@ class Answer:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class VendorResult:
+class VendorResult(NamedTuple):
     """What the vendor said of one message.
 
     `state`: sent (accepted by the vendor), delivered, failed, or pending: a look-up that knows no end yet, or an answer

@@ -17,6 +17,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -316,5 +317,6 @@ def _kst(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).astimezone(KST).strftime("%Y-%m-%d %H:%M:%S")
 
 
+@lru_cache(maxsize=4096)
 def _ms(written: str | None) -> int | None:
     return round(datetime.fromisoformat(written).replace(tzinfo=KST).timestamp() * 1000) if written else None
