@@ -24,6 +24,10 @@ from shared.reports.units import Unit
 
 T = TypeVar("T")
 
+ALARM_AFTER_MS = 2
+EARLY_MS = 10
+"""An alarm goes off just after the due time, and a claim may come a little before it: clocks differ."""
+
 # KEYS due, units, members. ARGV per unit: lead, due, state, number of ids, the ids.
 _ADD = Script("""
 local out, i = {}, 1
@@ -190,7 +194,7 @@ class DueSet:
         """Set the timers, one a member."""
         for shard, pairs in by_shard(zip(units, due_ms, strict=True), lambda p: p[0].shard).items():
             names = [self.keys.timer(shard, key) for unit, _ in pairs for key in unit.keys]
-            lives = [max(1, due - now_ms) for unit, due in pairs for _ in unit.keys]
+            lives = [max(1, due - now_ms + ALARM_AFTER_MS) for unit, due in pairs for _ in unit.keys]
             for i in range(0, len(names), 1000):
                 await _ARM(self._timers, names[i : i + 1000], lives[i : i + 1000])
 
@@ -216,13 +220,13 @@ class DueSet:
         await _ADD(self._state, self._where(shard), arguments)
 
     async def _claim(self, keys: set[str], now_ms: int) -> tuple[list[tuple[Unit, int]], set[str]]:
-        lease = now_ms + self._lease_ms
+        lease, until = now_ms + self._lease_ms, now_ms + EARLY_MS
         claimed: list[tuple[Unit, int]] = []
         leads: set[str] = set()
         groups = by_shard(keys, shard_of)
         answers = await asyncio.gather(
             *(
-                _CLAIM(self._state, self._where(s), [now_ms, lease, *(x for k in ks for x in (k, raw_id(k[-36:])))])
+                _CLAIM(self._state, self._where(s), [until, lease, *(x for k in ks for x in (k, raw_id(k[-36:])))])
                 for s, ks in groups.items()
             )
         )

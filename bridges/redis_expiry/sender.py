@@ -1,0 +1,142 @@
+"""Sends ReportDue events to report_retry: at most 500 keys or 20 ms together, a bounded number of requests at once.
+
+A request that fails is dropped: what is still due is found again by the next sweep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from prometheus_client import Counter
+
+from bridges import http
+from shared.domain.events import MAX_MESSAGES, ReportDue
+from shared.runtime import logs
+from shared.runtime.clock import iso, now_ms
+
+GATHER_S = 0.02
+REMEMBER_S = 2.0
+TIMEOUT_S = 30.0
+SOURCE = "/redis_expiry"
+
+SENT = Counter("ims_expiry_keys_total", "Keys sent to report_retry", ["why"])
+FAILED = Counter("ims_expiry_requests_failed_total", "Requests that report_retry did not take", ["status"])
+
+log = logs.get(__name__)
+
+
+class Sender:
+    """Takes keys from the listener and the sweeper; a key is not sent twice within two seconds of one announcement."""
+
+    def __init__(self, client: http.Client, sinks: list[str], extensions: Mapping[str, str], in_flight: int) -> None:
+        self._client, self._sinks, self._extensions = client, sinks, extensions
+        self._limit = in_flight
+        self._waiting: dict[str, None] = {}
+        self._recent: dict[str, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._requests: set[asyncio.Task[None]] = set()
+        self._turn = 0
+
+    @property
+    def room(self) -> bool:
+        """Whether another request may be sent at once."""
+        return len(self._requests) < self._limit
+
+    def heard(self, key: str) -> None:
+        """A timer expired."""
+        SENT.labels("expired").inc()
+        self._take(key)
+
+    def swept(self, keys: Iterable[str]) -> None:
+        """These are due in the due-set."""
+        horizon = time.monotonic() - REMEMBER_S
+        for key in keys:
+            if self._recent.get(key, 0.0) < horizon:
+                SENT.labels("swept").inc()
+                self._take(key)
+
+    def _take(self, key: str) -> None:
+        self._waiting[key] = None
+        self._recent[key] = time.monotonic()
+        if len(self._waiting) >= MAX_MESSAGES:
+            self._send()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._send)
+
+    def _send(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while self._waiting and self.room:
+            keys = [key for key, _ in zip(self._waiting, range(MAX_MESSAGES), strict=False)]
+            for key in keys:
+                del self._waiting[key]
+            task = asyncio.create_task(self._post(keys))
+            self._requests.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._requests.discard(task)
+        if self._waiting and self._timer is None:
+            self._send()
+
+    async def _post(self, keys: list[str]) -> None:
+        status = await self._try(ReportDue(keys=keys))
+        if not 200 <= status < 300:
+            FAILED.labels(str(status)).inc()
+            log.warning("report_retry did not take the event", status=status, keys=len(keys))
+            for key in keys:
+                self._recent.pop(key, None)
+            await asyncio.sleep(0.2)
+
+    async def _try(self, event: ReportDue) -> int:
+        headers = [(f"ce-{name}", value) for name, value in self._attributes(event).items()]
+        headers.append(("content-type", "application/json"))
+        body = orjson.dumps({"keys": event.keys})
+        for _ in self._sinks:
+            self._turn = (self._turn + 1) % len(self._sinks)
+            sink = urlsplit(self._sinks[self._turn])
+            port = sink.port or 80
+            request = http.request("POST", sink.path or "/", headers, body, sink.netloc)
+            try:
+                return (await self._client.post(sink.hostname or "", port, request, TIMEOUT_S)).status
+            except http.Unreachable:
+                continue
+            except http.Interrupted:
+                return 0
+        return 0
+
+    def _attributes(self, event: ReportDue) -> dict[str, str]:
+        own = {
+            "specversion": "1.0",
+            "id": os.urandom(16).hex(),
+            "type": event.TYPE,
+            "source": SOURCE,
+            "time": iso(now_ms()) or "",
+        }
+        return {**own, **self._extensions}
+
+    def forget(self) -> None:
+        """Drop what is remembered of keys sent long ago."""
+        horizon = time.monotonic() - REMEMBER_S
+        self._recent = {key: at for key, at in self._recent.items() if at >= horizon}
+
+    async def drain(self, seconds: float) -> None:
+        """Send what waits, and let requests end."""
+        self._send()
+        if self._requests:
+            await asyncio.wait(set(self._requests), timeout=seconds)
+
+
+def extensions(overrides: str) -> dict[str, str]:
+    """What K_CE_OVERRIDES (set by SinkBinding) adds to each event: `{"extensions": {"name": "value"}}`."""
+    if not overrides:
+        return {}
+    found: Any = orjson.loads(overrides)
+    return {str(k).lower(): str(v) for k, v in (found.get("extensions") or {}).items()}
