@@ -91,10 +91,9 @@ async def _publish(ims: Context, events: list[Event]) -> None:
     if id(ims) not in _publishers:
 
         async def publish(groups: list[list[Event]]) -> list[None]:
-            merged: list[Event] = []
-            for kind in (Outcome, Dead):
-                merged += kind.merge([e for group in groups for e in group if isinstance(e, kind)])
-            await ims.bus.publish(merged)
+            events = [e for group in groups for e in group]
+            dead = [e for e in events if isinstance(e, Dead)]
+            await ims.bus.publish([*Outcome.merge([e for e in events if isinstance(e, Outcome)]), *dead])
             return [None] * len(groups)
 
         weigh = lambda events: sum(e.size() for e in events)  # noqa: E731

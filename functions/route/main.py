@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from shared.channels.common import channel
+from shared.channels import common
 from shared.domain.events import Accepted, Due, Event, Outcome
 from shared.domain.routing import World
 from shared.runtime import Context, event_function
@@ -19,8 +19,8 @@ async def route(event: Accepted | Outcome | Due, ims: Context) -> list[Event]:
     world = await _world(ims)
     prices = await ims.vendors.prices()
 
-    def price(*key: str) -> Decimal:
-        return prices.get(key, Decimal(0))  # type: ignore[call-overload, no-any-return]
+    def price(channel: str, vendor: str, account: str, kind: str) -> Decimal:
+        return prices.get((channel, vendor, account, kind), Decimal(0))
 
     if isinstance(event, Outcome):
         return await ims.db(routing.outcome, event, world, price)
@@ -44,7 +44,7 @@ async def _world(ims: Context) -> World:
 
 def _type_of(hop: dict[str, Any], variables: str | None) -> str:
     values = None if variables is None else orjson.loads(variables)
-    return channel(hop["channel"]).measure(hop["content"], values).type
+    return common.channel(hop["channel"]).measure(hop["content"], values).type
 
 
 main = event_function(route)

@@ -1,1 +1,1 @@
-"""What every accepting function does: know the caller, hold the Idempotency-Key, count the limits, publish in groups."""
+"""What every accepting function does: know the caller, hold the key, count the limits, publish in groups."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 
 from starlette.requests import Request as HttpRequest
@@ -82,7 +83,7 @@ async def _invalid(error: InvalidRequest, key: Key | None, submitter: Submitter)
 async def _dry_run(ims: Context, channel: Channel, who: Caller, acceptance: Acceptance) -> Response:
     import orjson
 
-    prices = {}
+    prices: dict[str, Decimal] = {}
     for entry in await ims.vendors.entries():
         if entry.channel == channel.name and entry.sandbox == who.test:
             for kind, price in entry.adapter.prices.items():

@@ -29,12 +29,12 @@ log = logs.get(__name__)
 
 @dataclass(slots=True)
 class Submission:
-    """A request on its way in: `bytes` is its body's length, `request_id` may be replaced by the one its key holds."""
+    """A request on its way in: `size` is its body's length, `request_id` may be replaced by the one its key holds."""
 
     account: Account
     request: Request
     key: Key | None
-    bytes: int
+    size: int
     problem: Problem | None = None
     replay: bytes | None = None
     held: Held | None = field(default=None, repr=False)
@@ -69,7 +69,7 @@ class Submitter:
         await self._reserve(group)
         going = [s for s in group if s.problem is None and s.replay is None]
         try:
-            await self._ims.bus.publish(pack([(s.request, s.bytes) for s in going]))
+            await self._ims.bus.publish(pack([(s.request, s.size) for s in going]))
         except Unavailable as error:
             for s in going:
                 s.problem = _unpublished(s, error)
@@ -77,7 +77,7 @@ class Submitter:
 
     async def _reserve(self, group: Sequence[Submission]) -> None:
         """Reserve keys and count limits in one pipeline; set `problem` or `replay` on those that must not go on."""
-        ims, now = self._ims, self._ims.now_ms()
+        now = self._ims.now_ms()
         keyed = [s for s in group if s.key is not None]
         try:
             await self._one_pipeline(group, keyed, now)
@@ -90,7 +90,6 @@ class Submitter:
         for s in keyed:
             await self._settle(s, now)
         await self._ask_mysql([s for s in keyed if s.held is None and s.problem is None], now)
-        _ = ims
 
     async def _one_pipeline(self, group: Sequence[Submission], keyed: Sequence[Submission], now: int) -> None:
         accept = self._ims.accept
@@ -103,7 +102,8 @@ class Submitter:
         for s in group:
             pipe.set(f"req:{s.request.request_id}", f"{s.account.account_id}:{s.request.total}", px=600_000)
         for s in keyed:
-            assert s.key is not None
+            if s.key is None:
+                continue
             lease = now + int(accept.idempotency_lease_seconds * 1000)
             held = Held(LEASED, s.request.request_id, s.key.body_hash, lease, None)
             pipe.set(s.key.name, held.pack(), nx=True, px=keep_ms, get=True)

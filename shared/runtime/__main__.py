@@ -18,7 +18,7 @@ def banner() -> str:
     """IMS in the font "jerusalem", capitals only."""
     from pyfiglet import figlet_format
 
-    return figlet_format("IMS", font="jerusalem", direction="left-to-right").rstrip()
+    return str(figlet_format("IMS", font="jerusalem", direction="left-to-right")).rstrip()
 
 
 def main() -> None:

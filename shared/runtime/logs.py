@@ -59,9 +59,9 @@ def configure(function: str, level: str = "info") -> None:
 class _ToStructlog(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         text = self.format(record)
-        structlog.get_logger().log(record.levelno, text, logger=record.name)
+        structlog.get_logger().log(record.levelno, text, module=record.name)
 
 
 def get(name: str = "ims") -> Any:
     """The logger of a module."""
-    return structlog.get_logger(logger=name)
+    return structlog.get_logger(module=name)

@@ -44,7 +44,7 @@ class App:
         use(self.context)
         event_driven = bool(flow.BY_NAME[name].handles) if name in flow.BY_NAME else False
         signature = "cloudevent" if event_driven else "http"
-        self._inner = create_asgi_app("main", str(find_function(name)), signature)
+        self._inner = create_asgi_app("main", str(find_function(name)), signature)  # type: ignore[no-untyped-call]
         self._in_flight = 0
         self._draining = False
         self._ready = asyncio.Event()

@@ -12,7 +12,7 @@ from shared.vendors.base import Answer, Call
 MAX_ANSWER = 8 * 1024 * 1024
 
 
-async def perform(http: Any, call: Call, vendor: str, timeout: float) -> Answer:
+async def perform(http: Any, call: Call, vendor: str, timeout_s: float) -> Answer:
     """Make the call. Unavailable: the vendor never got it. Uncertain: it may have."""
     import httpx2
 
@@ -23,7 +23,7 @@ async def perform(http: Any, call: Call, vendor: str, timeout: float) -> Answer:
             call.url,
             headers=dict(call.headers),
             content=call.body,
-            timeout=httpx2.Timeout(timeout, connect=min(timeout, 3.0), pool=timeout),
+            timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, 3.0), pool=timeout_s),
         )
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
         raise Unavailable(f"{vendor} cannot be reached: {type(error).__name__}") from error

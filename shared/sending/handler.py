@@ -63,7 +63,7 @@ async def _send(event: Dispatch, entry: Entry | None, ims: Context) -> list[Even
     lease_ms = int((timeout + LEASE_MARGIN_S) * 1000)
     hops = [(*key, send.type) for key, (send, _) in sorted(items.items())]
     claims: Claims = await ims.db(claim, hops, vendor, os.urandom(8), ims.now_ms(), lease_ms)
-    results = await _call_all(event, entry, claims, items, timeout, ims)
+    results = await _call_all(event, entry, claims, items, timeout_s, ims)
     if results:
         rows = [_row(r, items[bytes.fromhex(r.id), r.hop][0]) for r in results]
         await _save(ims, vendor, rows)
@@ -86,7 +86,7 @@ async def _call_all(
     entry: Entry | None,
     claims: Claims,
     items: dict[HopKey, tuple[Send, SendPart]],
-    timeout: float,
+    timeout_s: float,
     ims: Context,
 ) -> list[Result]:
     """Call the vendor for all claimed messages, in as few calls as its API allows."""
@@ -107,7 +107,7 @@ async def _call_all(
             ready.append(Item(key, send_, part, outbound))
     if entry is not None and ready:
         limit = asyncio.Semaphore(ims.vendor_settings.vendor_concurrency)
-        calls = [_call(entry, batch, timeout, limit, ims) for batch in _calls(entry, ready)]
+        calls = [_call(entry, batch, timeout_s, limit, ims) for batch in _calls(entry, ready)]
         for some in await asyncio.gather(*calls):
             results.extend(some)
     return results
@@ -142,13 +142,13 @@ def _calls(entry: Entry, items: Sequence[Item]) -> Iterable[list[Item]]:
 
 
 async def _call(
-    entry: Entry, items: list[Item], timeout: float, limit: asyncio.Semaphore, ims: Context
+    entry: Entry, items: list[Item], timeout_s: float, limit: asyncio.Semaphore, ims: Context
 ) -> list[Result]:
     """One call; whatever happens, one result a message."""
     by_reference = {i.outbound.reference: i for i in items}
     async with limit:
         try:
-            answers = await _exchange(entry, items, timeout, ims)
+            answers = await _exchange(entry, items, timeout_s, ims)
         except Rejected as error:
             await _record(entry, ims, ok=1)
             return [
@@ -165,13 +165,13 @@ async def _call(
     return [_read(item, known.get(reference), ims.now_ms()) for reference, item in by_reference.items()]
 
 
-async def _exchange(entry: Entry, items: list[Item], timeout: float, ims: Context) -> list[VendorResult]:
+async def _exchange(entry: Entry, items: list[Item], timeout_s: float, ims: Context) -> list[VendorResult]:
     adapter, account = entry.adapter, entry.account
     batch = [i.outbound for i in items]
     file_ids = []
     try:
         for call in adapter.uploads(account, batch[0], ims.now_ms(), os.urandom(16).hex()):
-            file_ids.append(adapter.read_upload(await perform(ims.http, call, account.vendor, timeout)))
+            file_ids.append(adapter.read_upload(await perform(ims.http, call, account.vendor, timeout_s)))
     except Uncertain as error:  # only a file: nothing was sent
         raise Unavailable(str(error)) from error
     if file_ids:
@@ -179,7 +179,7 @@ async def _exchange(entry: Entry, items: list[Item], timeout: float, ims: Contex
 
         batch = [replace(o, file_ids=file_ids) for o in batch]
     call = adapter.send(account, batch, ims.now_ms(), os.urandom(16).hex())
-    answer = await perform(ims.http, call, account.vendor, timeout)
+    answer = await perform(ims.http, call, account.vendor, timeout_s)
     return adapter.read_send(batch, answer, ims.now_ms())
 
 
@@ -226,7 +226,7 @@ def _row(r: Result, send_: Send) -> tuple[Any, ...]:
     return (bytes.fromhex(r.id), r.hop, send_.type, state, r.code, r.raw_code, r.raw_text, r.vendor_ref, r.at)
 
 
-async def _save(ims: Context, vendor: tuple[str, str, str], rows: Sequence[Sequence[Any]]) -> None:
+async def _save(ims: Context, vendor: tuple[str, str, str], rows: Sequence[tuple[Any, ...]]) -> None:
     """Record the answers; worth some patience, since what is not recorded becomes uncertain."""
     for attempt in range(1, SAVE_TRIES + 1):
         try:

@@ -94,7 +94,7 @@ def _take(conn: Connection, keys: set[HopKey], state: str, token: bytes, now_ms:
         )
 
 
-def save_answers(conn: Connection, vendor: tuple[str, str, str], rows: Sequence[Sequence[Any]]) -> None:
+def save_answers(conn: Connection, vendor: tuple[str, str, str], rows: Sequence[tuple[Any, ...]]) -> None:
     """Record answers: (message, hop, type, state, code, raw code, raw text, vendor ref, answered ms).
 
     A receipt that came before the answer keeps its result.

@@ -101,7 +101,13 @@ def lock_messages(conn: Connection, ids: Iterable[bytes]) -> dict[bytes, Message
         f"SELECT {_MESSAGE} FROM messages WHERE message_id IN ({sql.ids(wanted)}) "  # noqa: S608
         "ORDER BY message_id FOR UPDATE",
     )
-    return {r[0]: Message(*r[:7], State(r[7]), r[8], r[9], r[10], bool(r[11]), bool(r[12]), *r[13:]) for r in found}
+    return {r[0]: _message(r) for r in found}
+
+
+def _message(row: Sequence[Any]) -> Message:
+    values = list(row)
+    values[7], values[11], values[12] = State(row[7]), bool(row[11]), bool(row[12])
+    return Message(*values)
 
 
 def update_messages(conn: Connection, changes: Iterable[tuple[bytes, tuple[tuple[str, Any], ...]]]) -> None:
