@@ -108,7 +108,11 @@ def _functions(options: Options, env: Mapping[str, str]) -> Iterator[Spec]:
 def _simulator(options: Options, env: Mapping[str, str]) -> Spec:
     port = options.ports["simulator"]
     argv = _python("simulator", "--port", str(port))
-    return Spec("simulator", "simulator", argv, port, http_ok(port, "/healthz"), env)
+    own = {
+        "IMS_SIM_RECEIPT_URL": f"http://{HOST}:{options.ports['gateway']}/v1/receipts/{{vendor}}/{{account}}",
+        "IMS_SIM_SECRETS": seed.simulator_secrets(options),
+    }
+    return Spec("simulator", "simulator", argv, port, http_ok(port, "/healthz"), {**env, **own})
 
 
 def _bridges(options: Options, env: Mapping[str, str]) -> Iterator[Spec]:

@@ -117,7 +117,15 @@ def _senders(cursor: Cursor, account: int) -> None:
 def _vendors(options: Options, cursor: Cursor, simulator: str) -> None:
     """Weights and switches stay as an operator set them; addresses and secrets follow this platform."""
     rows = [
-        (vendor, name, "mt", f"{simulator}/vendors/{vendor}", weight, sandbox, _vendor_settings(options, vendor, name))
+        (
+            vendor,
+            name,
+            "mt",
+            f"{simulator}/vendors/{vendor}",
+            weight,
+            sandbox,
+            json.dumps(vendor_settings(options, vendor, name)),
+        )
         for vendor, name, weight, sandbox in VENDORS
     ]
     cursor.executemany(
@@ -128,9 +136,17 @@ def _vendors(options: Options, cursor: Cursor, simulator: str) -> None:
     )
 
 
-def _vendor_settings(options: Options, vendor: str, account: str) -> str:
-    names = VENDOR_SECRETS[vendor]
-    return json.dumps({name: options.home.secret(f"{vendor}_{account}_{name}") for name in names})
+def vendor_settings(options: Options, vendor: str, account: str) -> dict[str, str]:
+    """The credentials of one vendor account, by the adapter's own names."""
+    return {name: options.home.secret(f"{vendor}_{account}_{name}") for name in VENDOR_SECRETS[vendor]}
+
+
+def simulator_secrets(options: Options) -> str:
+    """The same credentials as the simulator wants them: JSON {vendor: {account: {setting: value}}}."""
+    known: dict[str, dict[str, dict[str, str]]] = {}
+    for vendor, account, *_ in VENDORS:
+        known.setdefault(vendor, {})[account] = vendor_settings(options, vendor, account)
+    return json.dumps(known)
 
 
 def _demo(options: Options, env: Mapping[str, str], mysql: str) -> dict[str, str | None]:

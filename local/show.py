@@ -35,9 +35,9 @@ def banner() -> None:
 
 def problem(found: Problem) -> None:
     """What is wrong and the way out."""
-    err.print(f"[bold red]✗[/] {escape(found.what)}")
+    err.print(f"[bold red]✗[/] {escape(found.what)}", soft_wrap=True)
     if found.way_out:
-        err.print(f"  [bold]→[/] {escape(found.way_out)}")
+        err.print(f"  [bold]→[/] {escape(found.way_out)}", soft_wrap=True)
 
 
 @contextmanager

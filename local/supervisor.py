@@ -108,10 +108,10 @@ class Supervisor:
             )
             failed = [waiting[task] for task in done if waiting[task].failed]
             if failed:
-                raise Problem(failed[0].failed, f"its log ends with:\n{tail(failed[0].log)}")
+                raise Problem(failed[0].failed, _ends_with(failed[0].log))
             if not done:
                 late = waiting[next(iter(pending))]
-                raise Problem(f"{late.spec.name} was not ready within {START_SECONDS:.0f} s", tail(late.log))
+                raise Problem(f"{late.spec.name} was not ready within {START_SECONDS:.0f} s", _ends_with(late.log))
 
     async def _stop(self) -> None:
         """Gateway first, servers last; those of one kind of place together."""
@@ -145,11 +145,12 @@ class Supervisor:
             await asyncio.sleep(LOG_PAUSE)
 
 
-def tail(log: Path, lines: int = 12) -> str:
-    """The last lines of a log."""
+def _ends_with(log: Path, lines: int = 5) -> str:
+    """Where to look, and the last lines there."""
+    last: list[str] = []
     with contextlib.suppress(OSError):
-        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
-    return ""
+        last = log.read_text(errors="replace").splitlines()[-lines:]
+    return "\n    ".join([f"`ims logs {log.stem}`, which ends with:", *last])
 
 
 def rotate(logs: Path, limit: int = LOG_BYTES) -> None:
