@@ -151,8 +151,9 @@ def claims(redis: Any, settings: ReportSettings) -> Claims:
 
 
 def callback_breakers(redis: Any, settings: ReportSettings) -> Breakers:
-    """Breakers of the clients' hosts; they probe each half minute of the schedule."""
-    return Breakers(redis, "callback", reset_s=settings.retry_unit_seconds / 2)
+    """Breakers of the clients' hosts: their window is a minute of the schedule, their first probe after half of it."""
+    minute_s = settings.retry_unit_seconds
+    return Breakers(redis, "callback", reset_s=minute_s / 2, window_s=minute_s)
 
 
 def _digest(url: str) -> bytes:

@@ -23,7 +23,7 @@ from shared.runtime.settings import RedisSettings, load
 
 CACHE_S = 0.25
 FLUSH_S = 0.2
-WINDOW_S, BUCKET_S = 60, 10
+WINDOW_S, BUCKETS = 60.0, 6
 MIN_CALLS, MAX_FAILED = 50, 0.5
 PROBE_LEASE_MS = 10_000
 MAX_DOUBLINGS = 10
@@ -34,7 +34,7 @@ _RECORD = """
 local bucket = tonumber(ARGV[1])
 if tonumber(ARGV[2]) > 0 then redis.call('HINCRBY', KEYS[1], bucket .. ':ok', ARGV[2]) end
 if tonumber(ARGV[3]) > 0 then redis.call('HINCRBY', KEYS[1], bucket .. ':failed', ARGV[3]) end
-redis.call('EXPIRE', KEYS[1], ARGV[5])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
 local all, ok, failed = redis.call('HGETALL', KEYS[1]), 0, 0
 for i = 1, #all, 2 do
   local at, kind = string.match(all[i], '^(%d+):(%a+)$')
@@ -84,9 +84,13 @@ class Breakers:
         namespace: str,
         *,
         reset_s: float = 30.0,
+        window_s: float = WINDOW_S,
         settings: RedisSettings | None = None,
     ) -> None:
         self._cluster, self._namespace, self._reset_s = redis.cluster, namespace, reset_s
+        self._bucket_ms = max(1, round(window_s * 1000 / BUCKETS))
+        self._cache_s = min(CACHE_S, reset_s / 4)
+        self._flush_s = min(FLUSH_S, window_s / BUCKETS)
         self._settings = settings or load(RedisSettings)
         self._seen: dict[str, _Seen] = {}
         self._counts: dict[str, list[int]] = {}
@@ -97,7 +101,7 @@ class Breakers:
     async def allows(self, name: str) -> bool:
         """Whether to call now; when a breaker is open and its probe is due, one caller among all replicas gets True."""
         seen = self._seen.setdefault(name, _Seen())
-        if time.monotonic() - seen.read_at > CACHE_S:
+        if time.monotonic() - seen.read_at > self._cache_s:
             await self._read_once(name)
         if seen.state == CLOSED:
             return True
@@ -131,7 +135,7 @@ class Breakers:
 
     async def _flush_soon(self) -> None:
         while self._counts:
-            await asyncio.sleep(FLUSH_S)
+            await asyncio.sleep(self._flush_s)
             await self.flush()
 
     async def flush(self) -> None:
@@ -192,9 +196,9 @@ class Breakers:
 
     def _decide(self, name: str, ok: int, failed: int) -> None:
         window = f"{self._prefix(name)}:window"
-        bucket = int(time.time()) // BUCKET_S
+        bucket = int(time.time() * 1000) // self._bucket_ms
         total_ok, total_failed = self._redis.eval(
-            _RECORD, 1, window, bucket, ok, failed, WINDOW_S // BUCKET_S, 2 * WINDOW_S
+            _RECORD, 1, window, bucket, ok, failed, BUCKETS, 2 * BUCKETS * self._bucket_ms
         )
         state = self.state(name)
         if state == CLOSED:
