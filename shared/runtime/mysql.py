@@ -7,6 +7,7 @@ whole cold start may take, and the statements here are few, bulk and hand-tuned)
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import threading
 import time
@@ -108,10 +109,8 @@ class Database:
         conn = getattr(self._local, "conn", None)
         self._local.conn = None
         if conn is not None:
-            try:
+            with contextlib.suppress(Exception):
                 conn._force_close()
-            except Exception:  # noqa: S110 - it is being thrown away
-                pass
 
     def close(self) -> None:
         """Let running transactions end and stop the threads."""

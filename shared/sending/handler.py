@@ -59,8 +59,8 @@ async def send(event: Dispatch | Poll, ims: Context) -> list[Event]:
 async def _send(event: Dispatch, entry: Entry | None, ims: Context) -> list[Event]:
     items = {key: (send, part) for part in event.parts for send in part.messages for key in (_key(send),)}
     vendor = (event.channel, event.vendor, event.account)
-    timeout = _timeout(ims, event.lane)
-    lease_ms = int((timeout + LEASE_MARGIN_S) * 1000)
+    timeout_s = _timeout(ims, event.lane)
+    lease_ms = int((timeout_s + LEASE_MARGIN_S) * 1000)
     hops = [(*key, send.type) for key, (send, _) in sorted(items.items())]
     claims: Claims = await ims.db(claim, hops, vendor, os.urandom(8), ims.now_ms(), lease_ms)
     results = await _call_all(event, entry, claims, items, timeout_s, ims)
