@@ -49,7 +49,7 @@ def apt(name: str, packages: Sequence[str], instead: str) -> None:
     result = _run(command, APT_ENV)
     if result.returncode != 0:
         raise Problem(
-            f"{name} could not be installed: {_last_line(result)}",
+            f"{name} could not be installed: {_reason(result)}",
             f"check the network and run `{wish}`, or {instead}",
         )
 
@@ -79,7 +79,7 @@ def maven(name: str, pom: Path, say: Say) -> Path:
     goal = (f"-DoutputDirectory={folder}", "-DincludeScope=runtime", "dependency:copy-dependencies")
     result = _run([mvn, "-q", "-B", "-f", str(pom), *goal], {})
     if result.returncode != 0:
-        raise Problem(f"{name} could not be downloaded: {_last_line(result)}", f"check the network; `{mvn} -f {pom}`")
+        raise Problem(f"{name} could not be downloaded: {_reason(result)}", f"check the network; `{mvn} -f {pom}`")
     stamp.write_text(wanted)
     return folder
 
@@ -99,7 +99,7 @@ def _run(command: Sequence[str], env: dict[str, str]) -> subprocess.CompletedPro
         raise Problem(f"`{' '.join(command)}` did not end within 15 minutes", "check the network") from None
 
 
-def _last_line(result: subprocess.CompletedProcess[str]) -> str:
-    lines = [line.strip() for line in f"{result.stdout}\n{result.stderr}".splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith(("E:", "[ERROR]"))]
-    return (errors or lines or ["no word why"])[0][:300]
+def _reason(result: subprocess.CompletedProcess[str]) -> str:
+    lines = [line.removeprefix("[ERROR]").strip() for line in f"{result.stdout}\n{result.stderr}".splitlines()]
+    errors = [line for line in lines if line.startswith(("E:", "Failed", "Could not"))]
+    return next(filter(None, [*errors, *lines]), "no word why")[:300]
