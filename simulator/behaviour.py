@@ -65,7 +65,7 @@ class Behaviours:
 
 
 class Throttle:
-    """A bucket of one second: a call passes while the bucket is not empty, and takes as much as it has messages."""
+    """A bucket that holds one second's messages and leaks; when it is empty even a larger call passes."""
 
     def __init__(self) -> None:
         self._level, self._at = 0.0, 0.0
@@ -76,7 +76,7 @@ class Throttle:
             return True
         self._level = max(0.0, self._level - (now - self._at) * per_second)
         self._at = now
-        if self._level >= per_second:
+        if self._level and self._level + messages > per_second:
             return False
         self._level += messages
         return True

@@ -36,14 +36,14 @@ class Record(NamedTuple):
 
 
 class Store:
-    """The ring. `visible_from` is what `DELETE /received` moves: look-ups still know all that is remembered."""
+    """The ring. `DELETE /received` only notes the serial it stood at: look-ups still know all that is remembered."""
 
     def __init__(self, capacity: int) -> None:
         self.serial = 0
         self._capacity = capacity
         self._ring: deque[Record] = deque()
         self._by_number: dict[str, list[Record]] = {}
-        self._visible_from = 0
+        self._emptied_at = 0
         self._references: dict[str, None] = {}
         self._numbers: dict[str, None] = {}
         self.received_total = 0
@@ -74,7 +74,7 @@ class Store:
         """The last `limit` messages that handsets got, in order."""
         found: list[Record] = []
         for record in reversed(self._ring if to is None else self._by_number.get(to, [])):
-            if record.serial < self._visible_from or len(found) == limit:
+            if record.serial <= self._emptied_at or len(found) == limit:
                 break
             if record.delivered:
                 found.append(record)
@@ -90,7 +90,7 @@ class Store:
 
     def clear(self) -> None:
         """Empty the handsets and start counting anew."""
-        self._visible_from = self.serial
+        self._emptied_at = self.serial
         self._references.clear()
         self._numbers.clear()
         self.received_total = self.duplicates = 0

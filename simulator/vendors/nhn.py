@@ -6,6 +6,7 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -244,6 +245,7 @@ def _object(body: bytes) -> dict[str, Any]:
     return value
 
 
+@lru_cache(maxsize=4096)
 def _kst(ms: int, between: str = " ") -> str:
     return datetime.fromtimestamp(ms // 1000, KST).replace(tzinfo=None).isoformat(between)
 

@@ -6,6 +6,7 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -111,7 +112,7 @@ class SolapiVendor:
         except ValueError as error:
             raise Refusal(_error(400, "ValidationError", str(error))) from error
         found = [
-            r for r in store.to(number) if r.vendor == self.name and r.account == account and first <= r.at <= last
+            r for r in _to(store, number) if r.vendor == self.name and r.account == account and first <= r.at <= last
         ]
         return json(
             200, {"limit": limit, "messageList": {r.vendor_ref: _known(r, now_ms) for r in found[-limit:][::-1]}}
@@ -193,6 +194,13 @@ def _fault(kind: str, text: str, subject: str | None, image: str | None) -> str:
         return "1029"
 
 
+def _to(store: Store, number: str) -> Iterable[Record]:
+    """Solapi keeps foreign numbers without their country; such look-ups are rare enough to search everything."""
+    if number.startswith("0"):
+        return store.to(number)
+    return [r for r in store.remembered() if r.to.startswith("+") and r.to.endswith(number)]
+
+
 def _failed(record: Record) -> dict[str, Any]:
     return {
         "to": record.to.lstrip("+"),
@@ -265,6 +273,7 @@ def _object(body: bytes) -> dict[str, Any]:
     return value
 
 
+@lru_cache(maxsize=4096)
 def _iso(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
