@@ -47,7 +47,7 @@ def run(options: Options) -> None:
         took = time.monotonic() - started
     show.panel("2  What the handset received (the vendor simulator)", _json(_received(gateway)))
     show.panel("3  The signed report at the callback", _delivery(report, took))
-    show.panel("4  Its row in MySQL", _table([_row(gateway.demo["mysql"], message_id)]))
+    show.panel("4  Its row in MySQL", _fields(_row(gateway.demo["mysql"], message_id)))
     show.panel(f"5  Its trail: GET /v1/messages/{message_id}", _trail(gateway.get(f"/v1/messages/{message_id}")))
     show.out.print(
         f"[green]✓[/] accepted, delivered and reported in {took * 1000:.0f} ms; the platform goes on running"
@@ -81,7 +81,7 @@ def _received(gateway: Gateway) -> Any:
 
 def _delivery(delivery: Delivery, took: float) -> Group:
     names = ("webhook-id", "webhook-timestamp", "webhook-signature", "ims-attempt", "user-agent")
-    headers = _table([{name: delivery.headers.get(name, "") for name in names}])
+    headers = _fields({name: delivery.headers.get(name, "") for name in names})
     proof = f"[green]✓[/] signature verified, {took * 1000:.0f} ms after the request"
     return Group(headers, _json(json.loads(delivery.body)), proof)
 
@@ -110,6 +110,15 @@ def _trail(message: dict[str, Any]) -> Group:
     steps = [step for step in message.get("trail", []) if isinstance(step, dict)]
     rest = {key: value for key, value in message.items() if key != "trail"}
     return Group(_table(steps), _json(rest))
+
+
+def _fields(values: dict[str, Any]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in values.items():
+        table.add_row(name, str(value))
+    return table
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
