@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+
+import httpx2
 
 from simulator.settings import SimulatorSettings
 from simulator.store import Record
@@ -91,7 +92,7 @@ class Receipts:
     def __init__(self, settings: SimulatorSettings, bodies: dict[tuple[str, str], Body], post: Post | None = None):
         self._settings, self._bodies, self._post = settings, bodies, post
         self._outboxes: dict[tuple[str, str], Outbox] = {}
-        self._client: Any = None
+        self._client: httpx2.AsyncClient | None = None
         self._later: set[asyncio.TimerHandle] = set()
 
     def put(self, vendor: str, account: str, records: Sequence[Record], delay_s: float = 0.0) -> None:
@@ -136,12 +137,10 @@ class Receipts:
         return box
 
     async def _http_post(self, url: str, headers: dict[str, str], body: bytes) -> int:
-        import httpx2
-
         if self._client is None:
             self._client = httpx2.AsyncClient(timeout=10, trust_env=False)
         try:
             response = await self._client.post(url, headers=headers, content=body)
         except httpx2.HTTPError:
             return 0
-        return int(response.status_code)
+        return response.status_code

@@ -15,7 +15,7 @@ class SimulatorSettings(BaseSettings):
         "http://127.0.0.1:30001/v1/receipts/{vendor}/{account}", description="where webhooks are posted"
     )
     secrets: str = Field("", description="JSON {vendor: {account: {setting: value}}}; adds to or replaces the demo's")
-    remembered: int = Field(300_000, description="messages kept for /received and for look-ups")
+    remembered: int = Field(250_000, description="messages kept for /received and for look-ups")
     receipt_queue: int = Field(1_000_000, description="receipts that wait for a receiver that is down, per account")
     receipt_linger_ms: int = Field(10, description="how long a webhook waits for more receipts to carry")
     receipt_batch: int = Field(500, description="receipts in one webhook")

@@ -19,7 +19,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import orjson
-import phonenumbers
 
 from shared.domain.errors import Rejected, Unavailable, Uncertain
 from shared.vendors.answers import ACCOUNT_REFUSED, Pending, asked, check, parsed
@@ -274,6 +273,8 @@ def _take(waiting: Pending, item: dict[str, Any]) -> str | None:
 
 
 def _foreign(e164: str) -> dict[str, str]:
+    import phonenumbers  # large, and foreign numbers are rare
+
     number = phonenumbers.parse(e164)
     return {"country": str(number.country_code), "to": phonenumbers.national_significant_number(number)}
 

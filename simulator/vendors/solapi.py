@@ -77,9 +77,9 @@ class SolapiVendor:
         messages = body.get("messages")
         if not isinstance(messages, list) or not 0 < len(messages) <= MAX_MESSAGES:
             raise Refusal(_error(400, "ValidationError", "messages must be an array of 1 to 10,000"))
-        twice = _Duplicates(bool(body.get("allowDuplicates")))
+        read = _Reader(bool(body.get("allowDuplicates"))).item
         try:
-            items = [self._item(message, twice) for message in messages]
+            items = [read(message) for message in messages]
         except (AttributeError, KeyError, TypeError) as error:
             raise Refusal(_error(400, "ValidationError", f"unreadable message: {error!r}")) from error
         stamp = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%d%H%M%S")
@@ -153,29 +153,27 @@ class SolapiVendor:
         while len(self._used) > 1000 and now - self._used[oldest := next(iter(self._used))] > 2 * SIGNATURE_AGE_S:
             del self._used[oldest]
 
-    def _item(self, message: dict[str, Any], twice: _Duplicates) -> Item:
-        to, kind, text = message["to"], message["type"], message["text"]
-        country = message.get("country", "82")
-        if country != "82":
+
+class _Reader:
+    """Reads the messages of one call; equal texts are judged once, and kept once."""
+
+    def __init__(self, allow_duplicates: bool) -> None:
+        self._allow_duplicates, self._numbers = allow_duplicates, set[str]()
+        self._contents: dict[tuple[Any, ...], tuple[str, str, str, str]] = {}
+
+    def item(self, message: dict[str, Any]) -> Item:
+        to = message["to"]
+        if (country := message.get("country", "82")) != "82":
             to = f"+{country}{to}"
-        fault = _fault(kind, text, message.get("subject"), message.get("imageId")) or twice.fault(to)
-        reference = (message.get("customFields") or {}).get("ref", "")
-        return Item(to, message["from"], kind.lower(), text, reference, fault)
-
-
-class _Duplicates:
-    """Numbers seen in a call, unless it allows duplicates."""
-
-    def __init__(self, allowed: bool) -> None:
-        self._allowed, self._seen = allowed, set[str]()
-
-    def fault(self, to: str) -> str:
-        if self._allowed:
-            return ""
-        if to in self._seen:
-            return "1026"
-        self._seen.add(to)
-        return ""
+        key = (message["from"], message["type"], message["text"], message.get("subject"), message.get("imageId"))
+        content = self._contents.get(key)
+        if content is None:
+            content = self._contents[key] = (key[0], key[1].lower(), key[2], _fault(*key[1:]))
+        sender, kind, text, fault = content
+        if not self._allow_duplicates:
+            fault = fault or ("1026" if to in self._numbers else "")
+            self._numbers.add(to)
+        return Item(to, sender, kind, text, (message.get("customFields") or {}).get("ref", ""), fault)
 
 
 def _fault(kind: str, text: str, subject: str | None, image: str | None) -> str:
