@@ -13,6 +13,7 @@ import argparse
 
 import uvloop
 
+from bridges.kafka_source import quiet
 from bridges.kafka_source.app import choose, run
 from bridges.settings import SourceSettings
 from shared.runtime import logs
@@ -37,6 +38,7 @@ def main() -> None:
         parser.error(str(error))
     name = f"kafka_source-{arguments.pool or 'chosen'}"
     logs.configure(name, load(FunctionSettings).log_level)
+    quiet.install()
     uvloop.run(run(sources, arguments.host, arguments.port, load(SourceSettings)))
 
 

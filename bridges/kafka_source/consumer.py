@@ -55,6 +55,7 @@ def consumer_config(source: Source, settings: SourceSettings, kafka: KafkaSettin
         "session_timeout_ms": session,
         "heartbeat_interval_ms": session // 4,
         "request_timeout_ms": 30_000,
+        "reconnect_backoff_max_ms": 1000,
         "metadata_max_age_ms": 15_000,
         "metrics_enabled": False,
     }

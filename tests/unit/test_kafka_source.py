@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any, NamedTuple
 
 import pytest
@@ -14,6 +15,7 @@ from bridges.kafka_source.app import choose
 from bridges.kafka_source.delivery import dead_letter
 from bridges.kafka_source.offsets import Partition, Progress
 from bridges.kafka_source.policy import Verdict
+from bridges.kafka_source.quiet import NowAndThen
 from bridges.targets import Targets, addresses
 from shared import flow
 
@@ -232,3 +234,12 @@ def test_replicas_take_turns_and_the_others_stand_in() -> None:
     assert [host for host, _ in targets.in_turn()] == ["a", "b", "c"]
     assert [host for host, _ in targets.in_turn()] == ["b", "c", "a"]
     assert next(targets.in_turn()) == ("c", 3)
+
+
+def test_a_saying_of_kafka_python_is_logged_now_and_then_others_always() -> None:
+    def said(name: str, line: int) -> bool:
+        return quiet_filter.filter(logging.LogRecord(name, logging.ERROR, "f.py", line, "away", None, None))
+
+    quiet_filter = NowAndThen()
+    assert [said("kafka.net", 1), said("kafka.net", 1), said("kafka.net", 2)] == [True, False, True]
+    assert [said("bridges", 1), said("bridges", 1)] == [True, True]
