@@ -93,7 +93,7 @@ class Receipts:
         self._settings, self._bodies, self._post = settings, bodies, post
         self._outboxes: dict[tuple[str, str], Outbox] = {}
         self._client: httpx2.AsyncClient | None = None
-        self._later: set[asyncio.TimerHandle] = set()
+        self._later: dict[asyncio.TimerHandle, int] = {}
 
     def put(self, vendor: str, account: str, records: Sequence[Record], delay_s: float = 0.0) -> None:
         """Send receipts after a delay."""
@@ -102,7 +102,7 @@ class Receipts:
         elif records:
             handle: asyncio.TimerHandle
             handle = asyncio.get_running_loop().call_later(delay_s, lambda: self._due(handle, vendor, account, records))
-            self._later.add(handle)
+            self._later[handle] = len(records)
 
     async def now(self, vendor: str, account: str, records: Sequence[Record]) -> None:
         """Send receipts at once, and wait until they have been answered."""
@@ -110,9 +110,10 @@ class Receipts:
             await self._outbox(vendor, account).now(records)
 
     def stats(self) -> dict[str, int]:
-        """Receipts delivered, pending (delayed ones apart), dropped; webhooks posted and failed."""
+        """Receipts delivered, pending (due, not yet taken), dropped, delayed (not yet due); webhooks posted and failed."""
         names = ("delivered", "pending", "dropped", "posts", "failures")
-        return {name: sum(getattr(box, name) for box in self._outboxes.values()) for name in names}
+        counts = {name: sum(getattr(box, name) for box in self._outboxes.values()) for name in names}
+        return {**counts, "delayed": sum(self._later.values())}
 
     async def stop(self) -> None:
         """Forget all that waits."""
@@ -125,7 +126,7 @@ class Receipts:
                 await self._client.aclose()
 
     def _due(self, handle: asyncio.TimerHandle, vendor: str, account: str, records: Sequence[Record]) -> None:
-        self._later.discard(handle)
+        del self._later[handle]
         self._outbox(vendor, account).put(records)
 
     def _outbox(self, vendor: str, account: str) -> Outbox:

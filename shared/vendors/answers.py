@@ -12,6 +12,8 @@ from shared.domain.errors import Rejected, Unavailable, Uncertain
 from shared.vendors.base import Answer, Outbound, VendorResult
 
 ACCOUNT_REFUSED = "3004"
+TOO_MANY_FILES = "4004"
+"""Fails over: another vendor may carry them."""
 DEFAULT_RETRY_AFTER_S = 1.0
 
 
@@ -37,6 +39,13 @@ def parsed(answer: Answer) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Uncertain(f"unexpected answer: {_excerpt(answer)}")
     return body
+
+
+def images(outbound: Outbound, limit: int) -> Sequence[bytes]:
+    """The images of an mms. Raises Rejected when the vendor could not carry them all: none is left out silently."""
+    if len(outbound.files) > limit:
+        raise Rejected(TOO_MANY_FILES, f"at most {limit} image(s) at this vendor")
+    return outbound.files
 
 
 def asked(answer: Answer) -> dict[str, Any]:

@@ -117,7 +117,10 @@ class Adapter(Protocol):
     """Every raw code that the vendor documents for this channel, but those of success."""
 
     def uploads(self, account: VendorAccount, outbound: Outbound, now_ms: int, nonce: str) -> list[Call]:
-        """The calls that upload an mms's `files`, in order, before `send` gets their ids; empty when none is needed."""
+        """The calls that upload an mms's `files`, in order, before `send` gets their ids; empty when none is needed.
+
+        Raises Rejected for more than `max_files`.
+        """
         ...
 
     def read_upload(self, answer: Answer) -> str:

@@ -24,7 +24,7 @@ from urllib.parse import urlencode
 import orjson
 
 from shared.domain.errors import ImsError, Rejected, Unavailable, Uncertain
-from shared.vendors.answers import Pending, asked, check, parsed
+from shared.vendors.answers import Pending, asked, check, images, parsed
 from shared.vendors.base import Answer, BadReceipt, Call, CodeTable, Outbound, VendorAccount, VendorResult
 from shared.vendors.tables import codes, meaning
 
@@ -162,7 +162,7 @@ class NhnSms:
                     {"fileName": f"{n}.jpg", "createUser": "ims", "fileBody": base64.b64encode(image).decode()}
                 ),
             )
-            for n, image in enumerate(outbound.files)
+            for n, image in enumerate(images(outbound, self.max_files))
         ]
 
     def read_upload(self, answer: Answer) -> str:

@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 import orjson
 
 from shared.domain.errors import Rejected, Unavailable, Uncertain
-from shared.vendors.answers import ACCOUNT_REFUSED, Pending, asked, check, parsed
+from shared.vendors.answers import ACCOUNT_REFUSED, Pending, asked, check, images, parsed
 from shared.vendors.base import Answer, BadReceipt, Call, CodeTable, Outbound, VendorAccount, VendorResult
 from shared.vendors.tables import codes, meaning
 
@@ -133,7 +133,7 @@ class Solapi:
                 self._headers(account, now_ms, f"{nonce}{n}"),
                 orjson.dumps({"type": "MMS", "name": f"{n}.jpg", "file": base64.b64encode(image).decode()}),
             )
-            for n, image in enumerate(outbound.files)
+            for n, image in enumerate(images(outbound, self.max_files))
         ]
 
     def read_upload(self, answer: Answer) -> str:

@@ -100,6 +100,13 @@ async def test_pictures_are_uploaded_first_and_then_named(adapter: Adapter, benc
     assert (await bench.sent(adapter, ready))[message.reference].state == "sent"
 
 
+def test_more_pictures_than_the_vendor_carries_are_refused_not_dropped(adapter: Adapter) -> None:
+    message = outbound(type="mms", files=[JPEG] * (adapter.max_files + 1))
+    with pytest.raises(Rejected) as refused:
+        adapter.uploads(Bench().account(adapter), message, now_ms(), nonce())
+    assert codes.fails_over(refused.value.code)
+
+
 def test_nothing_is_uploaded_for_a_text(adapter: Adapter) -> None:
     assert adapter.uploads(Bench().account(adapter), outbound(), now_ms(), nonce()) == []
 
