@@ -84,7 +84,9 @@ class Keeper:
     async def leave(self) -> None:
         """Stop it for good."""
         self.leaving.set()
+        started = time.monotonic()
         await self._stop()
+        say(f"{self.spec.name} stopped in {time.monotonic() - started:.1f} s")
         if self.task:
             await self.task
 
@@ -104,6 +106,10 @@ class Keeper:
             await asyncio.sleep(TICK)
 
     def _set(self, healthy: bool) -> None:
+        if healthy and not self.healthy:
+            say(f"{self.spec.name} is ready")
+        if self.healthy and not healthy:
+            say(f"{self.spec.name} is not ready any more")
         self.healthy = healthy
         if healthy:
             self.ever_ready = True
