@@ -35,6 +35,7 @@ MAX_BYTES = {"SMS": 90, "LMS": 2000, "MMS": 2000}
 SUBJECT_BYTES = 40
 MAX_MESSAGES = 10_000
 SIGNATURE_AGE_S = 15 * 60
+SIGNATURES_REMEMBERED = 200_000
 _PROOF = re.compile(r"HMAC-SHA256 apiKey=([^,]+), date=([^,]+), salt=([^,]{12,64}), signature=([0-9a-f]{64})")
 
 
@@ -47,7 +48,7 @@ class SolapiVendor:
 
     def __init__(self, accounts: Iterable[VendorAccount]) -> None:
         self._by_key = {a.settings["api_key"]: a for a in accounts}
-        self._used: dict[str, float] = {}
+        self._used: dict[str, None] = {}
         self.magic: Mapping[str, Fate] = magic({k: v for k, v in RAW_CODES.items() if v != DELIVERED}, REFUSING)
 
     def operation(self, request: Request) -> Operation:
@@ -149,9 +150,9 @@ class SolapiVendor:
             raise Refusal(_error(403, "RequestTimeTooSkewed", "the date is over 15 minutes away"))
         if signature in self._used:
             raise Refusal(_error(400, "DuplicatedSignature", "the signature was used before"))
-        self._used[signature] = now
-        while len(self._used) > 1000 and now - self._used[oldest := next(iter(self._used))] > 2 * SIGNATURE_AGE_S:
-            del self._used[oldest]
+        self._used[signature] = None
+        if len(self._used) > SIGNATURES_REMEMBERED:
+            del self._used[next(iter(self._used))]
 
 
 class _Reader:
