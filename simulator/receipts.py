@@ -110,7 +110,7 @@ class Receipts:
             await self._outbox(vendor, account).now(records)
 
     def stats(self) -> dict[str, int]:
-        """Receipts delivered, pending (due, not yet taken), dropped and delayed (not yet due); webhooks and failures."""
+        """Receipts delivered, pending (due, not taken), dropped and delayed (not yet due); webhooks and failures."""
         names = ("delivered", "pending", "dropped", "posts", "failures")
         counts = {name: sum(getattr(box, name) for box in self._outboxes.values()) for name in names}
         return {**counts, "delayed": sum(self._later.values())}
