@@ -8,16 +8,11 @@ from typing import Any
 import orjson
 
 from shared.domain.events import Request
-from shared.domain.ids import INDEX_SHIFT, LANE_SHIFT, Lane
+from shared.domain.ids import INDEX_SHIFT, LANE_SHIFT, Lane, dashed
 from shared.runtime.clock import iso
 
 LISTED = 1000
 """Over this many accepted recipients `messages` is left out unless the client asks for it."""
-
-
-def dashed(digits: str) -> str:
-    """32 hex digits as a UUID."""
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def accepted(request: Request, rejected: Sequence[Any], *, listed: bool) -> bytes:

@@ -89,6 +89,21 @@ def index_of(message: UUID) -> int:
     return message.int >> INDEX_SHIFT & MAX_INDEX
 
 
+def message_bytes(request: int, index: int, lane: int) -> bytes:
+    """`message_id` on plain integers and as the 16 bytes of a row: for loops over whole batches."""
+    return (request | index << INDEX_SHIFT | lane << LANE_SHIFT).to_bytes(16, "big")
+
+
+def request_bytes(message: bytes) -> bytes:
+    """The request's 16 bytes of a message's."""
+    return (int.from_bytes(message, "big") & ~TAIL_MASK).to_bytes(16, "big")
+
+
+def dashed(digits: str) -> str:
+    """32 hex digits as a UUID."""
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
 def span_of(request: UUID) -> tuple[UUID, UUID]:
     """The smallest and the largest message id that a request can have."""
     return UUID(int=request.int), UUID(int=request.int | TAIL_MASK)

@@ -99,7 +99,10 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Come back at `due_ms` (None: when the account's window frees): `status` is what the message shows meanwhile, `kind` the due row's kind."""
+    """Come back at `due_ms` (None: when the account's window frees).
+
+    `status` is what the message shows meanwhile, `kind` the due row's kind.
+    """
 
     kind: str
     due_ms: int | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from uuid import UUID
 
 from shared.domain import ids
@@ -20,6 +21,7 @@ def new_request_id(at_ms: int | None = None) -> UUID:
     return ids.request_id(now_ms() if at_ms is None else at_ms, int.from_bytes(os.urandom(8), "big"))
 
 
+@lru_cache(maxsize=4096)
 def iso(ms: int | None) -> str | None:
     """RFC 3339 in UTC with milliseconds."""
     if ms is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import time
 import typing
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import UnionType
 from typing import Any, Union
 
@@ -53,9 +53,12 @@ def event_function(handler: Handler) -> Callable[[Any], Awaitable[None]]:
     in_list = takes_list(handler)
 
     async def main(cloud_event: Any) -> None:
-        attributes = cloud_event.get_attributes()
+        await receive(cloud_event.get_attributes(), cloud_event.data)
+
+    async def receive(attributes: Mapping[str, Any], data: Any) -> None:
+        """The same from bare attributes and data; bytes are JSON that nobody has parsed yet."""
         trace.start(attributes.get("traceparent"))
-        event = _read(types, attributes, cloud_event.data)
+        event = _read(types, attributes, data)
         try:
             if isinstance(event, Dead):
                 await current().bus.publish([event])
@@ -70,6 +73,7 @@ def event_function(handler: Handler) -> Callable[[Any], Awaitable[None]]:
             log.warning("not now", detail=error.detail, type=attributes["type"])
             raise HTTPException(503, error.detail) from error
 
+    main.receive = receive  # type: ignore[attr-defined]
     main.handles = tuple(types.values())  # type: ignore[attr-defined]
     main.signature = "cloudevent"  # type: ignore[attr-defined]
     return main
@@ -80,7 +84,7 @@ def _read(types: dict[str, type[Event]], attributes: Any, data: Any) -> Event:
     if kind is None:
         return _dead(attributes, data, f"no handler for the type {attributes['type']}")
     try:
-        event = kind.model_validate(data)
+        event = kind.model_validate_json(data) if isinstance(data, bytes) else kind.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         return _dead(attributes, data, f"unreadable: {first['loc']}: {first['msg']}")
@@ -92,6 +96,8 @@ def _dead(attributes: Any, data: Any, reason: str) -> Dead:
     import orjson
 
     headers = {k: str(v) for k, v in attributes.items()}
+    if isinstance(data, bytes):
+        data = data.decode(errors="replace")
     body = data if isinstance(data, str) else orjson.dumps(data, default=repr).decode()
     log.error("dead letter", reason=reason, event_id=headers.get("id"))
     topic = headers.get("knativekafkatopic", "")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
+
+from starlette.exceptions import HTTPException
 
 from shared.runtime import logs, metrics
 from shared.runtime.context import Context, use
@@ -45,6 +49,7 @@ class App:
         event_driven = bool(flow.BY_NAME[name].handles) if name in flow.BY_NAME else False
         signature = "cloudevent" if event_driven else "http"
         self._inner = create_asgi_app("main", str(find_function(name)), signature)  # type: ignore[no-untyped-call]
+        self._handle: Any = getattr(sys.modules["main"].main, "receive", None)
         self._in_flight = 0
         self._draining = False
         self._ready = asyncio.Event()
@@ -57,9 +62,31 @@ class App:
         else:
             self._in_flight += 1
             try:
-                await self._inner(scope, receive, send)
+                attributes = binary_attributes(scope) if self._handle else None
+                if attributes is not None:
+                    await self._event(attributes, receive, send)
+                else:
+                    await self._inner(scope, receive, send)
             finally:
                 self._in_flight -= 1
+
+    async def _event(self, attributes: dict[str, str], receive: Receive, send: Send) -> None:
+        """The short way of a binary CloudEvent: no second parse of its data, no routing of a single route."""
+        chunks, more = [], True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            chunks.append(message.get("body", b""))
+            more = message.get("more_body", False)
+        status, detail = 200, b""
+        try:
+            await self._handle(attributes, b"".join(chunks))
+        except HTTPException as error:
+            status, detail = error.status_code, str(error.detail).encode()
+        except Exception:
+            status = 500
+        await _answer(send, status, detail, b"text/plain")
 
     async def _operations(self, path: str, send: Send) -> None:
         if path == "/metrics":
@@ -91,6 +118,21 @@ class App:
             await asyncio.sleep(0.05)
         await asyncio.get_running_loop().run_in_executor(None, self.context.close)
         log.info("drained", left=self._in_flight)
+
+
+def binary_attributes(scope: Scope) -> dict[str, str] | None:
+    """The attributes of a CloudEvent in binary mode with JSON data; None for any other request."""
+    if scope["method"] != "POST":
+        return None
+    attributes: dict[str, str] = {}
+    is_json = False
+    for name, value in scope["headers"]:
+        if name.startswith(b"ce-"):
+            attributes[name[3:].decode()] = unquote(value.decode())
+        elif name == b"content-type":
+            is_json = value.split(b";")[0].strip() == b"application/json"
+    needed = attributes.get("specversion") == "1.0" and attributes.keys() >= {"id", "type", "source"}
+    return attributes if is_json and needed else None
 
 
 async def _answer(send: Send, status: int, body: bytes, kind: bytes = b"application/json") -> None:

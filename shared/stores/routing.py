@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 import orjson
 
@@ -34,8 +33,7 @@ from shared.domain.events import (
     Send,
     SendPart,
 )
-from shared.domain.ids import message_id as make_message_id
-from shared.domain.ids import request_of
+from shared.domain.ids import Lane, dashed, message_bytes, request_bytes
 from shared.domain.routing import Again, Ask, Check, End, Mark, Message, Pick, Plan, Start, Step, Wait, World
 from shared.domain.states import State
 from shared.runtime.clock import iso
@@ -202,12 +200,13 @@ class Batch:
 
 def _batches(requests: Iterable[Request]) -> Iterable[Batch]:
     for request in requests:
-        base = UUID(hex=request.request_id)
+        base, lane, cause = int(request.request_id, 16), int(Lane[request.lane]), _cause(request.cause)
+        plan = _plan_of(request)
         by_type: dict[str, list[tuple[bytes, Recipient]]] = defaultdict(list)
         for recipient in request.messages:
-            by_type[recipient.type].append((make_message_id(base, recipient.n, request.lane).bytes, recipient))
+            by_type[recipient.type].append((message_bytes(base, recipient.n, lane), recipient))
         for kind, members in by_type.items():
-            yield Batch(request, _plan_of(request), kind, _cause(request.cause), members)
+            yield Batch(request, plan, kind, cause, members)
 
 
 def _plan_of(request: Request) -> Plan:
@@ -303,7 +302,7 @@ def _repeat(conn: Connection, work: Work, batch: Batch, step: Step, new: int) ->
 def outcome(conn: Connection, event: Outcome, world: World, price: Price) -> list[Event]:
     """Decide what the results of a batch of hops mean."""
     work = Work(world, event.lane, price)
-    results = {(bytes.fromhex(r.id), r.hop): r for r in event.results}
+    results, later = _one_each(event.results)
     rest = _quick_sent(conn, work, event, results) if event.via == "answer" else results
     rows = store.lock_messages(conn, [i for i, _ in rest])
     plans = _plans(conn, rows)
@@ -312,13 +311,23 @@ def outcome(conn: Connection, event: Outcome, world: World, price: Price) -> lis
         row = rows.get(message_id)
         if row is None:
             continue
-        plan, cause = plans[request_of(UUID(bytes=message_id)).bytes], _cause(result.cause)
+        plan, cause = plans[request_bytes(message_id)], _cause(result.cause)
         step = routing.on_result(row, plan, result.state, result.code, hop, cause, event.attempt, world)
         if event.via != "answer" and result.state in ("delivered", "failed"):
             closed.append((message_id, hop, result.state, result.code, result.raw_code, result.raw_text))
         _apply(work, row, plan, step, cause, result, event)
     store.finish_hops(conn, closed, world.now_ms)
-    return _flush(conn, work)
+    events = _flush(conn, work)
+    if later:
+        events += outcome(conn, event.model_copy(update={"results": later}), world, price)
+    return events
+
+
+def _one_each(results: Sequence[Result]) -> tuple[dict[tuple[bytes, int], Result], list[Result]]:
+    """The first result of each message, and the others: those are decided after the first has been written."""
+    first: dict[str, Result] = {}
+    later = [r for r in results if first.setdefault(r.id, r) is not r]
+    return {(bytes.fromhex(r.id), r.hop): r for r in first.values()}, later
 
 
 def _quick_sent(
@@ -345,7 +354,7 @@ def due(conn: Connection, event: Due, world: World, price: Price, window_of: dic
     plans, cause = _plans(conn, rows), _cause(event.cause)
     starting: dict[bytes, list[tuple[Message, Start]]] = defaultdict(list)
     for message_id, row in rows.items():
-        plan = plans[request_of(UUID(bytes=message_id)).bytes]
+        plan = plans[request_bytes(message_id)]
         if event.kind == "timeout":
             step = routing.on_timeout(row, plan, event.hop, cause, world)
         elif event.kind == "cancel":
@@ -382,7 +391,7 @@ def _release(
 
 
 def _plans(conn: Connection, rows: dict[bytes, Message]) -> dict[bytes, Plan]:
-    return store.load_plans(conn, {request_of(UUID(bytes=i)).bytes for i in rows})
+    return store.load_plans(conn, {request_bytes(i) for i in rows})
 
 
 def _apply(
@@ -574,8 +583,8 @@ def _report(
     row: Message, plan: Plan, status: State, code: str, hops: list[dict[str, Any]], price: Decimal, finished_ms: int
 ) -> Report:
     data = {
-        "message_id": str(UUID(bytes=row.message_id)),
-        "request_id": str(UUID(bytes=plan.request_id)),
+        "message_id": dashed(row.message_id.hex()),
+        "request_id": dashed(plan.request_id.hex()),
         "request_ref": plan.request_ref,
         "ref": row.ref,
         "username": plan.username,
