@@ -21,7 +21,8 @@ from shared.runtime import logs
 from shared.runtime.clock import iso, now_ms
 
 GATHER_S = 0.02
-REMEMBER_S = 2.0
+HEARD_S, SWEPT_S = 0.25, 1.0
+"""How long the sweeper leaves a key alone after it was heard (an alarm can be false) or swept."""
 TIMEOUT_S = 30.0
 SOURCE = "/redis_expiry"
 
@@ -32,7 +33,7 @@ log = logs.get(__name__)
 
 
 class Sender:
-    """Takes keys from the listener and the sweeper; a key is not sent twice within two seconds of one announcement."""
+    """Takes keys from the listener and the sweeper."""
 
     def __init__(self, client: http.Client, sinks: list[str], extensions: Mapping[str, str], in_flight: int) -> None:
         self._client, self._sinks, self._extensions = client, sinks, extensions
@@ -51,19 +52,19 @@ class Sender:
     def heard(self, key: str) -> None:
         """A timer expired."""
         SENT.labels("expired").inc()
-        self._take(key)
+        self._take(key, HEARD_S)
 
     def swept(self, keys: Iterable[str]) -> None:
         """These are due in the due-set."""
-        horizon = time.monotonic() - REMEMBER_S
+        now = time.monotonic()
         for key in keys:
-            if self._recent.get(key, 0.0) < horizon:
+            if self._recent.get(key, 0.0) <= now:
                 SENT.labels("swept").inc()
-                self._take(key)
+                self._take(key, SWEPT_S)
 
-    def _take(self, key: str) -> None:
+    def _take(self, key: str, quiet_s: float) -> None:
         self._waiting[key] = None
-        self._recent[key] = time.monotonic()
+        self._recent[key] = time.monotonic() + quiet_s
         if len(self._waiting) >= MAX_MESSAGES:
             self._send()
         elif self._timer is None:
@@ -123,9 +124,9 @@ class Sender:
         return {**own, **self._extensions}
 
     def forget(self) -> None:
-        """Drop what is remembered of keys sent long ago."""
-        horizon = time.monotonic() - REMEMBER_S
-        self._recent = {key: at for key, at in self._recent.items() if at >= horizon}
+        """Drop what is remembered of keys that the sweeper need not leave alone any more."""
+        now = time.monotonic()
+        self._recent = {key: until for key, until in self._recent.items() if until > now}
 
     async def drain(self, seconds: float) -> None:
         """Send what waits, and let requests end."""

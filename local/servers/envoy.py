@@ -25,15 +25,16 @@ SAFE_RETRY = {"retry_on": "connect-failure,refused-stream,reset,gateway-error", 
 BACK_OFF = {"retry_back_off": {"base_interval": "0.05s", "max_interval": "0.5s"}}
 RETRY_AFTER_SECONDS = {429: "1", 502: "2", 503: "2", 504: "5"}
 PROBLEM_BASE = "https://ims.example/problems/"
+AWAY = "unavailable", "Not available right now"
 LOCAL_REPLIES = {
-    404: ("not-found", "Not found"),
-    408: ("unreadable", "The request cannot be read"),
-    413: ("too-large", "The body is too large"),
-    429: ("too-many", "Too many requests"),
-    500: ("internal", "Something went wrong on our side"),
-    502: ("unavailable", "Not available right now"),
-    503: ("unavailable", "Not available right now"),
-    504: ("unavailable", "Not available right now"),
+    404: ("not-found", "Not found", "There is nothing at this path."),
+    408: ("unreadable", "The request cannot be read", "It did not arrive whole in time."),
+    413: ("too-large", "The body is too large", "Send less in one request."),
+    429: ("too-many", "Too many requests", "Slow down, and try again after Retry-After seconds."),
+    500: ("internal", "Something went wrong on our side", "Try again; the same Idempotency-Key does no harm."),
+    502: (*AWAY, "The function's answer could not be read. Try again with the same Idempotency-Key."),
+    503: (*AWAY, "The function is starting, restarting or full. Try again with the same Idempotency-Key."),
+    504: (*AWAY, "The function did not answer in time. Try again with the same Idempotency-Key."),
 }
 """What Envoy answers itself, as the problems of shared/runtime/problems.py (a test holds them equal)."""
 UPSTREAM_IDLE = "30s"
@@ -145,8 +146,8 @@ def _cluster(options: Options, process: flow.Process) -> Json:
 
 
 def _local_reply(status: int) -> Json:
-    kind, title = LOCAL_REPLIES[status]
-    body = {"type": PROBLEM_BASE + kind, "title": title, "status": status, "detail": "%LOCAL_REPLY_BODY%"}
+    kind, title, detail = LOCAL_REPLIES[status]
+    body = {"type": PROBLEM_BASE + kind, "title": title, "status": status, "detail": detail}
     mapper: Json = {
         "filter": {
             "status_code_filter": {

@@ -17,6 +17,8 @@ from shared.domain.states import State
 
 PARKABLE_HOP = 8
 """From this hop on, an unavailable vendor parks the message instead of using up one more hop."""
+ACCOUNT_CODES = frozenset({"1006", "3004"})
+"""The vendor refused our account, not the message: another vendor may carry it."""
 EXPIRED, CANCELED, UNCERTAIN, RECEIPT_TIMEOUT, VENDOR_ERROR, DUPLICATE = "0301", "0302", "0300", "4008", "3001", "1005"
 
 
@@ -250,6 +252,10 @@ def _other_way(message: Message, plan: Plan, world: World) -> Step | None:
     """Another hop for an uncertain message: the plan's next, else another vendor; never the same vendor blindly."""
     if message.step + 1 < len(plan.hops):
         return start(message, plan, world, hop=message.hop + 1, step=message.step + 1, tries=0, avoid=None)
+    return _other_vendor(message, plan, world)
+
+
+def _other_vendor(message: Message, plan: Plan, world: World) -> Step | None:
     pick = world.choose(message.channel, message.type, plan.test, message.vendor, plan.max_price)
     if pick is None or pick.vendor == message.vendor or message.hop >= MAX_HOP:
         return None
@@ -319,8 +325,11 @@ def _failed(message: Message, plan: Plan, code: str, cause: bytes, attempt: int,
                 message.step,
                 message.tries + 1,
             )
-    more = message.step + 1 < len(plan.hops)
-    if more and (codes.fails_over(code) or codes.retryable(code)):
+    if code in ACCOUNT_CODES and message.hop < PARKABLE_HOP:
+        other = _other_vendor(message, plan, world)
+        if other is not None:
+            return other
+    if message.step + 1 < len(plan.hops) and codes.fails_over(code, plan.lane):
         return start(message, plan, world, hop=message.hop + 1, step=message.step + 1, tries=0, avoid=None)
     return End(State.failed, code)
 

@@ -119,13 +119,13 @@ class DueSet:
         self.keys, self._lease_ms = keys, lease_ms
 
     async def add(self, units: Sequence[Unit], due_ms: Sequence[int], now_ms: int) -> None:
-        """Let units wait until they are due. One that waits already keeps its state."""
+        """Let units wait until they are due. One that waits already keeps its state and its alarm."""
         dues = dict(zip((u.lead for u in units), due_ms, strict=True))
         groups = by_shard(units, lambda u: u.shard)
         await asyncio.gather(*(self._put_reports(s, us) for s, us in groups.items()))
         await self._point_strangers(units)
-        await asyncio.gather(*(self._add(s, us, dues) for s, us in groups.items()))
-        await self.arm(units, due_ms, now_ms)
+        flags = await asyncio.gather(*(self._add(s, us, dues) for s, us in groups.items()))
+        await self._arm_changed(groups.values(), flags, dues, now_ms)
 
     async def claim(self, keys: Iterable[str], now_ms: int) -> list[tuple[Unit, int]]:
         """Claim the units of those keys that are due, each with the time since when it was."""
@@ -190,11 +190,14 @@ class DueSet:
         """Put reports back that db0 had lost."""
         await asyncio.gather(*(self._put_reports(s, us) for s, us in by_shard(units, lambda u: u.shard).items()))
 
-    async def arm(self, units: Sequence[Unit], due_ms: Sequence[int], now_ms: int) -> None:
-        """Set the timers, one a member."""
-        for shard, pairs in by_shard(zip(units, due_ms, strict=True), lambda p: p[0].shard).items():
-            names = [self.keys.timer(shard, key) for unit, _ in pairs for key in unit.keys]
-            lives = [max(1, due - now_ms + ALARM_AFTER_MS) for unit, due in pairs for _ in unit.keys]
+    async def _arm_changed(
+        self, groups: Iterable[list[Unit]], flags: Iterable[list[int]], dues: dict[str, int], now_ms: int
+    ) -> None:
+        """Set the timers, one a member, of the units that a script has changed."""
+        for units, said in zip(groups, flags, strict=True):
+            changed = [unit for unit, ok in zip(units, said, strict=True) if ok]
+            names = [self.keys.timer(unit.shard, key) for unit in changed for key in unit.keys]
+            lives = [max(1, dues[u.lead] - now_ms + ALARM_AFTER_MS) for u in changed for _ in u.keys]
             for i in range(0, len(names), 1000):
                 await _ARM(self._timers, names[i : i + 1000], lives[i : i + 1000])
 
@@ -212,12 +215,12 @@ class DueSet:
         pairs = {self.keys.report(shard, k): d for u in units for k, d in zip(u.keys, u.data, strict=True)}
         await self._reports.mset(pairs)
 
-    async def _add(self, shard: int, units: list[Unit], dues: dict[str, int]) -> None:
+    async def _add(self, shard: int, units: list[Unit], dues: dict[str, int]) -> list[int]:
         arguments: list[Any] = []
         for unit in units:
             ids = self._own_ids(unit)
             arguments += [unit.lead, dues[unit.lead], unit.pack(), len(ids), *ids]
-        await _ADD(self._state, self._where(shard), arguments)
+        return list(await _ADD(self._state, self._where(shard), arguments))
 
     async def _claim(self, keys: set[str], now_ms: int) -> tuple[list[tuple[Unit, int]], set[str]]:
         lease, until = now_ms + self._lease_ms, now_ms + EARLY_MS

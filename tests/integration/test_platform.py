@@ -190,8 +190,8 @@ def test_the_gateways_own_answers_are_the_problems_of_the_api() -> None:
     from shared.runtime import problems
 
     assert envoy.PROBLEM_BASE == problems.BASE
-    for status, problem in envoy.LOCAL_REPLIES.items():
-        assert problem == problems.TITLES[status if status in problems.TITLES else 400 if status == 408 else 503]
+    for status, (*problem, _) in envoy.LOCAL_REPLIES.items():
+        assert tuple(problem) == problems.TITLES[status if status in problems.TITLES else 400 if status == 408 else 503]
 
 
 def test_no_two_processes_share_a_port_and_replicas_stay_in_their_range() -> None:
