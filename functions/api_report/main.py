@@ -1,0 +1,25 @@
+"""Follow messages: look-ups, cancelling and moving reservations, the feed of reports and replays, the callback."""
+
+from __future__ import annotations
+
+from shared.following.callbacks import change_settings, settings, test_call
+from shared.following.messages import get_message, list_messages
+from shared.following.reports import list_reports, replay_message, replay_reports
+from shared.following.requests import cancel_request, change_request, get_request
+from shared.runtime import Route, http_function
+
+main = http_function(
+    [
+        Route("GET", "/v1/messages", list_messages),
+        Route("GET", "/v1/messages/{message_id}", get_message),
+        Route("POST", "/v1/messages/{message_id}/report/replay", replay_message),
+        Route("GET", "/v1/requests/{request_id}", get_request),
+        Route("PATCH", "/v1/requests/{request_id}", change_request),
+        Route("POST", "/v1/requests/{request_id}/cancel", cancel_request),
+        Route("GET", "/v1/reports", list_reports),
+        Route("POST", "/v1/reports/replay", replay_reports),
+        Route("GET", "/v1/callbacks", settings),
+        Route("PUT", "/v1/callbacks", change_settings),
+        Route("POST", "/v1/callbacks/test", test_call),
+    ]
+)

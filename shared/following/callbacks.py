@@ -1,0 +1,228 @@
+"""`/v1/callbacks`: where reports go, how that goes lately, and a test call."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Iterable
+from typing import Annotated, Any
+from uuid import uuid4
+
+import orjson
+from pydantic import Field
+from redis.exceptions import RedisError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.accepting.callers import Caller, caller
+from shared.channels.common import Fault, uri_fault
+from shared.channels.schema import Content
+from shared.domain.errors import Invalid, Unavailable
+from shared.following import reading
+from shared.following.former import moved
+from shared.following.probe import Probe
+from shared.reports import callback
+from shared.reports.courier import host_of
+from shared.reports.desk import reopen
+from shared.runtime import Context
+from shared.runtime.clock import iso
+from shared.runtime.egress import Egress, resolve
+from shared.runtime.problems import Problem
+from shared.stores import callbacks as store
+from shared.stores.accounts import Account, read_account, set_callbacks
+from shared.stores.sql import Connection
+
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+RESOLVE_S = 5.0
+SECRET_BYTES = range(24, 65)
+COLUMNS = {
+    "callback_uri": "callback_uri",
+    "secrets": "callback_secrets",
+    "batch_size": "callback_batch",
+    "enabled": "callback_enabled",
+}
+
+Json = dict[str, Any]
+
+
+def _view(account: Account) -> Json:
+    return {
+        "callback_uri": account.callback_uri,
+        "enabled": account.callback_enabled,
+        "batch_size": account.callback_batch,
+        "secrets": [masked(s) for s in account.callback_secrets],
+    }
+
+
+def masked(secret: str) -> str:
+    """A secret by which its owner knows it: the last four characters."""
+    return f"whsec_…{secret[-4:]}"
+
+
+async def _present(ims: Context, who: Caller) -> Account:
+    """The account as it is now, not as some seconds ago."""
+    return await ims.db(read_account, who.account.account_id) or who.account
+
+
+async def settings(request: Request, ims: Context) -> Response:
+    """The settings, and the health of the callbacks."""
+    who = await caller(request, ims, "reports:read")
+    account = await _present(ims, who)
+    health = await ims.db_replica(_health, account.account_id, ims.now_ms())
+    return reading.answer({**_view(account), "health": {**health, "breaker": await _breaker(ims, account)}})
+
+
+def _health(conn: Connection, account_id: int, now_ms: int) -> Json:
+    """Each window tells since when it really looked: there is a limit to how many reports it counts."""
+    hour = _rate(store.recent(conn, account_id, now_ms - HOUR_MS))
+    day = _rate(store.recent(conn, account_id, now_ms - DAY_MS))
+    rate = day["success_rate"] if hour["success_rate"] is None else hour["success_rate"]
+    error = store.last_failure(conn, account_id, now_ms)
+    last = None if error is None else {"status": error.status, "error": error.error, "at": iso(error.at_ms)}
+    counts = store.waiting_counts(conn, account_id)
+    return {"success_rate": rate, "last_hour": hour, "last_day": day, **counts, "last_error": last}
+
+
+def _rate(recent: store.Recent) -> Json:
+    total = recent.delivered + recent.failed
+    rate = round(recent.delivered / total, 4) if total else None
+    return {
+        "success_rate": rate,
+        "delivered": recent.delivered,
+        "failed": recent.failed,
+        "since": iso(recent.since_ms),
+    }
+
+
+async def _breaker(ims: Context, account: Account) -> Json | None:
+    """The breaker of the callback's host, only looked at: asking it would use up its probe (runtime/breaker.py)."""
+    if account.callback_uri is None:
+        return None
+    host = host_of(account.callback_uri)
+    prefix = f"breaker:{{callback:{host}}}"
+    try:
+        state, retry = await ims.redis.state.mget(f"{prefix}:pybreaker:state", f"{prefix}:retry_ms")
+    except (RedisError, OSError):
+        return {"host": host, "state": "unknown", "next_probe": None}
+    name = state.decode() if state else "closed"
+    probe = iso(int(retry)) if retry and name != "closed" else None
+    return {"host": host, "state": name, "next_probe": probe}
+
+
+class Change(Content):
+    """New settings; only what is given changes, and a null `callback_uri` clears it."""
+
+    callback_uri: Annotated[str, Field(max_length=2048)] | None = None
+    secrets: Annotated[list[str], Field(min_length=1, max_length=2)] = Field(default=[])
+    batch_size: Annotated[int, Field(ge=1, le=500)] = 1
+    enabled: bool = True
+
+
+async def change_settings(request: Request, ims: Context) -> Response:
+    """Change the callback. Other processes trust what they know of an account for 10 s, so it takes effect by then."""
+    who = await caller(request, ims, "callbacks:write")
+
+    async def faults(change: Change) -> list[Fault]:
+        wrong = list(_secret_faults(change.secrets))
+        return wrong + await address_faults(ims.egress, change.callback_uri)
+
+    change = await reading.body(request, Change, faults)
+    before = await _present(ims, who)
+    changes = {COLUMNS[name]: getattr(change, name) for name in change.model_fields_set}
+    uri = changes.get("callback_uri", before.callback_uri)
+    await moved(ims, before.account_id, before.callback_uri, uri)
+    await ims.db(set_callbacks, before.account_id, changes)
+    ims.accounts.forget(before.account_id)
+    if uri and ("callback_uri" in changes or changes.get("callback_enabled")):
+        await _reopen(ims, before.account_id, uri)
+    return reading.answer(_view(await _present(ims, who)))
+
+
+async def _reopen(ims: Context, account_id: int, uri: str) -> None:
+    """An address that had answered 410 counts again."""
+    try:
+        await reopen(ims.redis, account_id, uri)
+    except (RedisError, OSError) as error:
+        raise Unavailable(f"Redis: {type(error).__name__}") from error
+
+
+def _secret_faults(secrets: Iterable[str]) -> Iterable[Fault]:
+    for i, secret in enumerate(secrets):
+        if not secret_ok(secret):
+            yield Fault(f"/secrets/{i}", "format", "must be whsec_ and the base64 of 24 to 64 random bytes")
+
+
+def secret_ok(secret: str) -> bool:
+    """Whether a secret is one of Standard Webhooks."""
+    text = secret.removeprefix("whsec_")
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return text != secret and len(raw) in SECRET_BYTES
+
+
+async def address_faults(egress: Egress, uri: str | None) -> list[Fault]:
+    """Why a URL cannot be a callback: its form, or where it leads now (looked at again at every call)."""
+    if uri is None:
+        return []
+    wrong = uri_fault(uri)
+    if wrong:
+        return [Fault("/callback_uri", "format", wrong)]
+    try:
+        target = egress.policy.check(uri)
+        async with asyncio.timeout(RESOLVE_S):
+            addresses = await resolve(target.host, target.port)
+    except Invalid as error:
+        return [Fault(error.pointer, error.code, error.detail)]
+    except (OSError, UnicodeError):
+        return [Fault("/callback_uri", "not_found", "its host name cannot be resolved")]
+    if not any(egress.policy.permits(a) for a in addresses):
+        return [Fault("/callback_uri", "forbidden_address", "this address is not reachable from here")]
+    return []
+
+
+class Test(Content):
+    """Where to send the test; without it, to the account's callback."""
+
+    callback_uri: Annotated[str, Field(max_length=2048)] | None = None
+
+
+async def test_call(request: Request, ims: Context) -> Response:
+    """Send one signed `callback.test` and tell what came back; it is never retried and counts nowhere."""
+    who = await caller(request, ims, "callbacks:write")
+
+    async def faults(wish: Test) -> list[Fault]:
+        return await address_faults(ims.egress, wish.callback_uri)
+
+    wish = await reading.body(request, Test, faults)
+    account = await _present(ims, who)
+    uri = wish.callback_uri or account.callback_uri
+    if uri is None:
+        raise Problem(422, "There is no callback to test: give callback_uri, or set one.", kind="no-callback")
+    probe = Probe(ims.egress)
+    try:
+        result = await probe.post(uri, *_test_message(account, ims.now_ms()))
+    finally:
+        probe.close()
+    ok = result.status is not None and 200 <= result.status < 300
+    told = {"status": result.status, "duration_ms": result.duration_ms, "error": result.error}
+    return reading.answer({"callback_uri": uri, "ok": ok, **told, "answer": probe.heard.decode(errors="replace")})
+
+
+def _test_message(account: Account, now_ms: int) -> tuple[bytes, list[tuple[str, str]]]:
+    """Body and headers, signed like a report."""
+    name, stamp = f"test_{uuid4().hex}", now_ms // 1000
+    data = {"username": account.username, "detail": "a test of your callback; no message belongs to it"}
+    body = orjson.dumps({"type": "callback.test", "timestamp": iso(now_ms), "data": data})
+    headers = [
+        ("content-type", "application/json"),
+        ("user-agent", callback.user_agent()),
+        ("webhook-id", name),
+        ("webhook-timestamp", str(stamp)),
+        ("ims-attempt", "1"),
+    ]
+    if account.callback_secrets:
+        headers.append(("webhook-signature", callback.signature(account.callback_secrets, name, stamp, body)))
+    return body, headers

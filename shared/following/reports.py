@@ -1,0 +1,204 @@
+"""`GET /v1/reports`, and sending reports again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, TypeVar
+from uuid import UUID, uuid4
+
+import orjson
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.accepting.callers import Caller, caller
+from shared.channels.common import Fault
+from shared.channels.schema import Content
+from shared.domain.events import MAX_MESSAGES, Finished, Report
+from shared.domain.ids import lane_of
+from shared.following import reading
+from shared.following.former import digest, former_uris
+from shared.runtime import Context
+from shared.runtime.problems import Problem
+from shared.stores import feed, lookup
+from shared.stores.accounts import Account
+from shared.stores.feed import Place, Selection
+from shared.stores.sql import Connection
+
+MAX_REPLAY = 10_000
+EVENT_BYTES = 400 * 1024
+T = TypeVar("T")
+
+
+def _pack(place: Place) -> bytes:
+    return place.seq.to_bytes(8, "big") + place.message_id
+
+
+def _unpack(raw: bytes) -> Place:
+    return Place(int.from_bytes(raw[:8], "big"), raw[8:])
+
+
+_FILTERS: dict[str, reading.Reader] = {
+    "cursor": str,
+    "limit": reading.limit,
+    "request_id": reading.request_id,
+    "since": reading.time,
+}
+
+
+async def list_reports(request: Request, ims: Context) -> Response:
+    """Final reports in the order in which they became final, none skipped, from the primary.
+
+    `next` is where to go on, also at the end, so that a poller waits and asks with it again; it is null only when no
+    cursor was given and nothing was there. `since` (when the message ended) chooses where to begin.
+    """
+    who = await caller(request, ims, "reports:read")
+    given = reading.query(request, _FILTERS)
+    limit, text = given.pop("limit", reading.DEFAULT_LIMIT), given.pop("cursor", None)
+    mark = reading.filters_mark("reports", given)
+    after = Place() if text is None else _unpack(reading.read_cursor(text, mark, 24))
+    wanted = Selection(who.account.account_id, given.get("request_id"), given.get("since"))
+    places, reports = await ims.db(_page, wanted, after, limit)
+    end = reading.cursor(mark, _pack(places[-1])) if places else text
+    return reading.answer({"items": [r.data for r in reports], "next": end})
+
+
+def _page(conn: Connection, wanted: Selection, after: Place, limit: int) -> tuple[list[Place], list[Report]]:
+    places = feed.read(conn, wanted, after, limit)
+    return places, lookup.reports(conn, wanted.account_id, [p.message_id for p in places])
+
+
+class Replay(Content):
+    """Which reports to send again; at least one of the filters."""
+
+    since: Annotated[str, Field(max_length=64)] | None = None
+    until: Annotated[str, Field(max_length=64)] | None = None
+    status: str | None = None
+    request_id: str | None = None
+    ids: Annotated[list[str], Field(min_length=1, max_length=MAX_REPLAY)] | None = None
+    undelivered: bool = False
+    cursor: Annotated[str, Field(max_length=64)] | None = None
+
+    def read(self, name: str, reader: Callable[[str], T]) -> T | None:
+        """A field's value; ValueError when it is none."""
+        text = getattr(self, name)
+        return None if text is None else reader(text)
+
+
+async def _faults(wish: Replay) -> list[Fault]:
+    faults = []
+    for name, reader in _READERS.items():
+        try:
+            wish.read(name, reader)
+        except ValueError as error:
+            faults.append(Fault(f"/{name}", "format", str(error)))
+    others = (wish.since, wish.until, wish.status, wish.request_id, wish.undelivered or None)
+    if all(v is None for v in (*others, wish.ids)):
+        faults.append(Fault("", "required", "name at least one of: ids, request_id, since, until, status, undelivered"))
+    if wish.ids is not None and any(v is not None for v in others):
+        faults.append(Fault("/ids", "conflict", "give either `ids` or the other filters"))
+    for i, text in enumerate(wish.ids or ()):
+        try:
+            reading.message_id(text)
+        except ValueError as error:
+            faults.append(Fault(f"/ids/{i}", "format", str(error)))
+    return faults
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "since": reading.time,
+    "until": reading.time,
+    "status": reading.final_status,
+    "request_id": reading.request_id,
+}
+
+
+async def replay_message(request: Request, ims: Context) -> Response:
+    """Send one final message's report again, to the account's present callback or the request's own."""
+    who = await caller(request, ims, "reports:replay")
+    message_id = reading.path_id(request, "message_id", reading.message_id)
+    found = await ims.db(lookup.reports, who.account.account_id, [message_id.bytes])
+    if not found:
+        raise reading.not_found("message")
+    if found[0].data["finished_at"] is None:
+        raise Problem(422, f"The message is {found[0].data['status']}; it has no report yet.", kind="not-final")
+    await _send_again(ims, await _account(ims, who), [message_id.bytes], uuid4().hex, found)
+    return reading.answer({"replaying": 1}, 202)
+
+
+async def replay_reports(request: Request, ims: Context) -> Response:
+    """Send many reports again, at most 10,000 a call; `next` goes as `cursor` into the next call's body.
+
+    `since` and `until` are when the messages ended; `undelivered`: only those that no callback has taken.
+    """
+    who = await caller(request, ims, "reports:replay")
+    wish = await reading.body(request, Replay, _faults)
+    account = await _account(ims, who)
+    if wish.ids is not None:
+        ids = await ims.db(feed.final_of, account.account_id, [reading.message_id(i).bytes for i in wish.ids])
+        onward = None
+    else:
+        ids, onward = await _select(ims, account.account_id, wish)
+    mark = uuid4().hex
+    for i in range(0, len(ids), MAX_MESSAGES):
+        await _send_again(ims, account, ids[i : i + MAX_MESSAGES], mark)
+    return reading.answer({"replaying": len(ids), "next": onward}, 202)
+
+
+async def _select(ims: Context, account_id: int, wish: Replay) -> tuple[list[bytes], str | None]:
+    values = {name: wish.read(name, reader) for name, reader in _READERS.items()}
+    mark = reading.filters_mark("replay", {**values, "undelivered": wish.undelivered})
+    after = _unpack(reading.read_cursor(wish.cursor, mark, 24)) if wish.cursor else Place()
+    request_id: UUID | None = values["request_id"]
+    wanted = Selection(account_id, request_id, values["since"], values["until"], values["status"], wish.undelivered)
+    places, onward = await ims.db(feed.select, wanted, after, MAX_REPLAY)
+    return [p.message_id for p in places], None if onward is None else reading.cursor(mark, _pack(onward))
+
+
+async def _account(ims: Context, who: Caller) -> Account:
+    """The account as it is now, not as some seconds ago; 422 when it wants no callbacks."""
+    ims.accounts.forget(who.account.account_id)
+    account = await ims.accounts.by_id(who.account.account_id) or who.account
+    if not account.callback_enabled:
+        raise Problem(
+            422, "Callbacks are switched off; PUT /v1/callbacks with enabled: true first.", kind="no-callback"
+        )
+    return account
+
+
+async def _send_again(
+    ims: Context, account: Account, ids: Sequence[bytes], mark: str, found: list[Report] | None = None
+) -> None:
+    """Publish the reports as finished once more; `mark` tells this wish from others."""
+    reports = await ims.db(lookup.reports, account.account_id, ids) if found is None else found
+    former = await former_uris(ims, account.account_id)
+    for report in reports:
+        report.callback_uri = destination(report.callback_uri, account.callback_uri, former)
+    if not any(r.callback_uri for r in reports):
+        raise Problem(422, "There is no callback to send to; PUT /v1/callbacks first.", kind="no-callback")
+    await ims.bus.publish(events(reports, mark))
+
+
+def destination(requested: str | None, present: str | None, former: frozenset[bytes]) -> str | None:
+    """Where a replay goes: the request's own URI, but the account's present one instead of one that it had before.
+
+    A request that gave no URI carries the account's of that time, so that one gives way when the account has moved.
+    """
+    if requested is None or digest(requested) in former:
+        return present or requested
+    return requested
+
+
+def events(reports: Iterable[Report], mark: str) -> list[Finished]:
+    """Events of one lane each, at most 500 messages and about 400 KiB."""
+    groups: list[Finished] = []
+    open_groups: dict[str, tuple[Finished, int]] = {}
+    for report in reports:
+        lane, size = lane_of(UUID(report.data["message_id"])), len(orjson.dumps(report.data))
+        event, used = open_groups.get(lane, (None, 0))
+        if event is None or used + size > EVENT_BYTES or len(event.reports) == MAX_MESSAGES:
+            event, used = Finished(lane=lane, replay=mark, reports=[]), 0
+            groups.append(event)
+        event.reports.append(report)
+        open_groups[lane] = (event, used + size)
+    return groups

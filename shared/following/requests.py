@@ -1,0 +1,181 @@
+"""`/v1/requests/{request_id}`: counts, cancelling, moving the reservation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.accepting.callers import caller
+from shared.channels.common import Fault, read_time
+from shared.channels.schema import MAX_AHEAD_S, Content
+from shared.domain.errors import Unavailable
+from shared.domain.events import Due
+from shared.domain.ids import accepted_ms
+from shared.following import reading
+from shared.following.messages import accepted_total
+from shared.runtime import Context, logs
+from shared.runtime.clock import iso
+from shared.runtime.problems import Problem
+from shared.stores import requests as store
+from shared.stores.requests import Arriving, Left, RequestRow
+from shared.stores.sql import Connection
+
+log = logs.get(__name__)
+
+
+async def get_request(request: Request, ims: Context) -> Response:
+    """A request with its messages counted by state."""
+    who = await caller(request, ims, "messages:read")
+    request_id = reading.path_id(request, "request_id", reading.request_id)
+    row = await ims.db(store.read, who.account.account_id, request_id)
+    if row is not None:
+        return reading.answer(_view(row))
+    total = await accepted_total(ims, who.account.account_id, request_id)
+    if total is None:
+        raise reading.not_found("request")
+    return reading.answer(_arriving_view(request_id, total))
+
+
+def _view(row: RequestRow) -> dict[str, Any]:
+    counts = dict(row.counts)
+    if row.total > row.stored:
+        counts["accepted"] = counts.get("accepted", 0) + row.total - row.stored
+    return {
+        "request_id": str(row.request_id),
+        "request_ref": row.request_ref,
+        "lane": row.lane,
+        "test": row.test,
+        "total": row.total,
+        "counts": counts,
+        "accepted_at": iso(row.accepted_ms),
+        "scheduled_at": iso(row.scheduled_ms),
+        "valid_until": iso(row.valid_ms),
+        "links": _links(row.request_id),
+    }
+
+
+def _arriving_view(request_id: UUID, total: int) -> dict[str, Any]:
+    """A request that is accepted and not yet in MySQL."""
+    unknown = dict.fromkeys(("request_ref", "lane", "test"))
+    times = {"accepted_at": iso(accepted_ms(request_id)), "scheduled_at": None, "valid_until": None}
+    known = {"total": total, "counts": {"accepted": total}}
+    return {"request_id": str(request_id), **unknown, **known, **times, "links": _links(request_id)}
+
+
+def _links(request_id: UUID) -> dict[str, str]:
+    return {
+        "self": f"/v1/requests/{request_id}",
+        "messages": f"/v1/messages?request_id={request_id}",
+        "reports": f"/v1/reports?request_id={request_id}",
+        "cancel": f"/v1/requests/{request_id}/cancel",
+    }
+
+
+async def cancel_request(request: Request, ims: Context) -> Response:
+    """Cancel what has not left. From the answer on none of it is sent; its `canceled` reports follow within moments.
+
+    `canceled` counts what this call canceled (0 the second time), `arriving` what could not be seen yet: call again.
+    """
+    who = await caller(request, ims, "messages:cancel")
+    request_id = reading.path_id(request, "request_id", reading.request_id)
+    account_id = who.account.account_id
+    done = await ims.db(_cancel, account_id, request_id, ims.now_ms())
+    if done is None:
+        raise await _absent(ims, account_id, request_id)
+    row, canceled, events = done
+    try:
+        await ims.bus.publish(events)
+    except Unavailable as error:
+        log.warning("the cancellation goes by the due work alone", detail=error.detail)
+    return reading.answer({"canceled": canceled, "arriving": row.total - row.stored, **_view(row)})
+
+
+def _cancel(
+    conn: Connection, account_id: int, request_id: UUID, now_ms: int
+) -> tuple[RequestRow, int, list[Due]] | None:
+    row = store.read(conn, account_id, request_id)
+    return None if row is None else (row, *store.cancel(conn, account_id, row, now_ms))
+
+
+async def _absent(ims: Context, account_id: int, request_id: UUID) -> Problem:
+    """Why a request is not in MySQL: it is on its way there, or there is none."""
+    total = await accepted_total(ims, account_id, request_id)
+    return reading.not_found("request") if total is None else _arriving()
+
+
+def _arriving() -> Problem:
+    return Problem(503, "The request is still being taken in; nothing was done, try again.", retry_after=1)
+
+
+class Change(Content):
+    """What may be changed of a reservation."""
+
+    scheduled_at: Annotated[str, Field(max_length=64)] | None = None
+    valid_until: Annotated[str, Field(max_length=64)] | None = None
+    ttl: Annotated[int, Field(ge=1, le=MAX_AHEAD_S)] | None = None
+
+
+async def change_request(request: Request, ims: Context) -> Response:
+    """Move the reservation until it leaves.
+
+    The end of validity moves along (its distance to `scheduled_at` stays), unless `valid_until` or `ttl` is given.
+    """
+    who = await caller(request, ims, "messages:cancel")
+    request_id = reading.path_id(request, "request_id", reading.request_id)
+    now_ms = ims.now_ms()
+    change = await reading.body(request, Change, partial(_faults, now_ms=now_ms))
+    try:
+        row = await ims.db(_reschedule, who.account.account_id, request_id, change)
+    except Left as error:
+        fault = Fault("/scheduled_at", "conflict", "the request has left already, or was never reserved")
+        raise reading.invalid([fault]) from error
+    except Arriving as error:
+        raise _arriving() from error
+    if row is None:
+        raise await _absent(ims, who.account.account_id, request_id)
+    return reading.answer(_view(row))
+
+
+async def _faults(change: Change, now_ms: int) -> list[Fault]:
+    """The rules of acceptance (shared/channels/acceptance.py)."""
+    if change.scheduled_at is None:
+        return [Fault("/scheduled_at", "required", "the new time, RFC 3339 with offset")]
+    return list(_wrong_times(change, change.scheduled_at, now_ms))
+
+
+def _wrong_times(change: Change, scheduled_at: str, now_ms: int) -> Iterator[Fault]:
+    at = read_time(scheduled_at)
+    yield from _time_faults("/scheduled_at", at, now_ms, "now")
+    if change.valid_until is not None:
+        yield from _time_faults("/valid_until", read_time(change.valid_until), at or now_ms, "scheduled_at")
+        if change.ttl is not None:
+            yield Fault("/ttl", "conflict", "give either `ttl` or `valid_until`")
+
+
+def _time_faults(pointer: str, at: int | None, start_ms: int, start: str) -> Iterator[Fault]:
+    if at is None:
+        yield Fault(pointer, "format", "must be RFC 3339 with offset, like 2030-01-31T09:00:00+09:00")
+    elif at <= start_ms:
+        yield Fault(pointer, "range", f"must be later than {start}")
+    elif at > start_ms + MAX_AHEAD_S * 1000:
+        yield Fault(pointer, "range", f"must be within a year from {start}")
+
+
+def _reschedule(conn: Connection, account_id: int, request_id: UUID, change: Change) -> RequestRow | None:
+    row = store.read(conn, account_id, request_id)
+    if row is None:
+        return None
+    at_ms = read_time(change.scheduled_at or "") or 0
+    valid_ms = at_ms + row.valid_ms - (row.scheduled_ms or row.accepted_ms)
+    if change.ttl is not None:
+        valid_ms = at_ms + change.ttl * 1000
+    elif change.valid_until is not None:
+        valid_ms = read_time(change.valid_until) or valid_ms
+    store.reschedule(conn, account_id, row, at_ms, valid_ms)
+    return store.read(conn, account_id, request_id)

@@ -1,0 +1,114 @@
+"""What MySQL knows of an account's callbacks: the tries of one message's report, and how they go lately."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shared.stores import sql
+from shared.stores.sql import Connection
+
+SAMPLE = 10_000
+"""Health looks at no more than so many of the latest reports, tries and waiting reports."""
+TRIES = 50
+DAY_MS = 86_400_000
+
+
+class Waiting(NamedTuple):
+    """A report that its client has not taken: `state` pending, exhausted or disabled."""
+
+    webhook_id: str
+    callback_uri: str
+    state: str
+    tries: int
+    next_due_ms: int | None
+    last_status: int | None
+    last_error: str | None
+    updated_ms: int
+
+
+class Attempt(NamedTuple):
+    """One try."""
+
+    attempt: int
+    outcome: str
+    status: int | None
+    error: str | None
+    duration_ms: int | None
+    at_ms: int
+
+
+def of_message(conn: Connection, account_id: int, message_id: bytes, name: str) -> tuple[Waiting | None, list[Attempt]]:
+    """A message's waiting report and the known tries; `name` is the webhook-id it has when it goes alone."""
+    found = sql.fetch(
+        conn,
+        "SELECT webhook_id, callback_uri, state, tries, next_due_ms, last_status, last_error, updated_ms FROM reports "
+        "WHERE message_id=%s AND account_id=%s",
+        (message_id, account_id),
+    )
+    waiting = Waiting(*found[0]) if found else None
+    names = {name} | ({waiting.webhook_id} if waiting else set())
+    tries = sql.fetch(
+        conn,
+        "SELECT attempt, outcome, status, error, duration_ms, at_ms FROM attempts WHERE webhook_id IN %s "
+        "AND account_id=%s ORDER BY at_ms, attempt LIMIT %s",
+        (sorted(names), account_id, TRIES),
+    )
+    return waiting, [Attempt(*t) for t in tries]
+
+
+class Recent(NamedTuple):
+    """Reports since `since_ms`: taken by the client, and carried in vain (each failed try counts)."""
+
+    since_ms: int
+    delivered: int
+    failed: int
+
+
+def recent(conn: Connection, account_id: int, since_ms: int) -> Recent:
+    """How callbacks went since a moment, or among the latest `SAMPLE` where there were more."""
+    ended = (
+        "SELECT finished_ms, reported_ms FROM messages FORCE INDEX (feed) "  # noqa: S608 - literals
+        f"WHERE account_id={account_id:d} AND feed_seq IS NOT NULL ORDER BY feed_seq DESC LIMIT {SAMPLE}"
+    )
+    tried = (
+        "SELECT at_ms, outcome, messages FROM attempts FORCE INDEX (account) "  # noqa: S608 - literals
+        f"WHERE account_id={account_id:d} AND at_ms>={since_ms:d} ORDER BY at_ms DESC LIMIT {SAMPLE}"
+    )
+    starts = [since_ms]
+    for column, table in (("finished_ms", ended), ("at_ms", tried)):
+        ((size, oldest),) = sql.fetch(conn, f"SELECT COUNT(*), MIN({column}) FROM ({table}) t")  # noqa: S608
+        if size == SAMPLE:
+            starts.append(oldest)
+    start = max(starts)
+    ((delivered,),) = sql.fetch(conn, f"SELECT COUNT(*) FROM ({ended}) t WHERE reported_ms>={start:d}")  # noqa: S608
+    ((failed,),) = sql.fetch(
+        conn,
+        f"SELECT COALESCE(SUM(messages), 0) FROM ({tried}) t "  # noqa: S608 - literals
+        f"WHERE at_ms>={start:d} AND outcome<>'delivered'",
+    )
+    return Recent(start, int(delivered), int(failed))
+
+
+def waiting_counts(conn: Connection, account_id: int) -> dict[str, int]:
+    """Reports by state: pending, exhausted, disabled; each counted up to `SAMPLE`."""
+    counts = {}
+    for state in ("pending", "exhausted", "disabled"):
+        ((n,),) = sql.fetch(
+            conn,
+            "SELECT COUNT(*) FROM (SELECT 1 FROM reports FORCE INDEX (account) "
+            "WHERE account_id=%s AND state=%s LIMIT %s) t",
+            (account_id, state, SAMPLE),
+        )
+        counts[state] = n
+    return counts
+
+
+def last_failure(conn: Connection, account_id: int, now_ms: int) -> Attempt | None:
+    """The latest try of the last seven days that failed."""
+    found = sql.fetch(
+        conn,
+        "SELECT attempt, outcome, status, error, duration_ms, at_ms FROM attempts FORCE INDEX (account) "
+        "WHERE account_id=%s AND at_ms>=%s AND outcome<>'delivered' ORDER BY at_ms DESC LIMIT 1",
+        (account_id, now_ms - 7 * DAY_MS),
+    )
+    return Attempt(*found[0]) if found else None

@@ -1,0 +1,268 @@
+"""Messages as their clients look them up: one with its whole history, and pages of those that match.
+
+Every query is bounded by an index, however many rows there are: one id, one recipient, one `ref`, the ids of a request
+(they lie side by side), or an account's requests from the newest on. What no index knows (channel, status, code) is
+checked on at most `SCAN` messages a page; a page may therefore be short and still have a next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from shared.domain.events import Report
+from shared.domain.ids import request_bytes, span_of
+from shared.domain.routing import Message, Plan
+from shared.domain.states import State
+from shared.stores import messages as store
+from shared.stores import sql
+from shared.stores.routing import saved_reports
+from shared.stores.sql import Connection
+
+SCAN = 5000
+REQUESTS = 500
+SENDING = (
+    "EXISTS (SELECT 1 FROM hops h WHERE h.message_id=messages.message_id AND h.hop=messages.hop AND h.state='sending')"
+)
+_MESSAGE = (
+    "message_id, account_id, recipient, ref, type, NULL, NULL, status, hop, step, tries, in_window, cancel, channel, "
+    "vendor, vendor_account, cause, sent_ms"
+)
+TOP = b"\xff" * 16
+"""Above every id."""
+
+
+class Hop(NamedTuple):
+    """One hop's row."""
+
+    hop: int
+    channel: str
+    vendor: str
+    account: str
+    state: str
+    code: str | None
+    raw_code: str | None
+    raw_text: str | None
+    vendor_ref: str | None
+    claimed_ms: int
+    answered_ms: int | None
+    finished_ms: int | None
+
+
+class Note(NamedTuple):
+    """An outcome that changed nothing: late, repeated or of an older hop."""
+
+    hop: int
+    state: str
+    code: str | None
+    raw_code: str | None
+    raw_text: str | None
+    via: str
+    at_ms: int
+
+
+class Details(NamedTuple):
+    """One message with all that is known of it."""
+
+    report: Report
+    scheduled_ms: int | None
+    finished_ms: int | None
+    reported_ms: int | None
+    report_tries: int
+    report_status: int | None
+    hops: list[Hop]
+    notes: list[Note]
+
+
+def consistent(conn: Connection) -> None:
+    """Let all statements of this transaction see one moment; must come first."""
+    sql.execute(conn, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+
+
+def reports(conn: Connection, account_id: int, ids: Sequence[bytes]) -> list[Report]:
+    """The reports of an account's messages in the order of `ids`; `status` before the end is the state."""
+    if not ids:
+        return []
+    found = sql.fetch(
+        conn,
+        f"SELECT {_MESSAGE} FROM messages "  # noqa: S608 - literals
+        f"WHERE message_id IN ({sql.ids(ids)}) AND account_id={account_id:d}",
+    )
+    rows = {r[0]: _message(r) for r in found}
+    plans = store.load_plans(conn, {request_bytes(i) for i in rows})
+    pairs: list[tuple[Message, Plan]] = [(rows[i], plans[request_bytes(i)]) for i in ids if i in rows]
+    made = saved_reports(conn, pairs)
+    for report in made:
+        report.data["status"] = _state(report.data)
+    return made
+
+
+def _message(row: Sequence[Any]) -> Message:
+    values = list(row)
+    values[7], values[11], values[12] = State(row[7]), bool(row[11]), bool(row[12])
+    return Message(*values)
+
+
+def _state(data: dict[str, Any]) -> str:
+    """`routed` while a sender holds the hop is `sending`."""
+    under_way = data["status"] == "routed" and data["hops"] and data["hops"][-1]["status"] == "sending"
+    return "sending" if under_way else str(data["status"])
+
+
+def details(conn: Connection, account_id: int, message_id: bytes) -> Details | None:
+    """One message of an account."""
+    consistent(conn)
+    made = reports(conn, account_id, [message_id])
+    if not made:
+        return None
+    (row,) = sql.fetch(
+        conn,
+        "SELECT r.scheduled_ms, m.finished_ms, m.reported_ms, m.report_tries, m.report_status FROM messages m "
+        "JOIN requests r ON r.request_id=%s WHERE m.message_id=%s",
+        (request_bytes(message_id), message_id),
+    )
+    hops = sql.fetch(
+        conn,
+        "SELECT hop, channel, vendor, vendor_account, state, code, raw_code, raw_text, vendor_ref, claimed_ms, "
+        "answered_ms, finished_ms FROM hops WHERE message_id=%s ORDER BY hop",
+        (message_id,),
+    )
+    notes = sql.fetch(
+        conn,
+        "SELECT hop, state, code, raw_code, raw_text, via, at_ms FROM trail WHERE message_id=%s ORDER BY at_ms "
+        "LIMIT 200",
+        (message_id,),
+    )
+    scheduled, finished, reported, tries, status = row
+    steps = [Hop(*h) for h in hops]
+    return Details(made[0], scheduled, finished, reported, tries, status, steps, [Note(*n) for n in notes])
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What to look for: ids from `low` to below `high`, at most `limit`."""
+
+    account_id: int
+    low: bytes
+    high: bytes
+    limit: int
+    request: UUID | None = None
+    recipient: str | None = None
+    ref: str | None = None
+    channel: str | None = None
+    status: str | None = None
+    code: str | None = None
+
+
+class Page(NamedTuple):
+    """The ids found, newest first, and below which id to go on; None when there is nothing more."""
+
+    ids: list[bytes]
+    below: bytes | None
+
+
+def search(conn: Connection, wanted: Search) -> Page:
+    """A page of messages, newest first."""
+    rest = _rest(wanted)
+    low, high = wanted.low, wanted.high
+    if wanted.request is not None:
+        first, last = span_of(wanted.request)
+        low, high = max(low, first.bytes), min(high, last.bytes)
+    if wanted.recipient is not None:
+        return _by_index(conn, wanted, "recipient", wanted.recipient, (low, high), rest)
+    if wanted.ref is not None:
+        return _by_index(conn, wanted, "ref", wanted.ref, (low, high), rest)
+    if wanted.request is not None:
+        found = _in_spans(conn, wanted, [(low, high)], high, rest, wanted.limit + 1)
+        return _page(found, wanted.limit, None)
+    return _walk(conn, wanted, rest)
+
+
+def _rest(wanted: Search) -> str:
+    """What no index decides, as SQL."""
+    parts = [f"account_id={wanted.account_id:d}"]
+    if wanted.ref is not None:
+        parts.append(f"ref={sql.literal(wanted.ref)}")
+    if wanted.channel is not None:
+        parts.append(f"channel={sql.literal(wanted.channel)}")
+    if wanted.code is not None:
+        parts.append(f"code={sql.literal(wanted.code)}")
+    if wanted.status in ("routed", "sending"):
+        wish = SENDING if wanted.status == "sending" else f"NOT {SENDING}"
+        parts.append(f"status={int(State.routed)} AND {wish}")
+    elif wanted.status is not None:
+        parts.append(f"status={int(State[wanted.status])}")
+    return " AND ".join(parts)
+
+
+def _page(found: list[bytes], limit: int, below: bytes | None) -> Page:
+    return Page(found[:limit], found[limit - 1]) if len(found) > limit else Page(found, below)
+
+
+def _by_index(conn: Connection, wanted: Search, index: str, value: str, span: tuple[bytes, bytes], rest: str) -> Page:
+    """Candidates by a secondary index, whose entries lie in id order; then what the index does not know."""
+    extra = any((wanted.channel, wanted.status, wanted.code, index == "recipient" and wanted.ref))
+    size = SCAN if extra else wanted.limit + 1
+    found = sql.fetch(
+        conn,
+        f"SELECT message_id FROM messages FORCE INDEX ({index}) WHERE account_id=%s AND {index}=%s "  # noqa: S608
+        f"AND message_id>=%s AND message_id<%s ORDER BY message_id DESC LIMIT {size:d}",
+        (wanted.account_id, value, *span),
+    )
+    candidates = [r[0] for r in found]
+    if not extra or not candidates:
+        return _page(candidates, wanted.limit, None)
+    matching = sql.fetch(
+        conn,
+        f"SELECT message_id FROM messages WHERE message_id IN ({sql.ids(candidates)}) AND {rest} "  # noqa: S608
+        f"ORDER BY message_id DESC LIMIT {wanted.limit + 1:d}",
+    )
+    return _page([r[0] for r in matching], wanted.limit, candidates[-1] if len(candidates) == SCAN else None)
+
+
+def _in_spans(
+    conn: Connection, wanted: Search, spans: Sequence[tuple[bytes, bytes]], high: bytes, rest: str, limit: int
+) -> list[bytes]:
+    """Matching ids within spans of the primary key."""
+    ranges = " OR ".join(f"message_id BETWEEN 0x{low.hex()} AND 0x{top.hex()}" for low, top in spans)
+    found = sql.fetch(
+        conn,
+        f"SELECT message_id FROM messages FORCE INDEX (PRIMARY) WHERE ({ranges}) "  # noqa: S608 - literals
+        f"AND message_id<0x{high.hex()} AND {rest} ORDER BY message_id DESC LIMIT {limit:d}",
+    )
+    return [r[0] for r in found]
+
+
+def _walk(conn: Connection, wanted: Search, rest: str) -> Page:
+    """Request by request, the newest first, until the page is full or enough was looked at."""
+    found: list[bytes] = []
+    high, scanned, more = wanted.high, 0, True
+    while more and scanned < SCAN and len(found) <= wanted.limit:
+        requests = sql.fetch(
+            conn,
+            "SELECT request_id, total FROM requests FORCE INDEX (account) WHERE account_id=%s AND request_id>=%s "
+            "AND request_id<%s ORDER BY request_id DESC LIMIT %s",
+            (wanted.account_id, wanted.low, high, min(REQUESTS, wanted.limit + 1)),
+        )
+        if not requests:
+            return _page(found, wanted.limit, None)
+        taken = _some(requests)
+        spans = [(i, span_of(UUID(bytes=i))[1].bytes) for i, _ in taken]
+        found += _in_spans(conn, wanted, spans, high, rest, wanted.limit + 1 - len(found))
+        scanned += sum(max(1, total) for _, total in taken)
+        high = taken[-1][0]
+    return _page(found, wanted.limit, high)
+
+
+def _some(requests: Sequence[tuple[Any, ...]]) -> list[tuple[bytes, int]]:
+    """The first requests with at most `SCAN` messages together, at least one."""
+    taken: list[tuple[bytes, int]] = []
+    size = 0
+    for request_id, total in requests:
+        if taken and size + total > SCAN:
+            break
+        taken.append((request_id, total))
+        size += total
+    return taken

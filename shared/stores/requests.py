@@ -1,0 +1,135 @@
+"""Requests as their clients see and change them: counts, cancelling, moving a reservation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from shared.domain.events import MAX_MESSAGES, Due
+from shared.domain.ids import Lane, span_of
+from shared.domain.states import State
+from shared.stores import sql
+from shared.stores.messages import insert_due
+from shared.stores.sql import Connection
+
+WAITING = (State.accepted, State.scheduled, State.held, State.routed)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """A request with its messages by state; `stored` of its `total` have their rows."""
+
+    request_id: UUID
+    request_ref: str | None
+    lane: str
+    test: bool
+    total: int
+    accepted_ms: int
+    scheduled_ms: int | None
+    valid_ms: int
+    counts: dict[str, int]
+
+    @property
+    def stored(self) -> int:
+        """Messages that have arrived in MySQL."""
+        return sum(self.counts.values())
+
+
+class Left(Exception):
+    """A reservation cannot be moved any more."""
+
+
+class Arriving(Exception):
+    """A part of the request is not in MySQL yet."""
+
+
+def read(conn: Connection, account_id: int, request_id: UUID) -> RequestRow | None:
+    """An account's request."""
+    found = sql.fetch(
+        conn,
+        "SELECT request_ref, lane, test, total, accepted_ms, scheduled_ms, valid_ms FROM requests "
+        "WHERE request_id=%s AND account_id=%s",
+        (request_id.bytes, account_id),
+    )
+    if not found:
+        return None
+    ref, lane, test, total, accepted, scheduled, valid = found[0]
+    counts = _counts(conn, request_id)
+    return RequestRow(request_id, ref, Lane(lane).name, bool(test), total, accepted, scheduled, valid, counts)
+
+
+def _span(request_id: UUID, table: str = "messages") -> str:
+    low, high = span_of(request_id)
+    return f"{table}.message_id BETWEEN 0x{low.hex} AND 0x{high.hex}"
+
+
+def _counts(conn: Connection, request_id: UUID) -> dict[str, int]:
+    found = sql.fetch(
+        conn,
+        f"SELECT status, COUNT(*) FROM messages WHERE {_span(request_id)} GROUP BY status",  # noqa: S608 - literals
+    )
+    counts = {State(status).name: n for status, n in found}
+    if State.routed.name in counts:
+        (sending,) = sql.fetch(
+            conn,
+            "SELECT COUNT(*) FROM messages m JOIN hops h ON h.message_id=m.message_id AND h.hop=m.hop "  # noqa: S608
+            f"WHERE {_span(request_id, 'm')} AND m.status={int(State.routed)} AND h.state='sending'",
+        )
+        counts[State.routed.name] -= sending[0]
+        counts[State.sending.name] = counts.get(State.sending.name, 0) + sending[0]
+    return {name: n for name, n in counts.items() if n}
+
+
+def cancel(conn: Connection, account_id: int, request: RequestRow, now_ms: int) -> tuple[int, list[Due]]:
+    """Mark what has not left; how many, and the events by which route ends them.
+
+    The events also wait as due work of this transaction, so that they come even if the process dies now.
+    """
+    statuses = ",".join(str(int(s)) for s in WAITING)
+    found = sql.fetch(
+        conn,
+        f"SELECT message_id FROM messages WHERE {_span(request.request_id)} AND account_id={account_id:d} "  # noqa: S608
+        f"AND status IN ({statuses}) AND in_window=0 AND hop<=1 AND cancel=0 ORDER BY message_id FOR UPDATE",
+    )
+    ids = [r[0] for r in found]
+    events = []
+    for part in _chunks(ids):
+        sql.execute(conn, f"UPDATE messages SET cancel=1 WHERE message_id IN ({sql.ids(part)})")  # noqa: S608
+        events.append(Due(lane=request.lane, kind="cancel", ids=[i.hex() for i in part]))
+    waiting = [(now_ms, "cancel", event) for event in events]
+    insert_due(conn, waiting, account_id=account_id, request_id=request.request_id.bytes)
+    return len(ids), events
+
+
+def _chunks(ids: Sequence[bytes]) -> list[Sequence[bytes]]:
+    return [ids[i : i + MAX_MESSAGES] for i in range(0, len(ids), MAX_MESSAGES)]
+
+
+def reschedule(conn: Connection, account_id: int, request: RequestRow, at_ms: int, valid_ms: int) -> None:
+    """Move the reservation; raises Left when it has left, wholly or in part, and Arriving before all of it is here.
+
+    `schedule` takes these rows under the same locks, so either it or we have them.
+    """
+    if request.stored < request.total:
+        raise Arriving
+    due = sql.fetch(
+        conn,
+        "SELECT due_id, messages FROM due WHERE request_id=%s AND kind='scheduled' ORDER BY due_id FOR UPDATE",
+        (request.request_id.bytes,),
+    )
+    (left,) = sql.fetch(
+        conn,
+        f"SELECT COUNT(*), COALESCE(SUM(cancel), 0) FROM messages WHERE {_span(request.request_id)} "  # noqa: S608
+        f"AND account_id={account_id:d} AND status={int(State.scheduled)}",
+    )
+    waiting, canceled = int(left[0]), int(left[1])
+    if not due or waiting == canceled or sum(n for _, n in due) < waiting:
+        raise Left
+    listed = ",".join(str(due_id) for due_id, _ in due)
+    sql.execute(conn, f"UPDATE due SET due_ms={at_ms:d} WHERE due_id IN ({listed})")  # noqa: S608 - literals
+    sql.execute(
+        conn,
+        f"UPDATE requests SET scheduled_ms={at_ms:d}, valid_ms={valid_ms:d} "  # noqa: S608 - literals
+        f"WHERE request_id=0x{request.request_id.hex}",
+    )
