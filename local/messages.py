@@ -50,7 +50,8 @@ def listen(port: int, status: int, register: bool) -> None:
             while True:
                 time.sleep(3600)
         except KeyboardInterrupt:
-            out.print("\nbye")
+            later = "; reports go on to this address and are tried again until somebody listens" if register else ""
+            out.print(f"\nbye{later}")
 
 
 def _print(delivery: Delivery) -> None:
