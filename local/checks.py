@@ -89,11 +89,14 @@ def listener(port: int) -> bool:
 
 
 def holder(port: int) -> str:
-    """Who has a port: `redis-server (pid 123)`, as far as we may know."""
+    """Who has a port, as far as we may know: `redis-server (pid 123)`, or the outgoing connection that sits on it."""
     for connection in _connections(port):
         if connection.pid:
             with contextlib.suppress(psutil.Error):
-                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+                name = f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+                return name if connection.status == psutil.CONN_LISTEN else f"an outgoing connection of {name}"
+    if any(not connection.pid for connection in _connections(port)) and os.geteuid() == 0:
+        return "a connection that is closing"
     return "a process of another user" if os.geteuid() else "an unknown process"
 
 
