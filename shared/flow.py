@@ -64,7 +64,10 @@ class Scale:
 
 @dataclass(frozen=True)
 class Function:
-    """One folder of functions/: `handles` are the event classes' names that its triggers bring."""
+    """One folder of functions/: `handles` are the event classes' names that its triggers bring.
+
+    `internet` are the TCP ports that it calls outside the cluster (vendors, clients): none other is opened for it.
+    """
 
     name: str
     port: int
@@ -76,6 +79,7 @@ class Function:
     timeout: int = 60
     concurrency: int = 100
     scale: Scale = field(default_factory=Scale)
+    internet: tuple[int, ...] = ()
 
 
 FLOW: tuple[Function, ...] = (
@@ -117,6 +121,7 @@ FLOW: tuple[Function, ...] = (
         emits=("ims.outcome.{lane}", "ims.dead"),
         pools=("fast", "slow"),
         scale=Scale(min=1, max=20),
+        internet=(443,),
     ),
     Function(
         "report",
@@ -127,6 +132,7 @@ FLOW: tuple[Function, ...] = (
         pools=("fast", "slow"),
         pool_step=10,
         scale=Scale(min=1, max=20),
+        internet=(443,),
     ),
     Function(
         "report_retry",
@@ -135,6 +141,7 @@ FLOW: tuple[Function, ...] = (
         handles=("ReportDue",),
         emits=("ims.reported",),
         scale=Scale(min=1),
+        internet=(443,),
     ),
     Function(
         "store",
