@@ -148,10 +148,7 @@ class DueSet:
         dues = dict(zip((u.lead for u in units), due_ms, strict=True))
         groups = by_shard(units, lambda u: u.shard)
         flags = await asyncio.gather(*(self._settle(s, us, dues) for s, us in groups.items()))
-        ours = [
-            u for us, said in zip(groups.values(), flags, strict=True) for u, ok in zip(us, said, strict=True) if ok
-        ]
-        await self.arm(ours, [dues[u.lead] for u in ours], now_ms)
+        await self._arm_changed(groups.values(), flags, dues, now_ms)
 
     async def restart(self, leads: Iterable[str], now_ms: int) -> None:
         """A replay of what waits already: try it now, counting anew."""

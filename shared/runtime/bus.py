@@ -22,6 +22,8 @@ from shared.runtime.settings import KafkaSettings
 if TYPE_CHECKING:
     from kafka import KafkaProducer
 
+RENEW_AFTER = 3
+"""Publishes in a row that failed until the producer is made anew."""
 MAX_REQUEST = 4 * 1024 * 1024
 
 
@@ -65,6 +67,7 @@ class Bus:
     def __init__(self, settings: KafkaSettings, source: str) -> None:
         self._settings, self._source = settings, source
         self._lock = threading.Lock()
+        self._failures = 0
 
     @cached_property
     def _producer(self) -> KafkaProducer:
@@ -97,7 +100,22 @@ class Bus:
             futures = self._hand_over(records)
         else:
             futures = await loop.run_in_executor(None, self._hand_over, records)
-        await _all_acked(futures, loop, [r[0] for r in records])
+        try:
+            await _all_acked(futures, loop, [r[0] for r in records])
+            self._failures = 0
+        except Unavailable:
+            self._failures += 1
+            if self._failures >= RENEW_AFTER:
+                await loop.run_in_executor(None, self._renew)
+            raise
+
+    def _renew(self) -> None:
+        """Start with a new producer: an idempotent one that has lost its place with the brokers never recovers."""
+        with self._lock:
+            old = self.__dict__.pop("_producer", None)
+            self._failures = 0
+        if old is not None:
+            old.close(timeout=0)
 
     def _hand_over(self, records: list[tuple[str, bytes, list[tuple[str, bytes]]]]) -> list[Any]:
         from kafka.errors import KafkaError

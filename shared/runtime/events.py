@@ -63,7 +63,7 @@ def event_function(handler: Handler) -> Callable[[Any], Awaitable[None]]:
             if isinstance(event, Dead):
                 await current().bus.publish([event])
                 return
-            queue = "" if in_list else event.TYPE
+            queue = "" if in_list else f"{event.TYPE} {event.lane}"
             if queue not in groups:
                 groups[queue] = _groups(handler, event.TYPE, in_list)
             await groups[queue](event)
