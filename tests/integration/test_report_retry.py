@@ -1,0 +1,353 @@
+"""The report and its retries on real servers (Kafka, MySQL, Redis single and cluster) and in our real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pymysql
+import pytest
+from redis import Redis
+from redis.cluster import RedisCluster
+from standardwebhooks import Webhook
+
+from local import plan
+from local.testing import Platform
+from shared.domain.events import Finished, Report
+from shared.domain.ids import message_id
+from shared.domain.retry import report_delay_s
+from shared.runtime.bus import Bus
+from shared.runtime.clock import iso, new_request_id, now_ms
+from shared.runtime.settings import KafkaSettings
+
+UNIT_S = 0.1
+OFFSET = 7000
+LANE = "realtime"
+
+
+class Sink:
+    """A client's callback that verifies signatures; `status` is what it answers."""
+
+    def __init__(self, secret: str) -> None:
+        self.status, self.delay_s = 200, 0.0
+        self.calls: list[tuple[float, dict[str, str], list[dict[str, Any]]]] = []
+        sink, webhook = self, Webhook(secret)
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                headers = {k.lower(): v for k, v in self.headers.items()}
+                data = webhook.verify(body, headers)["data"]
+                sink.calls.append((time.time(), headers, data.get("reports", [data])))
+                time.sleep(sink.delay_s)
+                self.send_response(sink.status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/reports"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def calls_by_message(self) -> dict[str, list[tuple[float, dict[str, str]]]]:
+        """When and with which headers each message was reported."""
+        found: dict[str, list[tuple[float, dict[str, str]]]] = defaultdict(list)
+        for at, headers, reports in list(self.calls):
+            for report in reports:
+                found[report["message_id"]].append((at, headers))
+        return found
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Road:
+    """The servers of a platform, and the processes between `ims.finished` and the callback."""
+
+    def __init__(self, platform: Platform, cluster: bool) -> None:
+        self.platform, self.cluster = platform, cluster
+        demo = platform.demo
+        self.secret = demo["webhook_secret"]
+        own = {
+            "IMS_KAFKA_BOOTSTRAP": demo["kafka"],
+            "IMS_MYSQL_URL": demo["mysql"],
+            "IMS_REDIS_URL": demo["redis"].removesuffix("/0"),
+            "IMS_REDIS_CLUSTER": "1" if cluster else "0",
+            "IMS_RETRY_UNIT_SECONDS": str(UNIT_S),
+            "IMS_RECONCILE_SECONDS": "1",
+            "IMS_REPORT_GRACE_SECONDS": "2",
+            "IMS_PORT_OFFSET": str(OFFSET),
+            "IMS_KEY_CACHE_SECONDS": "0.2",
+        }
+        outside = {k: v for k, v in os.environ.items() if not k.startswith("IMS_")}
+        self.env = {**outside, **plan.addresses(platform.options), **own}
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.bus = Bus(KafkaSettings(kafka_bootstrap=demo["kafka"]), "/test")
+        self.account_id = self.sql("SELECT account_id FROM accounts WHERE username='demo'")[0][0]
+
+    def start(self, name: str) -> None:
+        """Start one process, and wait until it is ready."""
+        function = ("-m", "shared.runtime", "--host", "127.0.0.1", "--function")
+        arguments, port, path = {
+            "report": ((*function, "report"), 41141, "/readyz"),
+            "report_retry": ((*function, "report_retry"), 41161, "/readyz"),
+            "store": ((*function, "store"), 41181, "/readyz"),
+            "sources": (
+                ("-m", "bridges.kafka_source", "--source", "report-finished-realtime", "--source", "store"),
+                41041,
+                "/healthz",
+            ),
+            "redis_expiry": (("-m", "bridges.redis_expiry"), 41043, "/healthz"),
+        }[name]
+        log = (self.platform.home.path / f"{name}.log").open("ab")
+        port += OFFSET
+        self.processes[name] = subprocess.Popen(
+            [sys.executable, *arguments, "--port", str(port)], env=self.env, stdout=log, stderr=log
+        )
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}{path}"), 30, f"{name} to be ready")
+
+    def kill(self, name: str) -> None:
+        """SIGKILL, and a fresh start."""
+        self.processes[name].kill()
+        self.processes[name].wait()
+        self.start(name)
+
+    def stop(self) -> None:
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            assert process.wait(30) in (0, -signal.SIGTERM), "a process did not drain"
+
+    def sql(self, statement: str, *args: Any) -> Any:
+        from urllib.parse import urlsplit
+
+        url = urlsplit(self.platform.root_mysql)
+        conn = pymysql.connect(
+            host=url.hostname, port=url.port or 0, user=url.username, password=url.password or "", database="ims"
+        )
+        with conn, conn.cursor() as cursor:
+            cursor.execute(statement, args)
+            conn.commit()
+            return cursor.fetchall()
+
+    def callbacks(self, batch: int) -> None:
+        """The account's batch size."""
+        self.sql("UPDATE accounts SET callback_batch=%s WHERE account_id=%s", batch, self.account_id)
+        time.sleep(0.3)
+
+    def finish(
+        self, count: int, url: str, replay: str | None = None, again: list[Report] | None = None
+    ) -> list[Report]:
+        """Publish that messages of one request have ended."""
+        request = new_request_id()
+        reports = again or [self._report(request, i, url) for i in range(1, count + 1)]
+        if not again:
+            self._insert(reports)
+        for i in range(0, len(reports), 250):
+            asyncio.run(self.bus.publish([Finished(lane=LANE, reports=reports[i : i + 250], replay=replay)]))
+        return reports
+
+    def _report(self, request: UUID, index: int, url: str) -> Report:
+        now = iso(now_ms())
+        data = {
+            "message_id": str(message_id(request, index, LANE)), "request_id": str(request), "username": "demo",
+            "channel": "mt", "type": "sms", "to": "01012345678", "status": "delivered", "code": "0000",
+            "detail": "delivered", "hops": [], "price": "8.40", "currency": "KRW", "finished_at": now,
+        }  # fmt: skip
+        return Report(account_id=self.account_id, username="demo", callback_uri=url, data=data)
+
+    def _insert(self, reports: list[Report]) -> None:
+        rows = ",".join(
+            f"(0x{UUID(r.data['message_id']).hex}, {self.account_id}, '01012345678', 'sms', 11, 'mt')" for r in reports
+        )
+        self.sql(f"INSERT INTO messages (message_id, account_id, recipient, type, status, channel) VALUES {rows}")
+
+    def redis(self, db: int) -> Any:
+        url = self.env["IMS_REDIS_URL"]
+        return RedisCluster.from_url(url) if self.cluster else Redis.from_url(f"{url}/{db}")
+
+    def keys(self, db: int) -> set[str]:
+        """The report keys of db0 or db1 (without a cluster's prefixes)."""
+        prefix = {0: "report:", 1: "timer:"}[db] if self.cluster else ""
+        found = [k.decode() for k in self.redis(db).scan_iter(f"{prefix}*", 1000)]
+        return {k.split(":", 2)[2] if self.cluster else k for k in found}
+
+    def lose_redis(self) -> None:
+        """Everything in Redis is gone."""
+        client = self.redis(0)
+        client.flushall(target_nodes=RedisCluster.PRIMARIES) if self.cluster else client.flushall()
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"waited {seconds} s in vain for {what}"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module", params=["single", "cluster"])
+def road(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
+    cluster = request.param == "cluster"
+    env = {"IMS_PORT_OFFSET": str(OFFSET), **({"IMS_REDIS_CLUSTER": "1"} if cluster else {})}
+    home = Path(str(tmp_path_factory.mktemp("platform"))) / "ims"
+    with Platform(home, env, servers_only=True) as platform:
+        road = Road(platform, cluster)
+        for name in ("report", "report_retry", "store", "sources", "redis_expiry"):
+            road.start(name)
+        yield road
+        road.stop()
+        road.bus.close()
+
+
+@pytest.fixture
+def sink(road: Road) -> Iterator[Sink]:
+    sink = Sink(road.secret)
+    yield sink
+    sink.close()
+    road.lose_redis()
+    road.sql("DELETE FROM reports")
+
+
+def keys_of(reports: list[Report]) -> set[str]:
+    return {f"demo:mt:{r.data['message_id']}" for r in reports}
+
+
+def reported(road: Road, reports: list[Report]) -> int:
+    ids = ",".join(f"0x{UUID(r.data['message_id']).hex}" for r in reports)
+    return int(road.sql(f"SELECT COUNT(*) FROM messages WHERE message_id IN ({ids}) AND reported_ms IS NOT NULL")[0][0])
+
+
+def test_a_report_goes_out_once_signed_and_is_noted(road: Road, sink: Sink) -> None:
+    road.callbacks(1)
+    reports = road.finish(20, sink.url)
+    wait_until(lambda: reported(road, reports) == 20, 20, "the reports to be stored")
+    road.finish(0, sink.url, again=reports)
+    time.sleep(1)
+    assert {m: len(c) for m, c in sink.calls_by_message().items()} == {r.data["message_id"]: 1 for r in reports}
+    assert all(h["webhook-id"] == d[0]["message_id"] and h["ims-attempt"] == "1" for _, h, d in sink.calls)
+    assert road.keys(0) == road.keys(1) == set()
+
+
+def test_all_retries_come_at_their_time_and_then_the_key_leaves_db0(road: Road, sink: Sink) -> None:
+    road.callbacks(1)
+    sink.status = 500
+    reports = road.finish(3, sink.url)
+    wait_until(lambda: road.keys(0) == keys_of(reports), 10, "db0 to hold the reports")
+    key = next(iter(keys_of(reports)))
+    if not road.cluster:
+        assert json.loads(road.redis(0).get(key))["message_id"] in key
+        assert road.redis(1).get(key) in (b"", None)
+    wait_until(lambda: len(sink.calls) >= 33, 60, "eleven tries of each")
+    wait_until(lambda: road.keys(0) == road.keys(1) == set(), 5, "db0 and db1 to be empty")
+    for calls in sink.calls_by_message().values():
+        assert [int(h["ims-attempt"]) for _, h in calls] == list(range(1, 12))
+        for n, ((before, _), (after, _)) in enumerate(pairwise(calls), 1):
+            late_s = after - before - (report_delay_s(n, UNIT_S) or 0)
+            assert -0.05 < late_s < 1.0, f"retry {n} came {late_s:.2f} s late"
+    wait_until(lambda: road.sql("SELECT COUNT(*) FROM reports WHERE state='exhausted'")[0][0] == 3, 10, "the rows")
+    tries = road.sql("SELECT attempt, COUNT(*) FROM attempts WHERE webhook_id=%s GROUP BY attempt", key[-36:])
+    assert sorted(tries) == [(n, 1) for n in range(1, 12)]
+
+    sink.status = 200
+    road.finish(0, sink.url, replay="again", again=reports)
+    wait_until(lambda: reported(road, reports) == 3, 10, "the replay")
+    wait_until(lambda: road.sql("SELECT COUNT(*) FROM reports")[0][0] == 0, 10, "the rows to go")
+    assert len(sink.calls) == 36
+
+
+def test_a_batch_is_retried_as_the_same_unit_until_it_is_taken(road: Road, sink: Sink) -> None:
+    road.callbacks(50)
+    sink.status = 503
+    reports = road.finish(120, sink.url)
+    wait_until(lambda: road.keys(0) == keys_of(reports), 10, "a key for each message in db0")
+    wait_until(lambda: len(sink.calls) >= 6, 10, "a retry")
+    sink.status = 200
+    wait_until(lambda: reported(road, reports) == 120, 30, "all reports")
+    units: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for _, headers, members in sink.calls:
+        units[headers["webhook-id"]].add(tuple(m["message_id"] for m in members))
+    assert all(len(bodies) == 1 for bodies in units.values())
+    assert sorted(len(next(iter(bodies))) for bodies in units.values()) == [20, 50, 50]
+    wait_until(lambda: road.keys(0) == road.keys(1) == set(), 5, "db0 and db1 to be empty")
+
+
+def test_reports_survive_the_loss_of_redis(road: Road, sink: Sink) -> None:
+    road.callbacks(1)
+    sink.status = 500
+    reports = road.finish(30, sink.url)
+    wait_until(lambda: len(sink.calls) >= 60, 20, "a retry of each")
+    wait_until(lambda: road.sql("SELECT COUNT(*) FROM reports")[0][0] == 30, 10, "the rows")
+    road.lose_redis()
+    wait_until(lambda: road.keys(0) == keys_of(reports), 10, "the rebuild")
+    sink.status = 200
+    wait_until(lambda: reported(road, reports) == 30, 30, "all reports")
+    assert set(sink.calls_by_message()) == {r.data["message_id"] for r in reports}
+
+
+@pytest.mark.parametrize("name", ["report", "report_retry", "redis_expiry"])
+def test_killing_a_process_loses_no_report(road: Road, sink: Sink, name: str) -> None:
+    road.callbacks(1)
+    sink.status = 500
+    reports = road.finish(200, sink.url)
+    time.sleep(0.3)
+    road.kill(name)
+    time.sleep(0.5)
+    sink.status = 200
+    wait_until(lambda: reported(road, reports) == 200, 60, "all reports")
+
+
+def test_a_slow_client_does_not_delay_another(road: Road, sink: Sink) -> None:
+    road.callbacks(1)
+    slow = Sink(road.secret)
+    slow.delay_s = 3.0
+    road.finish(100, slow.url)
+    time.sleep(1.2)
+    reports = road.finish(50, sink.url)
+    started = time.monotonic()
+    wait_until(lambda: len(sink.calls) == 50, 10, "the fast client's reports")
+    assert time.monotonic() - started < 2.5
+    assert set(sink.calls_by_message()) == {r.data["message_id"] for r in reports}
+    slow.delay_s = 0.0
+    wait_until(lambda: len(slow.calls_by_message()) == 100, 30, "the slow client's reports")
+    slow.close()
+
+
+def test_an_url_that_is_gone_is_not_called_again_until_it_takes_a_replay(road: Road, sink: Sink) -> None:
+    road.callbacks(1)
+    sink.status = 410
+    first = road.finish(1, sink.url)
+    wait_until(lambda: road.sql("SELECT COUNT(*) FROM reports WHERE state='disabled'")[0][0] == 1, 10, "the row")
+    time.sleep(1.1)
+    second = road.finish(1, sink.url)
+    wait_until(lambda: road.sql("SELECT COUNT(*) FROM reports WHERE state='disabled'")[0][0] == 2, 10, "the row")
+    assert len(sink.calls) == 1
+    sink.status = 200
+    road.finish(0, sink.url, replay="gone", again=[*first, *second])
+    wait_until(lambda: reported(road, [*first, *second]) == 2, 10, "the replay")
