@@ -34,11 +34,9 @@ def main() -> None:
     logs.configure(arguments.function, settings.log_level)
     print(banner(), flush=True)
 
-    import uvicorn
+    from shared.runtime.server import App, serve
 
-    from shared.runtime.server import App
-
-    uvicorn.run(
+    serve(
         App(arguments.function),
         host=arguments.host,
         port=arguments.port,

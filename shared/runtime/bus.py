@@ -68,6 +68,8 @@ class Bus:
         self._settings, self._source = settings, source
         self._lock = threading.Lock()
         self._failures = 0
+        self._known: set[str] = set()
+        """Topics whose metadata the producer has, so that `send` cannot block the event loop."""
 
     @cached_property
     def _producer(self) -> KafkaProducer:
@@ -96,13 +98,14 @@ class Bus:
         span = trace.current()
         header = span.header() if span else None
         records = [record(event, self._source, header) for event in events]
-        if "_producer" in self.__dict__:
+        if self._known.issuperset(r[0] for r in records):
             futures = self._hand_over(records)
         else:
             futures = await loop.run_in_executor(None, self._hand_over, records)
         try:
             await _all_acked(futures, loop, [r[0] for r in records])
             self._failures = 0
+            self._known.update(r[0] for r in records)
         except Unavailable:
             self._failures += 1
             if self._failures >= RENEW_AFTER:
@@ -114,6 +117,7 @@ class Bus:
         with self._lock:
             old = self.__dict__.pop("_producer", None)
             self._failures = 0
+            self._known.clear()
         if old is not None:
             old.close(timeout=0)
 
@@ -126,9 +130,9 @@ class Bus:
         except KafkaError as error:
             raise Unavailable(f"Kafka: {type(error).__name__}") from error
 
-    async def warm(self) -> None:
+    def connect(self) -> None:
         """Connect, so that the first publish need not."""
-        await asyncio.get_running_loop().run_in_executor(None, lambda: self._producer)
+        _ = self._producer
 
     def close(self) -> None:
         """Flush what is under way and close."""

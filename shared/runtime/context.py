@@ -120,6 +120,17 @@ class Context:
 
         return Egress()
 
+    def warm(self) -> None:
+        """Import and connect in the background at start-up, so that the first event need not wait for it."""
+        import contextlib
+
+        with contextlib.suppress(Exception):
+            self.db.run(lambda conn: conn.ping())
+        with contextlib.suppress(Exception):
+            _ = self.redis.state
+        with contextlib.suppress(Exception):
+            self.bus.connect()
+
     def close(self) -> None:
         """Flush the producer and end the database threads."""
         for name in ("bus", "db", "db_replica"):

@@ -35,6 +35,18 @@ def find_function(name: str) -> Path:
     raise SystemExit(f"There is no function {name!r} under {', '.join(map(str, roots))}; set IMS_FUNCTIONS_DIR.")
 
 
+def serve(app: App, **options: Any) -> None:
+    """Run uvicorn until SIGTERM; the app hears of the signal at once, not only when all requests have ended."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: Any) -> None:
+            app.begin_drain()
+            super().handle_exit(sig, frame)
+
+    Server(uvicorn.Config(app, **options)).run()
+
+
 class App:
     """Wraps the framework's app of one function."""
 
@@ -51,8 +63,7 @@ class App:
         self._inner = create_asgi_app("main", str(find_function(name)), signature)  # type: ignore[no-untyped-call]
         self._handle: Any = getattr(sys.modules["main"].main, "receive", None)
         self._in_flight = 0
-        self._draining = False
-        self._ready = asyncio.Event()
+        self._warm: asyncio.Future[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -94,7 +105,7 @@ class App:
 
             metrics.IN_FLIGHT.set(self._in_flight)
             await _answer(send, 200, generate_latest(), b"text/plain; version=0.0.4")
-        elif path.endswith(("readyz", "/_/ready")) and self._draining:
+        elif path.endswith(("readyz", "/_/ready")) and self.context.draining:
             await _answer(send, 503, b'{"status":"draining"}')
         else:
             await _answer(send, 200, b'{"status":"ok","function":"%s"}' % self.name.encode())
@@ -103,15 +114,20 @@ class App:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                self._warm = asyncio.get_running_loop().run_in_executor(None, self.context.warm)
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self._drain()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
+    def begin_drain(self) -> None:
+        """Not ready any more; long-running handlers see `Context.draining` and come to an end."""
+        self.context.draining = True
+
     async def _drain(self) -> None:
         """Finish what is in flight, then flush the producer (uvicorn has stopped accepting by now)."""
-        self._draining = self.context.draining = True
+        self.begin_drain()
         for _ in range(int(load(FunctionSettings).drain_seconds * 20)):
             if not self._in_flight:
                 break
