@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from local.install import Say
 from local.options import Options
 from local.ports import Ports
 from local.probes import HOST
@@ -19,8 +20,8 @@ from local.problems import Problem
 from shared import flow
 
 RESERVED = Path("/proc/sys/net/ipv4/ip_local_reserved_ports")
-PATIENCE = 15.0
-"""How long an outgoing connection may sit on one of our ports before we give up."""
+PATIENCE = 65.0
+"""An outgoing connection that has ended sits on its port for another 60 s (TIME_WAIT)."""
 
 
 def needed(options: Options, servers_only: bool = False) -> Iterator[tuple[str, int]]:
@@ -60,10 +61,12 @@ def _functions(options: Options) -> Iterator[tuple[str, int]]:
             yield process.name, options.ports.process(process, i)
 
 
-def free_ports(wanted: Iterable[tuple[str, int]], patience: float = PATIENCE) -> None:
-    """Raise a Problem that names the holder of each port that is taken."""
+def free_ports(wanted: Iterable[tuple[str, int]], patience: float = PATIENCE, say: Say = print) -> None:
+    """Raise a Problem that names the holder of each port that is taken; wait for connections that are closing."""
     deadline = time.monotonic() + patience
     taken = [(name, port) for name, port in wanted if not _free(port)]
+    if taken and patience and not any(listener(port) for _, port in taken):
+        say(f"waiting for connections to leave port {', '.join(str(port) for _, port in taken)}")
     while taken and time.monotonic() < deadline and not any(listener(port) for _, port in taken):
         time.sleep(0.5)
         taken = [(name, port) for name, port in taken if not _free(port)]

@@ -48,7 +48,7 @@ def start(
     end([identity for _, identity in leftovers(wanted.home)])
     plan.install(wanted, say)
     checks.reserve(wanted.ports)
-    checks.free_ports(checks.needed(wanted, servers_only))
+    checks.free_ports(checks.needed(wanted, servers_only), say=say)
     wanted.home.state_file.unlink(missing_ok=True)
     _spawn(wanted.home, servers_only, env)
     _wait_until_ready(wanted.home, watch)

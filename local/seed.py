@@ -46,12 +46,12 @@ def seed(options: Options, env: Mapping[str, str]) -> None:
     """Insert what is missing, and write demo.json."""
     address = options.mysql_url or env["IMS_MYSQL_URL"]
     with _connection(address) as connection, connection.cursor() as cursor:
-        account = _account(options, cursor)
+        account, signing = _account(options, cursor)
         _keys(options, cursor, account)
         _senders(cursor, account)
         _vendors(options, cursor, env["IMS_VENDOR_URL"])
         connection.commit()
-    options.home.write(options.home.demo_file, json.dumps(_demo(options, env, address), indent=1) + "\n")
+    options.home.write(options.home.demo_file, json.dumps(_demo(options, env, address, signing), indent=1) + "\n")
 
 
 def key(options: Options, kind: str) -> str:
@@ -61,7 +61,7 @@ def key(options: Options, kind: str) -> str:
 
 
 def webhook_secret(options: Options) -> str:
-    """The secret that signs the demo account's reports."""
+    """The secret that signs the demo account's reports at first."""
     return options.home.secret(
         "callback_secret", f"whsec_{base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}"
     )
@@ -86,15 +86,16 @@ def _connection(address: str) -> Iterator[Connection[Any]]:
         connection.close()
 
 
-def _account(options: Options, cursor: Cursor) -> int:
+def _account(options: Options, cursor: Cursor) -> tuple[int, str]:
+    """The account's number and the secret that signs its reports: MySQL's, should it have been changed there."""
     cursor.execute(
         "INSERT IGNORE INTO accounts (username, callback_secrets, created_ms) VALUES (%s, %s, %s)",
         (USERNAME, json.dumps([webhook_secret(options)]), _now_ms()),
     )
-    cursor.execute("SELECT account_id FROM accounts WHERE username = %s", (USERNAME,))
+    cursor.execute("SELECT account_id, callback_secrets FROM accounts WHERE username = %s", (USERNAME,))
     row = cursor.fetchone()
     assert row is not None  # noqa: S101 - inserted above
-    return int(row[0])
+    return int(row[0]), str(json.loads(row[1])[0])
 
 
 def _keys(options: Options, cursor: Cursor, account: int) -> None:
@@ -149,7 +150,7 @@ def simulator_secrets(options: Options) -> str:
     return json.dumps(known)
 
 
-def _demo(options: Options, env: Mapping[str, str], mysql: str) -> dict[str, str | None]:
+def _demo(options: Options, env: Mapping[str, str], mysql: str, signing: str) -> dict[str, str | None]:
     """api.md's demo.json; what this platform does not run is null."""
     ports: Ports = options.ports
     redis = (options.redis_url or env["IMS_REDIS_URL"]).rstrip("/")
@@ -161,7 +162,7 @@ def _demo(options: Options, env: Mapping[str, str], mysql: str) -> dict[str, str
         "live_key": key(options, "live"),
         "test_key": key(options, "test"),
         "admin_key": key(options, "admin"),
-        "webhook_secret": webhook_secret(options),
+        "webhook_secret": signing,
         "simulator": env["IMS_VENDOR_URL"],
         "mysql": mysql,
         "mysql_replica": env.get("IMS_MYSQL_REPLICA_URL"),
