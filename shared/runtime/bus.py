@@ -29,7 +29,10 @@ MAX_REQUEST = 4 * 1024 * 1024
 
 def connection(settings: KafkaSettings) -> dict[str, Any]:
     """kafka-python's connection arguments for producers, consumers and admin clients."""
-    config: dict[str, Any] = {"bootstrap_servers": settings.kafka_bootstrap.split(",")}
+    config: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap.split(","),
+        "reconnect_backoff_max_ms": 1000,
+    }
     if settings.kafka_username:
         config |= {
             "security_protocol": "SASL_SSL" if settings.kafka_ca_file else "SASL_PLAINTEXT",

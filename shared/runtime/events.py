@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from shared.domain.errors import Overloaded, Unavailable
-from shared.domain.events import Dead, Event
+from shared.domain.events import Dead, Event, Tick
 from shared.runtime import logs, metrics, trace
 from shared.runtime.context import Context, current
 from shared.runtime.groups import Groups
@@ -46,9 +46,15 @@ def takes_list(handler: Handler) -> bool:
     return typing.get_origin(typing.get_type_hints(handler)[name]) is list
 
 
+PING = "dev.knative.sources.ping"
+"""The type of every PingSource event; it cannot be set."""
+
+
 def event_function(handler: Handler) -> Callable[[Any], Awaitable[None]]:
     """The function `main` of an event-triggered folder; `main.handles` are the event classes it takes."""
     types = {kind.TYPE: kind for kind in handled_types(handler)}
+    if Tick.TYPE in types:
+        types[PING] = Tick
     groups: dict[str, Groups[Event, None]] = {}
     in_list = takes_list(handler)
 
@@ -60,7 +66,7 @@ def event_function(handler: Handler) -> Callable[[Any], Awaitable[None]]:
         trace.start(attributes.get("traceparent"))
         event = _read(types, attributes, data)
         try:
-            if isinstance(event, Dead):
+            if isinstance(event, Dead) and not (Dead.TYPE in types and event.event_id):
                 await current().bus.publish([event])
                 return
             queue = "" if in_list else f"{event.TYPE} {event.lane}"
@@ -74,12 +80,14 @@ def event_function(handler: Handler) -> Callable[[Any], Awaitable[None]]:
             raise HTTPException(503, error.detail) from error
 
     main.receive = receive  # type: ignore[attr-defined]
-    main.handles = tuple(types.values())  # type: ignore[attr-defined]
+    main.handles = tuple(dict.fromkeys(types.values()))  # type: ignore[attr-defined]
     main.signature = "cloudevent"  # type: ignore[attr-defined]
     return main
 
 
 def _read(types: dict[str, type[Event]], attributes: Any, data: Any) -> Event:
+    if "knativeerrordest" in attributes and Dead.TYPE in types:
+        return _given_up(attributes, data)
     kind = types.get(attributes["type"])
     if kind is None:
         return _dead(attributes, data, f"no handler for the type {attributes['type']}")
@@ -92,13 +100,26 @@ def _read(types: dict[str, type[Event]], attributes: Any, data: Any) -> Event:
     return event
 
 
-def _dead(attributes: Any, data: Any, reason: str) -> Dead:
+def _text(data: Any) -> str:
     import orjson
 
-    headers = {k: str(v) for k, v in attributes.items()}
     if isinstance(data, bytes):
-        data = data.decode(errors="replace")
-    body = data if isinstance(data, str) else orjson.dumps(data, default=repr).decode()
+        return data.decode(errors="replace")
+    return data if isinstance(data, str) else orjson.dumps(data, default=repr).decode()
+
+
+def _given_up(attributes: Any, data: Any) -> Dead:
+    """An event that KafkaSource gave up on: it comes as it was, with knativeerror* attributes."""
+    headers = {k: str(v) for k, v in attributes.items()}
+    reason = f"given up by the source: HTTP {headers.get('knativeerrorcode', 'time-out')}"
+    topic = headers.get("source", "").rpartition("#")[2]
+    dead = Dead(source_topic=topic[:64], reason=reason, headers=headers, body=_text(data), at=current().now_ms())
+    dead.received(f"dead {headers['id']}")
+    return dead
+
+
+def _dead(attributes: Any, data: Any, reason: str) -> Dead:
+    headers, body = {k: str(v) for k, v in attributes.items()}, _text(data)
     log.error("dead letter", reason=reason, event_id=headers.get("id"))
     topic = headers.get("knativekafkatopic", "")
     return Dead(source_topic=topic, reason=reason[:255], headers=headers, body=body, at=current().now_ms())
