@@ -1,0 +1,166 @@
+"""docs/openapi.yaml: the hand-written gateway.yaml, completed from the code and from the recorded examples."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from local.docs.text import from_yaml, to_yaml
+from local.home import ROOT
+from shared.channels import MODULES
+from shared.channels.common import channel
+from shared.domain.codes import CODES
+from shared.domain.ids import LANES
+from shared.domain.states import State
+from shared.following import callbacks, reports, requests
+from shared.reports.callback import user_agent
+from shared.runtime.problems import BASE, TITLES
+from shared.vendors.registry import ADAPTERS
+
+BASE_FILE = Path(__file__).with_name("gateway.yaml")
+EXAMPLES = ROOT / "docs" / "examples"
+METHODS = ("get", "put", "post", "patch", "delete")
+REF = "#/components/schemas/"
+SOURCES = ("local/docs/gateway.yaml", "the request models", "docs/examples/")
+
+Json = dict[str, Any]
+
+MODELS: dict[str, type[BaseModel]] = {
+    "ReservationChange": requests.Change,
+    "Replay": reports.Replay,
+    "CallbackChange": callbacks.Change,
+    "CallbackTest": callbacks.Test,
+    **{channel(name).request.__name__: channel(name).request for name in MODULES},
+    **{channel(name).hop.__name__: channel(name).hop for name in MODULES},
+}
+"""Request bodies, as the code reads them."""
+PARTIAL = frozenset({"CallbackChange"})
+"""Bodies of which only what is given counts, so that defaults mean nothing."""
+
+
+def document_text() -> str:
+    """The whole document as YAML."""
+    return to_yaml(document(), *SOURCES)
+
+
+def document() -> Json:
+    """The whole document."""
+    made: Json = from_yaml(BASE_FILE.read_text(encoding="utf-8"))
+    words: dict[str, dict[str, str]] = made.pop("descriptions")
+    made["info"]["version"] = user_agent().removeprefix("ims/")
+    made["components"]["schemas"] |= _tables() | _models(words)
+    made["components"]["responses"] = {_problem_name(status): _problem(status) for status in TITLES}
+    for _, _, operation in operations(made):
+        for status in operation.pop("problems", ()):
+            operation["responses"][str(status)] = {"$ref": f"#/components/responses/{_problem_name(status)}"}
+        _add_examples(operation)
+    return made
+
+
+def operations(made: Json) -> list[tuple[str, str, Json]]:
+    """(path, method, operation) of every path and webhook."""
+    items = [*made["paths"].items(), *made.get("webhooks", {}).items()]
+    return [(path, method, item[method]) for path, item in items for method in METHODS if method in item]
+
+
+# --- schemas --------------------------------------------------------------------------------------------------------
+
+
+def _tables() -> Json:
+    """What the code keeps as tables."""
+    kinds = sorted({kind for adapter in ADAPTERS for kind in adapter.types})
+    return {
+        "Lane": {"type": "string", "enum": list(LANES)},
+        "Channel": {"type": "string", "enum": list(MODULES)},
+        "MessageType": {"type": "string", "enum": kinds},
+        "Vendor": {"type": "string", "enum": [adapter.name for adapter in ADAPTERS]},
+        "State": {"type": "string", "enum": [state.name for state in State]},
+        "ResultCode": {"type": "string", "enum": list(CODES)},
+        "ProblemType": {"type": "string", "format": "uri", "pattern": f"^{BASE}"},
+    }
+
+
+def _models(words: dict[str, dict[str, str]]) -> Json:
+    schemas = {name: _schema(model, words.get(name, {})) for name, model in MODELS.items()}
+    for field in (f for name in PARTIAL for f in schemas[name]["properties"].values()):
+        field.pop("default", None)
+    return schemas
+
+
+def _schema(model: type[BaseModel], words: dict[str, str]) -> Json:
+    """A request model as JSON Schema, without the titles that only repeat names, with a word on every field."""
+    schema: Json = untitled(model.model_json_schema(ref_template=REF + "{model}"))
+    for name, field in schema["properties"].items():
+        if name in words:
+            field["description"] = words[name]
+    if "fallback" in schema["properties"]:
+        hops = [{"$ref": REF + channel(name).hop.__name__} for name in MODULES]
+        (items,) = [option for option in schema["properties"]["fallback"]["anyOf"] if option.get("type") == "array"]
+        items["items"] = {"oneOf": hops} if len(hops) > 1 else hops[0]
+    if "channel" in schema["properties"]:
+        schema["properties"]["channel"] |= {"$ref": REF + "Channel"}
+        schema["properties"]["channel"].pop("default", None)
+        schema["required"] = ["channel", *schema.get("required", ())]
+    return schema
+
+
+def untitled(value: Any) -> Any:
+    """A schema without `title`s (a property called title stays)."""
+    if isinstance(value, list):
+        return [untitled(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {k: untitled(v) for k, v in value.items() if not (k == "title" and isinstance(v, str))}
+
+
+# --- problems -------------------------------------------------------------------------------------------------------
+
+
+def _problem_name(status: int) -> str:
+    kind, _ = TITLES[status]
+    return "".join(word.capitalize() for word in kind.split("-"))
+
+
+def _problem(status: int) -> Json:
+    _, title = TITLES[status]
+    answer: Json = {
+        "description": title,
+        "content": {"application/problem+json": {"schema": {"$ref": REF + "Problem"}}},
+    }
+    if status in (409, 429, 503):
+        answer["headers"] = {"retry-after": {"description": "seconds", "schema": {"type": "integer", "minimum": 1}}}
+    return answer
+
+
+# --- examples -------------------------------------------------------------------------------------------------------
+
+
+def examples(operation_id: str) -> dict[str, Json]:
+    """The recorded examples of an operation, by name."""
+    found = sorted(EXAMPLES.glob(f"{operation_id}.*.json"))
+    return {path.name.split(".")[1]: json.loads(path.read_text(encoding="utf-8")) for path in found}
+
+
+def _add_examples(operation: Json) -> None:
+    for name, example in examples(operation["operationId"]).items():
+        request, response = example["request"], example.get("response")
+        body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        if body is not None and isinstance(request["body"], dict) and (response is None or response["status"] < 400):
+            body.setdefault("examples", {})[name] = {"value": request["body"]}
+        if response is not None:
+            _content(operation, response)["examples"] |= {name: {"value": response["body"]}}
+
+
+def _content(operation: Json, response: Json) -> Json:
+    """Where the answer's examples go; a referenced problem is copied into place first."""
+    kind = response["headers"]["content-type"]
+    answer = operation["responses"][str(response["status"])]
+    if "$ref" in answer:
+        status = response["status"]
+        answer = operation["responses"][str(status)] = _problem(status)
+    content: Json = answer["content"][kind]
+    content.setdefault("examples", {})
+    return content

@@ -1,0 +1,218 @@
+"""Record docs/examples/*.json: real requests and their answers, from the running platform (`ims up`) of IMS_HOME.
+
+    python -m local.docs.record && make docs
+
+Each file is one call: request, answer, and for reports the callback that arrived. Only the callback's address is
+replaced (by https://client.example/reports), and keys and signatures stay out. A step whose status is not the expected
+one ends the recording, so every example is one that worked.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import queue
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+
+from local.client import Gateway, demo_account
+from local.control import current
+from local.home import ROOT
+from local.sink import Delivery, Sink
+
+FOLDER = ROOT / "docs" / "examples"
+PUBLIC_URL = "https://client.example"
+WAIT_SECONDS = 20.0
+KEPT_HEADERS = ("idempotency-key", "content-type", "idempotent-replayed", "retry-after", "www-authenticate")
+CALLBACK_HEADERS = ("content-type", "webhook-id", "webhook-timestamp", "ims-attempt")
+JPEG = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAAMCAgICAgMCAgIDAwMDBAYEBAQEBAgGBgUGCQgKCgkICQkKDA8MCgsOCwkJDRENDg8QEBEQCgwSExIQ"
+    "Ew8QEBD/yQALCAABAAEBAREA/8wABgAQEAX/2gAIAQEAAD8A0s8g/9k="
+)
+"""One pixel."""
+SENDER = "0215441234"
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Recorder:
+    """Calls the gateway as the demo account and keeps what was said."""
+
+    sink_url: str
+    demo: Json = field(default_factory=lambda: demo_account(current().home))
+
+    def call(self, name: str, status: int, method: str, path: str, body: Any = None, **headers: str) -> Json:
+        """One call; `name` is operation.example."""
+        sent = {
+            "authorization": f"Bearer {self.demo['live_key']}",
+            **{k.replace("_", "-"): v for k, v in headers.items()},
+        }
+        content = body if isinstance(body, (bytes, str)) or body is None else json.dumps(body, ensure_ascii=False)
+        if content is not None:
+            sent.setdefault("content-type", "application/json")
+        answer = httpx2.request(method, self.demo["gateway"] + path, content=content, headers=sent, timeout=30)
+        if answer.status_code != status:
+            raise SystemExit(f"{name}: {answer.status_code} instead of {status}: {answer.text}")
+        said = answer.json() if "json" in answer.headers.get("content-type", "") else answer.text
+        request = {"method": method, "path": path, "headers": _kept(sent, KEPT_HEADERS), "body": _shown(body)}
+        self.write(name, {"request": request, "response": _response(status, dict(answer.headers), said)})
+        return said if isinstance(said, dict) else {}
+
+    def write(self, name: str, example: Json) -> None:
+        """Keep an example, the sink's address replaced."""
+        port = self.sink_url.rsplit(":", 1)[1].split("/")[0]
+        text = json.dumps(example, ensure_ascii=False, indent=2)
+        text = text.replace(f"http://127.0.0.1:{port}", PUBLIC_URL).replace(f"127.0.0.1:{port}", "client.example:443")
+        (FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        print(f"recorded {name}")
+
+
+def _kept(headers: Json, names: tuple[str, ...]) -> Json:
+    return {name: headers[name] for name in names if name in headers}
+
+
+def _response(status: int, headers: Json, body: Any) -> Json:
+    return {"status": status, "headers": _kept(headers, KEPT_HEADERS), "body": body}
+
+
+def _shown(body: Any) -> Any:
+    return f"{len(body)} bytes of JPEG" if isinstance(body, bytes) else body
+
+
+def record() -> None:
+    """Every example, in an order in which each finds what it needs."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    deliveries: queue.Queue[Delivery] = queue.Queue()
+    gateway = Gateway()
+    before = gateway.get("/v1/callbacks")
+    with Sink(0, gateway.demo["webhook_secret"], deliveries.put) as sink:
+        recorder = Recorder(sink.url)
+        try:
+            _callbacks(recorder, sink.url)
+            _following(recorder, gateway, deliveries, _accepting(recorder, sink.url))
+            _reserving(recorder)
+            _refusals(recorder)
+            _batches(recorder, gateway, deliveries)
+        finally:
+            gateway.put("/v1/callbacks", {name: before[name] for name in ("callback_uri", "batch_size", "enabled")})
+
+
+def _text(to: str, **more: Any) -> Json:
+    return {"sender": SENDER, "text": "[IMS] 인증번호 482913", "recipients": [{"to": to, "ref": "order-1"}], **more}
+
+
+def _callbacks(recorder: Recorder, url: str) -> None:
+    change = {"callback_uri": url, "batch_size": 1, "enabled": True}
+    recorder.call("changeCallbacks.set", 200, "PUT", "/v1/callbacks", change)
+    recorder.call("testCallback.ok", 200, "POST", "/v1/callbacks/test", {})
+
+
+def _accepting(recorder: Recorder, url: str) -> Json:
+    path = "/v1/mt/messages"
+    sms = _text("010-1234-5678", lane="auth", request_ref="login-77", callback_uri=url)
+    key = f"example-{datetime.now(UTC):%Y%m%d%H%M%S}"
+    accepted = recorder.call("sendMt.sms", 202, "POST", path, sms, idempotency_key=key)
+    recorder.call("sendMt.again", 202, "POST", path, sms, idempotency_key=key)
+    recorder.call("sendMt.dry_run", 200, "POST", f"{path}?dry_run=true", _text("01012345678"))
+    picture = recorder.call("uploadFile.jpeg", 201, "POST", "/v1/files?name=dot.jpg", JPEG, content_type="image/jpeg")
+    people = [
+        {"to": "01022223333", "variables": {"name": "홍길동", "order": "A-17"}},
+        {"to": "01033334444", "variables": {"name": "김영희", "order": "A-18"}},
+    ]
+    text = "#{name}님, 주문 #{order}이(가) 발송되었습니다."
+    fallback = [{"channel": "mt", "sender": SENDER, "text": "#{name}님, 배송이 시작되었습니다.", "wait": 60}]
+    rich = {"sender": SENDER, "subject": "발송 안내", "text": text, "files": [picture["file_id"]], "lane": "bulk"}
+    recorder.call("sendMt.mms", 202, "POST", path, {**rich, "recipients": people, "fallback": fallback, "ttl": 3600})
+    mixed = {"sender": SENDER, "text": "안녕하세요", "recipients": [{"to": "01012345678"}, {"to": "0101"}]}
+    recorder.call("sendMt.partly", 202, "POST", path, mixed)
+    return accepted
+
+
+def _following(recorder: Recorder, gateway: Gateway, deliveries: queue.Queue[Delivery], accepted: Json) -> None:
+    message_id, request_id = accepted["messages"][0]["message_id"], accepted["request_id"]
+    recorder.write("report.one", _delivered(deliveries, message_id))
+    gateway.wait_for_end(message_id, WAIT_SECONDS)
+    recorder.call("getMessage.delivered", 200, "GET", f"/v1/messages/{message_id}")
+    failed = gateway.post("/v1/mt/messages", _text("01090004001"))["messages"][0]["message_id"]
+    gateway.wait_for_end(failed, WAIT_SECONDS)
+    recorder.call("getMessage.failed", 200, "GET", f"/v1/messages/{failed}")
+    recorder.call("listMessages.by_recipient", 200, "GET", "/v1/messages?to=01012345678&limit=1")
+    recorder.call("getRequest.counts", 200, "GET", f"/v1/requests/{request_id}")
+    recorder.call("listReports.page", 200, "GET", f"/v1/reports?request_id={request_id}&limit=1")
+    recorder.call("replayMessage.again", 202, "POST", f"/v1/messages/{message_id}/report/replay")
+    recorder.call("replayReports.request", 202, "POST", "/v1/reports/replay", {"request_id": request_id})
+    recorder.call("getCallbacks.healthy", 200, "GET", "/v1/callbacks")
+
+
+def _delivered(deliveries: queue.Queue[Delivery], message_id: str) -> Json:
+    try:
+        while True:
+            delivery = deliveries.get(timeout=WAIT_SECONDS)
+            if any(report.get("message_id") == message_id for report in delivery.reports):
+                return _callback(delivery)
+    except queue.Empty:
+        raise SystemExit(f"no report of {message_id} came") from None
+
+
+def _callback(delivery: Delivery) -> Json:
+    body = json.loads(delivery.body)
+    return {"request": {"method": "POST", "headers": _kept(delivery.headers, CALLBACK_HEADERS), "body": body}}
+
+
+def _reserving(recorder: Recorder) -> None:
+    tomorrow = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+    wish = _text("01012345678", scheduled_at=tomorrow.isoformat())
+    request_id = recorder.call("sendMt.reserved", 202, "POST", "/v1/mt/messages", wish)["request_id"]
+    _until_stored(Gateway(), request_id)
+    later = {"scheduled_at": (tomorrow + timedelta(hours=2)).isoformat()}
+    recorder.call("changeRequest.moved", 200, "PATCH", f"/v1/requests/{request_id}", later)
+    recorder.call("cancelRequest.canceled", 200, "POST", f"/v1/requests/{request_id}/cancel")
+
+
+def _until_stored(gateway: Gateway, request_id: str) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not gateway.get(f"/v1/requests/{request_id}")["counts"].get("scheduled"):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"request {request_id} is not reserved yet")
+        time.sleep(0.1)
+
+
+def _refusals(recorder: Recorder) -> None:
+    path = "/v1/mt/messages"
+    recorder.call("sendMt.unreadable", 400, "POST", path, '{"sender": ')
+    recorder.call("sendMt.unauthorized", 401, "POST", path, _text("01012345678"), authorization="Bearer ims_live_wrong")
+    recorder.call("sendMt.not_json", 415, "POST", path, "sender=0215441234", content_type="text/plain")
+    faults = {"sender": "0212345678", "text": "안녕 😀", "recipients": [{"to": "0101"}], "ttl": 0, "colour": "red"}
+    recorder.call("sendMt.faults", 422, "POST", path, faults)
+    key = "example-reused"
+    recorder.call("sendMt.first", 202, "POST", path, _text("01012345678"), idempotency_key=key)
+    (FOLDER / "sendMt.first.json").unlink()
+    recorder.call("sendMt.key_reused", 422, "POST", path, _text("01087654321"), idempotency_key=key)
+    recorder.call("getMessage.absent", 404, "GET", "/v1/messages/0190a2b4-0000-7000-8000-000000000080")
+    recorder.call("takeReceipt.unknown", 404, "POST", "/v1/receipts/nobody/main", [])
+    recorder.call("takeReceipt.bad_proof", 401, "POST", "/v1/receipts/solapi/main", [])
+
+
+def _batches(recorder: Recorder, gateway: Gateway, deliveries: queue.Queue[Delivery]) -> None:
+    """Other processes trust what they know of an account for some seconds, so it takes a while to have its effect."""
+    gateway.put("/v1/callbacks", {"batch_size": 500})
+    people = [{"to": "01022223333"}, {"to": "01044445555"}]
+    deadline = time.monotonic() + 3 * WAIT_SECONDS
+    while time.monotonic() < deadline:
+        gateway.post("/v1/mt/messages", {"sender": SENDER, "text": "안녕하세요", "recipients": people})
+        time.sleep(1)
+        while not deliveries.empty():
+            delivery = deliveries.get()
+            if len(delivery.reports) == len(people):
+                recorder.write("report.many", _callback(delivery))
+                return
+    raise SystemExit("no batched report came")
+
+
+if __name__ == "__main__":
+    record()
