@@ -104,7 +104,7 @@ def to(text: str) -> str:
     if len(text) > MAX_TO:
         raise ValueError(f"at most {MAX_TO} characters")
     if not any(c.isalpha() or c in "@:" for c in text):
-        return phone.recipient(text) or phone.foreign(text) or text
+        return phone.recipient(text) or phone.foreign(text) or phone.normalise(text) or text
     return text
 
 

@@ -49,11 +49,11 @@ def of_message(conn: Connection, account_id: int, message_id: bytes, name: str) 
     names = {name} | ({waiting.webhook_id} if waiting else set())
     tries = sql.fetch(
         conn,
-        "SELECT attempt, outcome, status, error, duration_ms, at_ms FROM attempts WHERE webhook_id IN %s "
-        "AND account_id=%s ORDER BY at_ms, attempt LIMIT %s",
+        "SELECT attempt, outcome, status, error, duration_ms, at_ms FROM attempts FORCE INDEX (once) "
+        "WHERE webhook_id IN %s AND account_id=%s ORDER BY webhook_id, attempt, at_ms LIMIT %s",
         (sorted(names), account_id, TRIES),
     )
-    return waiting, [Attempt(*t) for t in tries]
+    return waiting, sorted((Attempt(*t) for t in tries), key=lambda t: (t.at_ms, t.attempt))
 
 
 class Recent(NamedTuple):

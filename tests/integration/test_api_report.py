@@ -1,0 +1,774 @@
+"""Following messages through the function itself, on a real MySQL, Redis and Kafka."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import json
+import os
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+from functions_framework.aio import create_asgi_app
+from standardwebhooks import Webhook
+
+from local.testing import Platform
+from shared.domain.events import Accepted, Attempt, Due, Event, Finished, Outcome, PlanHop, Recipient, Request, Result
+from shared.domain.ids import message_id
+from shared.domain.routing import Pick, World
+from shared.runtime import settings
+from shared.runtime.clock import iso, new_request_id, now_ms
+from shared.runtime.context import Context, use
+from shared.stores import claims, due, routing, sql
+from shared.stores import reports as report_store
+from shared.stores.sql import Connection
+
+OFFSET = 2000
+HOUR = 3_600_000
+MAIN = Path(__file__).resolve().parents[2] / "functions" / "api_report" / "main.py"
+VENDOR = ("mt", "solapi", "main")
+SECRET = "whsec_" + base64.b64encode(b"s" * 24).decode()
+NUMBERS = itertools.count(1)
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    home = tmp_path_factory.mktemp("following")
+    with Platform(home, {"IMS_PORT_OFFSET": str(OFFSET)}, servers_only=True) as running:
+        yield running
+
+
+@dataclass
+class Client:
+    """One account with its key, and the ways in which its messages come about."""
+
+    ims: Context
+    http: httpx2.AsyncClient
+    account_id: int
+    username: str
+    published: list[Event] = field(default_factory=list)
+
+    async def get(self, path: str, **query: Any) -> Json:
+        answer = await self.http.get(path, params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def accept(self, *to: str, at_ms: int | None = None, **fields: Any) -> Request:
+        """A request stored as route stores it."""
+        request = self.request(*to, at_ms=at_ms, **fields)
+        await self.store(request)
+        return request
+
+    def request(self, *to: str, at_ms: int | None = None, ref: str | None = None, **fields: Any) -> Request:
+        at = at_ms or now_ms()
+        given = {"lane": "realtime", "valid_until": (fields.get("scheduled_at") or at) + HOUR, **fields}
+        people = [Recipient(n=i, to=t, type="sms", ref=ref) for i, t in enumerate(to, 1)]
+        return Request(
+            request_id=new_request_id(at).hex, account_id=self.account_id, username=self.username, accepted_at=at,
+            plan=[PlanHop(channel="mt", content={"text": "hi", "sender": "0215441234"})], total=len(people),
+            messages=people, cause=os.urandom(16).hex(), **given,
+        )  # fmt: skip
+
+    async def store(self, request: Request, window: int = 20_000) -> list[Event]:
+        event = Accepted(lane=request.lane, requests=[request])
+        return await self.ims.db(routing.accept, event, world(), price, 24.0, {self.account_id: window})
+
+    async def claim(self, *ids: UUID) -> None:
+        """A sender takes the first hop."""
+        hops = [(i.bytes, 1, "sms") for i in ids]
+        await self.ims.db(claims.claim, hops, VENDOR, os.urandom(8), now_ms(), 10_000)
+
+    async def send(self, *ids: UUID) -> None:
+        """A sender has its vendor's answer."""
+        await self.claim(*ids)
+        rows = [(i.bytes, 1, "sms", "sent", "0000", "2000", "ok", f"V-{i}", now_ms()) for i in ids]
+        await self.ims.db(claims.save_answers, VENDOR, rows)
+        await self.outcome("answer", "sent", "0000", *ids)
+
+    async def outcome(self, via: Any, state: Any, code: str, *ids: UUID) -> list[Event]:
+        results = [
+            Result(id=i.hex, hop=1, state=state, code=code, raw_code="4000", raw_text="raw", at=now_ms(),
+                   account_id=self.account_id, cause=os.urandom(16).hex())
+            for i in ids
+        ]  # fmt: skip
+        event = Outcome(lane="realtime", channel="mt", vendor="solapi", account="main", via=via, results=results)
+        return await self.ims.db(routing.outcome, event, world(), price)
+
+    async def deliver(self, *ids: UUID) -> None:
+        await self.send(*ids)
+        await self.outcome("receipt", "delivered", "0000", *ids)
+
+    async def finished(self, *to: str, **fields: Any) -> list[UUID]:
+        ids = ids_of(await self.accept(*to, **fields))
+        await self.deliver(*ids)
+        return ids
+
+    async def release(self, event: Due) -> list[Event]:
+        """What route makes of a due event."""
+        event.stamp(os.urandom(16).hex())
+        return await self.ims.db(routing.due, event, world(), price, {})
+
+    async def due_events(self, request: Request) -> list[Due]:
+        """What schedule takes now of a request."""
+        taken: list[Any] = []
+        await self.ims.db(due.take, now_ms(), taken.extend)
+        mine = {i.hex for i in ids_of(request)}
+        return [e for e in taken if isinstance(e, Due) and mine.issuperset(e.ids)]
+
+
+def ids_of(request: Request) -> list[UUID]:
+    return [message_id(UUID(hex=request.request_id), m.n, request.lane) for m in request.messages]
+
+
+def price(*_: str) -> Decimal:
+    return Decimal("8.40")
+
+
+PICK = Pick("solapi", "main", Decimal("8.40"), True)
+
+
+def world(pick: Pick | None = PICK) -> World:
+    return World(now_ms=now_ms(), choose=lambda *_: pick, type_of=lambda *_: "sms")
+
+
+def add_account(conn: Connection, username: str) -> int:
+    values = (username, json.dumps([SECRET]), now_ms())
+    with conn.cursor() as cursor:
+        cursor.execute("INSERT INTO accounts (username, callback_secrets, created_ms) VALUES (%s, %s, %s)", values)
+        return int(cursor.lastrowid)
+
+
+def add_key(conn: Connection, account_id: int, token: str, scopes: Sequence[str] | None = None) -> None:
+    digest = hashlib.sha256(token.encode()).digest()
+    row = (digest, account_id, "live", json.dumps(scopes) if scopes else None, now_ms())
+    sql.insert(conn, "api_keys", "key_hash, account_id, kind, scopes, created_ms", [row])
+
+
+@pytest.fixture
+async def ims(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Context]:
+    demo = platform.demo
+    monkeypatch.setenv("IMS_MYSQL_URL", demo["mysql"])
+    monkeypatch.setenv("IMS_REDIS_URL", demo["redis"].rpartition("/")[0])
+    monkeypatch.setenv("IMS_KAFKA_BOOTSTRAP", demo["kafka"])
+    monkeypatch.setenv("IMS_EGRESS_HTTP", "true")
+    monkeypatch.setenv("IMS_EGRESS_ALLOW", "127.0.0.1/32")
+    settings.reset()
+    context = Context("api_report")
+    use(context)
+    yield context
+    context.close()
+    await context.redis.state.aclose()
+    settings.reset()
+
+
+async def client_of(ims: Context) -> Client:
+    username = f"client-{next(NUMBERS)}-{os.urandom(3).hex()}"
+    token = f"ims_live_{username}"
+    account_id = await ims.db(add_account, username)
+    await ims.db(add_key, account_id, token)
+    transport = httpx2.ASGITransport(app=create_asgi_app("main", str(MAIN), "http"))
+    http = httpx2.AsyncClient(transport=transport, base_url="http://ims", headers={"authorization": f"Bearer {token}"})
+    return Client(ims, http, account_id, username)
+
+
+@pytest.fixture
+async def client(ims: Context) -> Client:
+    made = await client_of(ims)
+    publish = ims.bus.publish
+
+    async def watched(events: Sequence[Event]) -> None:
+        made.published.extend(events)
+        await publish(events)
+
+    ims.bus.publish = watched  # type: ignore[method-assign]
+    return made
+
+
+def states(message: Json) -> list[str]:
+    return [step["state"] for step in message["trail"]]
+
+
+# --- one message ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_delivered_message_shows_its_report_trail_and_callback(client: Client) -> None:
+    (one,) = await client.finished("01011112222", ref="order-1", request_ref="r", callback_uri="https://example.com/")
+    message = await client.get(f"/v1/messages/{one}")
+    assert (message["status"], message["state"], message["code"]) == ("delivered", "delivered", "0000")
+    assert (message["to"], message["ref"], message["price"], message["type"]) == (
+        "01011112222", "order-1", "8.40", "sms"
+    )  # fmt: skip
+    assert states(message) == ["accepted", "routed", "sending", "sent", "delivered"]
+    last = message["trail"][-1]
+    assert (last["vendor"], last["vendor_ref"], last["raw_code"], last["raw_text"]) == (
+        "solapi", f"V-{one}", "4000", "raw"
+    )  # fmt: skip
+    assert all(step["at"] for step in message["trail"])
+    assert message["hops"][0]["status"] == "delivered"
+    assert message["callback"]["state"] == "pending"
+
+
+async def test_a_message_is_sending_while_a_sender_holds_its_hop(client: Client) -> None:
+    (one,) = ids_of(await client.accept("01011112222"))
+    assert (await client.get(f"/v1/messages/{one}"))["state"] == "routed"
+    await client.claim(one)
+    message = await client.get(f"/v1/messages/{one}")
+    assert (message["state"], message["status"]) == ("sending", "sending")
+    assert message["callback"]["state"] == "none"
+    found = await client.get("/v1/messages", status="sending", request_id=message["request_id"])
+    assert [m["state"] for m in found["items"]] == ["sending"]
+    assert not (await client.get("/v1/messages", status="routed", request_id=message["request_id"]))["items"]
+
+
+async def test_a_late_outcome_is_seen_in_the_trail_and_changes_nothing(client: Client) -> None:
+    (one,) = await client.finished("01011112222")
+    await client.outcome("receipt", "failed", "4008", one)
+    message = await client.get(f"/v1/messages/{one}")
+    assert message["status"] == "delivered"
+    assert [s["code"] for s in message["trail"] if s.get("via") == "receipt"] == ["4008"]
+
+
+async def test_before_its_row_is_there_redis_answers_for_a_message(client: Client) -> None:
+    request = client.request("01011112222", "01033334444")
+    one = ids_of(request)[1]
+    assert (await client.http.get(f"/v1/messages/{one}")).status_code == 404
+    await client.ims.redis.state.set(f"req:{request.request_id}", f"{client.account_id}:2")
+    message = await client.get(f"/v1/messages/{one}")
+    assert (message["state"], message["message_id"], states(message)) == ("accepted", str(one), ["accepted"])
+    whole = await client.get(f"/v1/requests/{UUID(hex=request.request_id)}")
+    assert (whole["total"], whole["counts"]) == (2, {"accepted": 2})
+    await client.store(request)
+    assert (await client.get(f"/v1/messages/{one}"))["to"] == "01033334444"
+    beyond = message_id(UUID(hex=request.request_id), 3, "realtime")
+    assert (await client.http.get(f"/v1/messages/{beyond}")).status_code == 404
+
+
+async def test_another_accounts_message_and_request_are_not_found(client: Client) -> None:
+    request = await client.accept("01011112222")
+    await client.ims.redis.state.set(f"req:{request.request_id}", f"{client.account_id}:1")
+    other = await client_of(client.ims)
+    request_id = UUID(hex=request.request_id)
+    for method, path in [
+        ("GET", f"/v1/messages/{ids_of(request)[0]}"),
+        ("POST", f"/v1/messages/{ids_of(request)[0]}/report/replay"),
+        ("GET", f"/v1/requests/{request_id}"),
+        ("POST", f"/v1/requests/{request_id}/cancel"),
+    ]:
+        assert (await other.http.request(method, path)).status_code == 404, path
+    body = {"scheduled_at": iso(now_ms() + HOUR)}
+    assert (await other.http.patch(f"/v1/requests/{request_id}", json=body)).status_code == 404
+    assert (await other.get("/v1/messages", request_id=str(request_id)))["items"] == []
+
+
+@pytest.mark.parametrize("name", ["x", "0193", str(UUID(int=1)), "%00", "0" * 32])
+async def test_what_is_no_id_is_not_found(client: Client, name: str) -> None:
+    for path in (f"/v1/messages/{name}", f"/v1/requests/{name}"):
+        answer = await client.http.get(path)
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_failed_callback_shows_its_tries_and_the_next(client: Client) -> None:
+    (one,) = await client.finished("01011112222", callback_uri="https://example.com/r")
+    data = (await client.get("/v1/reports"))["items"][0]
+    at = now_ms()
+    known = {"webhook_id": str(one), "ids": [one.hex], "account_id": client.account_id, "username": client.username}
+    failed = Attempt(**known, callback_uri="https://example.com/r", attempt=1, outcome="failed", status=500, at=at,
+                     first_failed_at=at, next_due=at + 60_000, duration_ms=7, reports=[data])  # fmt: skip
+    await client.ims.db(report_store.save_attempts, [failed])
+    callback = (await client.get(f"/v1/messages/{one}"))["callback"]
+    assert (callback["state"], callback["tries"], callback["next_try"]) == ("pending", 1, iso(at + 60_000))
+    assert callback["last_answer"] == {"status": 500, "error": None, "at": iso(at)}
+    assert [(a["attempt"], a["outcome"]) for a in callback["attempts"]] == [(1, "failed")]
+    gone = failed.model_copy(update={"attempt": 11, "outcome": "exhausted", "next_due": None, "at": at + 1})
+    await client.ims.db(report_store.save_attempts, [gone])
+    assert (await client.get(f"/v1/messages/{one}"))["callback"]["state"] == "exhausted"
+    taken = failed.model_copy(update={"attempt": 1, "outcome": "delivered", "status": 204, "at": at + 2})
+    await client.ims.db(report_store.save_attempts, [taken])
+    callback = (await client.get(f"/v1/messages/{one}"))["callback"]
+    assert (callback["state"], callback["last_answer"]["status"]) == ("delivered", 204)
+
+
+# --- searches ---------------------------------------------------------------------------------------------------------
+
+
+async def test_messages_are_found_newest_first_page_by_page(client: Client) -> None:
+    start = now_ms() - 10 * HOUR
+    want: list[str] = []
+    for n in range(7):
+        request = await client.accept(*["01011112222"] * (n + 1), at_ms=start + n)
+        want += [str(i) for i in ids_of(request)]
+    want.reverse()
+    for limit in (1, 4, 28, 200):
+        seen, cursor = [], ""
+        while True:
+            page = await client.get("/v1/messages", limit=limit, cursor=cursor)
+            assert len(page["items"]) <= limit
+            seen += [m["message_id"] for m in page["items"]]
+            if page["next"] is None:
+                break
+            cursor = page["next"]
+        assert seen == want
+    found = await client.get("/v1/messages", since=iso(start + 2), until=iso(start + 4))
+    assert [m["message_id"] for m in found["items"]] == want[28 - 10 : 28 - 3]
+
+
+async def test_filters_find_what_they_name(client: Client) -> None:
+    await client.accept("01011112222", ref="a")
+    (done,) = await client.finished("01033334444", ref="b")
+    await client.accept("+14155550123", ref="c")
+    for query, refs in [
+        ({"to": "+82 10-3333-4444"}, ["b"]),
+        ({"to": "010-1111-2222", "status": "routed"}, ["a"]),
+        ({"to": "010-1111-2222", "status": "delivered"}, []),
+        ({"to": "+1 415 555 0123"}, ["c"]),
+        ({"ref": "b", "code": "0000"}, ["b"]),
+        ({"ref": "b", "to": "01011112222"}, []),
+        ({"status": "delivered"}, ["b"]),
+        ({"code": "0000", "channel": "mt"}, ["b"]),
+        ({"request_id": str(UUID(int=done.int & ~0x1FFFFF))}, ["b"]),
+        ({"channel": "mt"}, ["c", "b", "a"]),
+        ({"until": "2020-01-01T00:00:00+09:00"}, []),
+    ]:
+        assert [m["ref"] for m in (await client.get("/v1/messages", **query))["items"]] == refs, query
+
+
+async def test_a_rare_match_is_found_over_short_pages(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.stores.lookup.SCAN", 3)
+    (rare,) = await client.finished("01011112222", at_ms=now_ms() - HOUR // 2)
+    for _ in range(9):
+        await client.accept("01011112222")
+    for query in ({}, {"to": "01011112222"}):
+        seen, pages, cursor = [], 0, ""
+        while cursor is not None:
+            page = await client.get("/v1/messages", status="delivered", limit=2, cursor=cursor, **query)
+            seen += [m["message_id"] for m in page["items"]]
+            cursor, pages = page["next"], pages + 1
+        assert seen == [str(rare)]
+        assert pages > 2
+
+
+async def test_every_fault_of_a_search_is_named(client: Client) -> None:
+    query = {
+        "limit": "0",
+        "status": "x",
+        "channel": "fax",
+        "code": "12",
+        "since": "yesterday",
+        "request_id": "1",
+        "q": "1",
+    }
+    answer = await client.http.get("/v1/messages", params=query)
+    assert answer.status_code == 422
+    assert {e["pointer"] for e in answer.json()["errors"]} == {f"/{name}" for name in query}
+    page = await client.http.get("/v1/messages", params={"cursor": "!!!"})
+    assert page.status_code == 422
+    await client.accept("01011112222", "01011112222")
+    cursor = (await client.get("/v1/messages", limit=1))["next"]
+    other = await client.http.get("/v1/messages", params={"cursor": cursor, "to": "01011112222"})
+    assert other.json()["errors"][0]["code"] == "conflict"
+
+
+async def test_every_query_is_bounded_by_an_index(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    (one,) = await client.finished("01011112222", ref="x", callback_uri="https://example.com/")
+    await crowd(client)
+    seen: list[tuple[str, Any]] = []
+    fetch = sql.fetch
+
+    def noted(conn: Connection, statement: str, args: Any = None) -> Any:
+        seen.append((statement, args))
+        return fetch(conn, statement, args)
+
+    monkeypatch.setattr(sql, "fetch", noted)
+    request_id = str(UUID(int=one.int & ~0x1FFFFF))
+    since = iso(now_ms() - HOUR)
+    await client.get(f"/v1/messages/{one}")
+    await client.get(f"/v1/requests/{request_id}")
+    for query in ({}, {"to": "01011112222"}, {"ref": "x"}, {"request_id": request_id}, {"code": "0000"},
+                  {"to": "01011112222", "status": "sending"}, {"since": since, "status": "failed"}):  # fmt: skip
+        await client.get("/v1/messages", **query)
+    for query in ({}, {"since": since}, {"request_id": request_id}):
+        await client.get("/v1/reports", **query)
+    await client.http.post(f"/v1/requests/{request_id}/cancel")
+    await client.http.post("/v1/reports/replay", json={"since": since, "status": "failed"})
+    await client.get("/v1/callbacks")
+    assert len({s for s, _ in seen}) > 20
+    for statement, args in seen:
+        for row in await client.ims.db(fetch, f"EXPLAIN {statement}", args):
+            kind, key, extra = row[3], row[5], row[-1] or ""
+            if kind is None or row[2] is None or str(row[2]).startswith("<"):
+                continue  # no table, or what an inner query with a limit has found
+            assert kind not in ("ALL", "index"), (statement[:300], row)
+            assert key is not None, (statement[:300], row)
+            span_of_one_request = "BETWEEN" in statement or "IN (0x" in statement
+            assert "filesort" not in extra or span_of_one_request, (statement[:300], row)
+
+
+async def crowd(client: Client) -> None:
+    """Other accounts' rows, so that the plans are those of a large table."""
+
+    def fill(conn: Connection) -> None:
+        for batch in range(10):
+            base = new_request_id(now_ms() - batch)
+            rows = [(message_id(base, n, "bulk").bytes, 900_000 + n % 7, f"0105555{n:04}", None, "sms", 11, "mt", n, 1)
+                    for n in range(1, 2000)]  # fmt: skip
+            columns = "message_id, account_id, recipient, ref, type, status, channel, feed_seq, finished_ms"
+            sql.insert(conn, "messages", columns, rows)
+        sql.execute(conn, "ANALYZE TABLE messages, requests, hops, reports, attempts")
+
+    await client.ims.db(fill)
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_request_counts_its_messages_by_state(client: Client) -> None:
+    request = await client.accept("01011112222", "01033334444", "01055556666", request_ref="batch")
+    ids = ids_of(request)
+    await client.deliver(ids[0])
+    await client.claim(ids[1])
+    view = await client.get(f"/v1/requests/{UUID(hex=request.request_id)}")
+    assert view["counts"] == {"delivered": 1, "sending": 1, "routed": 1}
+    assert (view["total"], view["lane"], view["request_ref"]) == (3, "realtime", "batch")
+    assert view["links"]["reports"] == f"/v1/reports?request_id={view['request_id']}"
+
+
+async def test_cancelling_ends_what_has_not_left_and_nothing_else(client: Client) -> None:
+    later = now_ms() + HOUR
+    request = await client.accept(*["01011112222"] * 1100, scheduled_at=later, callback_uri="https://example.com/")
+    path = f"/v1/requests/{UUID(hex=request.request_id)}"
+    answer = (await client.http.post(f"{path}/cancel")).json()
+    assert (answer["canceled"], answer["arriving"], answer["counts"]) == (1100, 0, {"scheduled": 1100})
+    direct = [e for e in client.published if isinstance(e, Due)]
+    waiting = [e for e in await client.due_events(request) if e.kind == "cancel"]
+    assert [e.size() for e in direct] == [e.size() for e in waiting] == [500, 500, 100]
+    ended = [e for event in direct for e in await client.release(event)]
+    assert sum(e.size() for e in ended if isinstance(e, Finished)) == 1100
+    assert not [e for event in waiting for e in await client.release(event)]
+    again = (await client.http.post(f"{path}/cancel")).json()
+    assert (again["canceled"], again["counts"]) == (0, {"canceled": 1100})
+    message = await client.get(f"/v1/messages/{ids_of(request)[0]}")
+    assert (message["status"], message["code"], states(message)) == (
+        "canceled", "0302", ["accepted", "scheduled", "canceled"]
+    )  # fmt: skip
+
+
+async def test_a_canceled_message_is_never_sent_whatever_comes_first(client: Client) -> None:
+    """Scheduled, held, parked and waiting in the backlog: the release comes before the cancellation."""
+    later = now_ms() + HOUR
+    scheduled = await client.accept("01011112222", scheduled_at=later)
+    parked = client.request("01011112222")
+    await client.ims.db(
+        routing.accept, Accepted(lane="realtime", requests=[parked]), world(None), price, 24.0, {client.account_id: 10}
+    )
+    await client.accept("01011112222")
+    backlog = client.request("01011112222")
+    await client.store(backlog, window=1)
+    held = await client.accept("01011112222")
+    (held_id,) = ids_of(held)
+    await client.ims.db(sql.execute, f"UPDATE messages SET status=2, in_window=0 WHERE message_id=0x{held_id.hex}")
+    for request, kind, hop in [
+        (scheduled, "scheduled", 0),
+        (parked, "parked", 1),
+        (backlog, "backlog", 0),
+        (held, "held", 1),
+    ]:
+        answer = (await client.http.post(f"/v1/requests/{UUID(hex=request.request_id)}/cancel")).json()
+        assert answer["canceled"] == 1, kind
+        events = await client.release(Due(lane="realtime", kind=kind, ids=[ids_of(request)[0].hex], hop=hop))
+        assert [type(e) for e in events] == [Finished], kind
+        assert (await client.get(f"/v1/messages/{ids_of(request)[0]}"))["status"] == "canceled"
+
+
+async def test_what_is_on_its_way_to_a_vendor_is_not_canceled(client: Client) -> None:
+    request = await client.accept("01011112222", "01033334444", "01055556666")
+    first, second, _ = ids_of(request)
+    await client.deliver(first)
+    await client.send(second)
+    answer = (await client.http.post(f"/v1/requests/{UUID(hex=request.request_id)}/cancel")).json()
+    assert answer["canceled"] == 0
+    assert answer["counts"] == {"delivered": 1, "sent": 1, "routed": 1}
+
+
+async def test_cancelling_what_is_still_arriving_asks_to_come_again(client: Client) -> None:
+    request = client.request("01011112222")
+    await client.ims.redis.state.set(f"req:{request.request_id}", f"{client.account_id}:1")
+    answer = await client.http.post(f"/v1/requests/{UUID(hex=request.request_id)}/cancel")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+
+
+async def test_a_reservation_moves_until_it_leaves(client: Client) -> None:
+    later = now_ms() // 1000 * 1000 + HOUR
+    request = await client.accept("01011112222", "01033334444", scheduled_at=later, valid_until=later + 600_000)
+    path = f"/v1/requests/{UUID(hex=request.request_id)}"
+    answer = await client.http.patch(path, json={"scheduled_at": iso(later + HOUR)})
+    assert answer.status_code == 200
+    assert answer.json()["scheduled_at"] == iso(later + HOUR)
+    assert answer.json()["valid_until"] == iso(later + HOUR + 600_000)
+    short = await client.http.patch(path, json={"scheduled_at": iso(later), "ttl": 60})
+    assert short.json()["valid_until"] == iso(later + 60_000)
+    (row,) = await client.ims.db(
+        sql.fetch,
+        "SELECT due_ms FROM due WHERE request_id=%s AND kind='scheduled'",
+        (bytes.fromhex(request.request_id),),
+    )
+    assert row == (later,)
+    await client.ims.db(sql.execute, f"UPDATE due SET due_ms=1 WHERE request_id=0x{request.request_id}")
+    assert [e.kind for e in await client.due_events(request)] == ["scheduled"]
+    late = await client.http.patch(path, json={"scheduled_at": iso(later)})
+    assert (late.status_code, late.json()["errors"][0]["code"]) == (422, "conflict")
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "code"),
+    [
+        ({}, "/scheduled_at", "required"),
+        ({"scheduled_at": "tomorrow"}, "/scheduled_at", "format"),
+        ({"scheduled_at": "2020-01-01T00:00:00Z"}, "/scheduled_at", "range"),
+        ({"scheduled_at": "2099-01-01T00:00:00Z"}, "/scheduled_at", "range"),
+        ({"scheduled_at": 5}, "/scheduled_at", "type"),
+        ({"when": "x"}, "/when", "unknown_field"),
+    ],
+)
+async def test_a_wrong_reservation_is_refused(client: Client, body: Json, pointer: str, code: str) -> None:
+    request = await client.accept("01011112222", scheduled_at=now_ms() + HOUR)
+    answer = await client.http.patch(f"/v1/requests/{UUID(hex=request.request_id)}", json=body)
+    assert answer.status_code == 422
+    assert (pointer, code) in [(e["pointer"], e["code"]) for e in answer.json()["errors"]]
+
+
+async def test_a_canceled_reservation_cannot_be_moved(client: Client) -> None:
+    request = await client.accept("01011112222", scheduled_at=now_ms() + HOUR)
+    path = f"/v1/requests/{UUID(hex=request.request_id)}"
+    await client.http.post(f"{path}/cancel")
+    assert (await client.http.patch(path, json={"scheduled_at": iso(now_ms() + HOUR)})).status_code == 422
+
+
+# --- the feed and replays ---------------------------------------------------------------------------------------------
+
+
+async def test_a_poller_sees_every_report_once_in_order(client: Client) -> None:
+    empty = await client.get("/v1/reports")
+    assert empty == {"items": [], "next": None}
+    want: list[UUID] = []
+    for _ in range(3):
+        want += await client.finished("01011112222", "01033334444")
+    seen, cursor = [], ""
+    for _ in range(4):
+        page = await client.get("/v1/reports", limit=2, cursor=cursor)
+        seen += [r["message_id"] for r in page["items"]]
+        cursor = page["next"]
+        assert cursor
+    assert seen == [str(i) for i in want]
+    more = await client.finished("01055556666")
+    page = await client.get("/v1/reports", cursor=cursor)
+    assert [r["message_id"] for r in page["items"]] == [str(i) for i in more]
+    assert set(page["items"][0]) == {
+        "message_id", "request_id", "request_ref", "ref", "username", "channel", "type", "to", "status", "code",
+        "detail", "hops", "price", "currency", "accepted_at", "sent_at", "finished_at",
+    }  # fmt: skip
+
+
+async def test_the_feed_begins_where_it_is_told(client: Client) -> None:
+    old = await client.finished("01011112222")
+    await client.ims.db(
+        sql.execute, f"UPDATE messages SET finished_ms=finished_ms-{HOUR} WHERE message_id=0x{old[0].hex}"
+    )
+    new = await client.finished("01033334444")
+    since = iso(now_ms() - HOUR // 2)
+    assert [r["message_id"] for r in (await client.get("/v1/reports", since=since))["items"]] == [str(new[0])]
+    request_id = str(UUID(int=old[0].int & ~0x1FFFFF))
+    page = await client.get("/v1/reports", request_id=request_id)
+    assert [r["message_id"] for r in page["items"]] == [str(old[0])]
+    assert (await client.get("/v1/reports", request_id=request_id, cursor=page["next"]))["items"] == []
+
+
+async def test_a_replay_goes_to_where_reports_go_now(client: Client) -> None:
+    first, second, own = "http://127.0.0.1:9/1", "http://127.0.0.1:9/2", "http://127.0.0.1:9/own"
+    await client.http.put("/v1/callbacks", json={"callback_uri": first})
+    by_account = await client.finished("01011112222", callback_uri=first)
+    by_itself = await client.finished("01011112222", callback_uri=own)
+    await client.http.put("/v1/callbacks", json={"callback_uri": second})
+    for one, uri in ((by_account[0], second), (by_itself[0], own)):
+        client.published.clear()
+        answer = await client.http.post(f"/v1/messages/{one}/report/replay")
+        assert (answer.status_code, answer.json()) == (202, {"replaying": 1})
+        (event,) = client.published
+        assert isinstance(event, Finished)
+        assert event.replay
+        assert [(r.callback_uri, r.data["message_id"]) for r in event.reports] == [(uri, str(one))]
+
+
+async def test_what_has_not_ended_or_has_no_callback_cannot_be_replayed(client: Client) -> None:
+    (running,) = ids_of(await client.accept("01011112222", callback_uri="https://example.com/"))
+    answer = await client.http.post(f"/v1/messages/{running}/report/replay")
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (422, "not-final")
+    (silent,) = await client.finished("01011112222")
+    answer = await client.http.post(f"/v1/messages/{silent}/report/replay")
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (422, "no-callback")
+
+
+async def test_many_reports_are_replayed_by_a_filter(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    uri = "https://example.com/"
+    taken = await client.finished(*["01011112222"] * 3, callback_uri=uri)
+    others = await client.finished(*["01033334444"] * 4, callback_uri=uri)
+    listed = ",".join(f"0x{i.hex}" for i in taken)
+    await client.ims.db(sql.execute, f"UPDATE messages SET reported_ms=1 WHERE message_id IN ({listed})")
+
+    async def replay(body: Json) -> tuple[set[str], Json]:
+        client.published.clear()
+        answer = await client.http.post("/v1/reports/replay", json=body)
+        assert answer.status_code == 202, answer.text
+        sent = [r.data["message_id"] for e in client.published if isinstance(e, Finished) for r in e.reports]
+        assert len(sent) == answer.json()["replaying"]
+        return set(sent), answer.json()
+
+    everything = {str(i) for i in taken + others}
+    assert (await replay({"undelivered": True}))[0] == {str(i) for i in others}
+    assert (await replay({"since": iso(now_ms() - HOUR)}))[0] == everything
+    assert (await replay({"until": iso(now_ms() - HOUR)}))[0] == set()
+    assert (await replay({"status": "failed"}))[0] == set()
+    assert (await replay({"ids": [str(taken[0]), str(others[0])]}))[0] == {str(taken[0]), str(others[0])}
+    request_id = str(UUID(int=taken[0].int & ~0x1FFFFF))
+    assert (await replay({"request_id": request_id}))[0] == {str(i) for i in taken}
+    monkeypatch.setattr("shared.following.reports.MAX_REPLAY", 5)
+    sent, answer = await replay({"status": "delivered"})
+    rest, end = await replay({"status": "delivered", "cursor": answer["next"]})
+    assert (len(sent), len(rest), sent | rest, end["next"]) == (5, 2, everything, None)
+    for body in ({}, {"status": "sent"}, {"ids": ["x"]}, {"ids": [str(taken[0])], "undelivered": True}, {"since": "x"}):
+        assert (await client.http.post("/v1/reports/replay", json=body)).status_code == 422, body
+
+
+# --- the callback -----------------------------------------------------------------------------------------------------
+
+
+async def test_only_what_is_given_of_the_callback_changes(client: Client) -> None:
+    secret = "whsec_" + base64.b64encode(b"n" * 32).decode()
+    uri = "http://127.0.0.1:9/reports"
+    assert (await client.http.put("/v1/callbacks", json={"callback_uri": uri, "batch_size": 500})).status_code == 200
+    answer = (await client.http.put("/v1/callbacks", json={"secrets": [secret, SECRET]})).json()
+    masks = [f"whsec_…{s[-4:]}" for s in (secret, SECRET)]
+    assert answer == {"callback_uri": uri, "enabled": True, "batch_size": 500, "secrets": masks}
+    assert (await client.http.put("/v1/callbacks", json={"enabled": False})).json()["enabled"] is False
+    assert (await client.http.put("/v1/callbacks", json={"callback_uri": None})).json()["callback_uri"] is None
+    seen = await client.get("/v1/callbacks")
+    assert {k: seen[k] for k in answer} == {**answer, "callback_uri": None, "enabled": False}
+    assert secret not in json.dumps(seen)
+
+
+async def test_every_fault_of_the_callback_is_named(client: Client) -> None:
+    body = {"callback_uri": "http://169.254.169.254/", "secrets": ["whsec_short"], "batch_size": 501, "x": 1}
+    answer = await client.http.put("/v1/callbacks", json=body)
+    assert answer.status_code == 422
+    faults = {(e["pointer"], e["code"]) for e in answer.json()["errors"]}
+    assert faults == {
+        ("/callback_uri", "forbidden_address"), ("/secrets/0", "format"), ("/batch_size", "range"),
+        ("/x", "unknown_field"),
+    }  # fmt: skip
+    for uri in (
+        "ftp://example.com",
+        "http://10.0.0.1/",
+        "http://[::1]/",
+        "http://u:p@127.0.0.1/",
+        "https://no.invalid/",
+    ):
+        answer = await client.http.put("/v1/callbacks", json={"callback_uri": uri})
+        assert [e["pointer"] for e in answer.json()["errors"]] == ["/callback_uri"], uri
+    for body in (
+        {"batch_size": None},
+        {"enabled": None},
+        {"secrets": None},
+        {"secrets": []},
+        {"secrets": [SECRET] * 3},
+    ):
+        assert (await client.http.put("/v1/callbacks", json=body)).status_code == 422, body
+
+
+class Receiver:
+    """A client's callback."""
+
+    def __init__(self, status: int, answer: bytes) -> None:
+        self.calls: list[tuple[dict[str, str], bytes]] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                receiver.calls.append(({k.lower(): v for k, v in self.headers.items()}, body))
+                self.send_response(status)
+                self.send_header("content-length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/reports"
+        threading.Thread(target=partial(self._server.serve_forever, poll_interval=0.05), daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+async def test_a_test_call_is_signed_and_tells_what_came_back(client: Client) -> None:
+    receiver = Receiver(418, b"teapot " * 1000)
+    try:
+        assert (await client.http.post("/v1/callbacks/test")).status_code == 422
+        await client.http.put("/v1/callbacks", json={"callback_uri": receiver.url})
+        told = (await client.http.post("/v1/callbacks/test")).json()
+    finally:
+        receiver.close()
+    ((headers, body),) = receiver.calls
+    assert Webhook(SECRET).verify(body, headers)["type"] == "callback.test"
+    assert (told["status"], told["ok"], told["error"]) == (418, False, None)
+    assert told["answer"] == ("teapot " * 1000)[:1024]
+    down = (await client.http.post("/v1/callbacks/test", json={"callback_uri": receiver.url})).json()
+    assert down["status"] is None
+    assert down["error"]
+    answer = await client.http.post("/v1/callbacks/test", json={"callback_uri": "http://10.0.0.1/"})
+    assert [e["pointer"] for e in answer.json()["errors"]] == ["/callback_uri"]
+
+
+async def test_health_tells_how_callbacks_go(client: Client) -> None:
+    uri = "http://127.0.0.1:9/reports"
+    await client.http.put("/v1/callbacks", json={"callback_uri": uri})
+    fresh = (await client.get("/v1/callbacks"))["health"]
+    assert (fresh["success_rate"], fresh["pending"], fresh["last_error"]) == (None, 0, None)
+    ids = await client.finished(*["01011112222"] * 4, callback_uri=uri)
+    at = now_ms()
+    data = (await client.get("/v1/reports"))["items"]
+    known = {"account_id": client.account_id, "username": client.username, "callback_uri": uri, "attempt": 1, "at": at}
+    await client.ims.db(report_store.save_attempts, [
+        Attempt(**known, webhook_id="a", ids=[i.hex for i in ids[:3]], outcome="delivered", status=200),
+        Attempt(**known, webhook_id="b", ids=[ids[3].hex], outcome="failed", error="no answer", next_due=at + 1,
+                reports=[r for r in data if r["message_id"] == str(ids[3])]),
+    ])  # fmt: skip
+    health = (await client.get("/v1/callbacks"))["health"]
+    assert (health["success_rate"], health["last_day"]["delivered"], health["last_day"]["failed"]) == (0.75, 3, 1)
+    assert (health["pending"], health["last_error"]["error"]) == (1, "no answer")
+    assert health["breaker"] == {"host": "127.0.0.1:9", "state": "closed", "next_probe": None}
+
+
+async def test_a_key_with_scopes_may_do_no_more(client: Client) -> None:
+    token = f"ims_live_{client.username}_scoped"
+    await client.ims.db(add_key, client.account_id, token, ["reports:read"])
+    headers = {"authorization": f"Bearer {token}"}
+    assert (await client.http.get("/v1/reports", headers=headers)).status_code == 200
+    for method, path in [("GET", "/v1/messages"), ("PUT", "/v1/callbacks"), ("POST", "/v1/reports/replay")]:
+        assert (await client.http.request(method, path, headers=headers, json={})).status_code == 403, path
