@@ -6,13 +6,17 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from shared.domain.errors import Invalid
+from shared.domain.errors import Invalid, Unavailable
 from shared.reports import callback, measures
 from shared.reports.gate import Gate
 from shared.reports.units import Account, Try, Unit, judge
+from shared.runtime import logs
 from shared.runtime.egress import Answer, parse
 
+UNAVAILABLE_MS = 1000
 NO_ACCOUNT = "the account is gone or wants no callbacks"
+
+log = logs.get(__name__)
 
 
 class Client(Protocol):
@@ -90,6 +94,11 @@ class Courier:
         try:
             result = await self._call(unit)
             took_s = result.duration_ms / 1000
+        except Unavailable:
+            return self._deferred(unit, self._now_ms() + UNAVAILABLE_MS)
+        except Exception as error:  # one unit's fault must not make its neighbours' calls come again
+            log.exception("cannot call back", webhook_id=unit.webhook_id)
+            result = judge(unit, None, f"internal: {type(error).__name__}", self._now_ms(), 0, self._unit_s)
         finally:
             self._gate.leave(host, took_s)
         if result.outcome != "disabled":

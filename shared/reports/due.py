@@ -274,7 +274,21 @@ class DueSet:
 
 
 async def overdue(state: Any, keys: Keys, now_ms: int, limit: int) -> list[str]:
-    """The leads of units that are due, the longest waiting first in each shard (at most `limit` a shard)."""
-    names = (keys.due(shard) for shard in range(SHARDS))
-    found = await asyncio.gather(*(state.zrange(n, "-inf", now_ms, byscore=True, offset=0, num=limit) for n in names))
+    """The leads of units that are due, the longest waiting first in each shard (at most `limit` a shard).
+
+    On a cluster the shards of a primary that does not answer are left out; an error when none answers.
+    """
+    names = [keys.due(shard) for shard in range(SHARDS)]
+    window = {"byscore": True, "offset": 0, "num": limit}
+    if not keys.cluster:
+        pipe = state.pipeline(transaction=False)
+        for name in names:
+            pipe.zrange(name, "-inf", now_ms, **window)
+        found = await pipe.execute()
+    else:
+        asked = (state.zrange(name, "-inf", now_ms, **window) for name in names)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        found = [a for a in answers if not isinstance(a, BaseException)]
+        if not found:
+            raise ConnectionError("no primary answers")
     return [lead.decode() for leads in found for lead in leads]

@@ -6,7 +6,7 @@ lost again meanwhile, the lock would be lost too.
 
 Reports can also be missing singly: they failed while Redis was away, a fail-over forgot the last second, or their event
 reached MySQL after a rebuild. A row that is overdue and that the due-set does not know is put back, unless db2 notes
-that the client has taken it (its event is still under way to MySQL).
+that the client has taken it: then only MySQL has to learn it.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ class Rebuilder:
 
     async def _reconcile(self, page: Sequence[store.Waiting]) -> int:
         said = await self._claims.look([w.place.message_id.hex() for w in page], self._now_ms())
+        await self._tell_taken({m: int(code) for m, code in said.items() if was_taken(code)})
         missing = {w.webhook_id for w in page if not _accounted(said[w.place.message_id.hex()])}
         if not missing:
             return 0
@@ -92,6 +93,12 @@ class Rebuilder:
         now_ms = self._now_ms()
         await self._put_back([u for u, _ in found], [now_ms] * len(found))
         return len(found)
+
+    async def _tell_taken(self, statuses: dict[str, int]) -> None:
+        """Reports that clients took, whose event did not reach MySQL (the process died before it was published)."""
+        for status in set(statuses.values()):
+            ids = [m for m, code in statuses.items() if code == status]
+            await self._db(store.mark_taken, ids, status, self._now_ms())
 
     async def _put_back(self, units: Sequence[Unit], due_ms: Sequence[int]) -> None:
         if units:

@@ -58,15 +58,24 @@ def _save_delivered(conn: Connection, attempts: Sequence[Attempt]) -> None:
     for attempt in attempts:
         groups.setdefault((attempt.attempt, attempt.status), []).append(attempt)
     for (number, status), group in groups.items():
-        at = max(a.at + a.duration_ms for a in group)
-        ids = [bytes.fromhex(i) for a in group for i in a.ids]
-        sql.execute(
-            conn,
-            f"UPDATE messages SET reported_ms=GREATEST(COALESCE(reported_ms, 0), {at:d}), "  # noqa: S608 - literals
-            f"report_tries=GREATEST(report_tries, {number:d}), report_status={sql.literal(status)} "
-            f"WHERE message_id IN ({sql.ids(ids)})",
-        )
-        _remove(conn, ids, at)
+        ids = [i for a in group for i in a.ids]
+        _mark_delivered(conn, ids, number, status, max(a.at + a.duration_ms for a in group))
+
+
+def _mark_delivered(conn: Connection, message_ids: Sequence[str], number: int, status: int | None, at: int) -> None:
+    ids = [bytes.fromhex(i) for i in message_ids]
+    sql.execute(
+        conn,
+        f"UPDATE messages SET reported_ms=GREATEST(COALESCE(reported_ms, 0), {at:d}), "  # noqa: S608 - literals
+        f"report_tries=GREATEST(report_tries, {number:d}), report_status={sql.literal(status)} "
+        f"WHERE message_id IN ({sql.ids(ids)})",
+    )
+    _remove(conn, ids, at)
+
+
+def mark_taken(conn: Connection, message_ids: Sequence[str], status: int, at: int) -> None:
+    """Keep that clients have taken reports, where only Redis remembers with which status."""
+    _mark_delivered(conn, message_ids, 1, status, at)
 
 
 def _remove(conn: Connection, ids: Sequence[bytes], at: int) -> None:

@@ -14,7 +14,7 @@ import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import pairwise
+from itertools import pairwise, permutations
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -27,12 +27,20 @@ from standardwebhooks import Webhook
 
 from local import plan
 from local.testing import Platform
-from shared.domain.events import Finished, Report
+from shared.domain.events import Attempt, Finished, Report
 from shared.domain.ids import message_id
 from shared.domain.retry import report_delay_s
+from shared.reports import units
+from shared.reports.desk import claims, due_set
+from shared.reports.units import Unit
+from shared.runtime.breaker import Breakers
 from shared.runtime.bus import Bus
 from shared.runtime.clock import iso, new_request_id, now_ms
-from shared.runtime.settings import KafkaSettings
+from shared.runtime.mysql import Database
+from shared.runtime.redis import RedisClients
+from shared.runtime.settings import KafkaSettings, RedisSettings, ReportSettings
+from shared.stores import reports as store
+from shared.stores.accounts import Account
 
 UNIT_S = 0.1
 OFFSET = 7000
@@ -351,3 +359,108 @@ def test_an_url_that_is_gone_is_not_called_again_until_it_takes_a_replay(road: R
     sink.status = 200
     road.finish(0, sink.url, replay="gone", again=[*first, *second])
     wait_until(lambda: reported(road, [*first, *second]) == 2, 10, "the replay")
+
+
+def clients(road: Road) -> RedisClients:
+    """Our clients, for tests of single parts."""
+    return RedisClients(redis_settings(road))
+
+
+def redis_settings(road: Road) -> RedisSettings:
+    return RedisSettings(redis_url=road.env["IMS_REDIS_URL"], redis_cluster=road.cluster)
+
+
+def a_unit(road: Road, count: int = 1) -> Unit:
+    request = new_request_id()
+    reports = [road._report(request, i, "http://127.0.0.1:1/") for i in range(1, count + 1)]
+    account = Account(road.account_id, "demo", True, None, True, 500, (), 1, None, None, frozenset())
+    (unit,), _ = units.plan(reports, {road.account_id: account})
+    return unit
+
+
+def test_of_many_claims_at_once_one_gets_the_unit(road: Road, sink: Sink) -> None:
+    async def race() -> list[int]:
+        unit, now = a_unit(road, 3), now_ms()
+        sets = [due_set(clients(road), ReportSettings()) for _ in range(8)]
+        await sets[0].add([unit], [now + 60_000], now)
+        assert await sets[0].claim(unit.keys, now) == []
+        later = now + 60_000
+        return [len(c) for c in await asyncio.gather(*(s.claim(unit.keys, later) for s in sets))]
+
+    assert sorted(asyncio.run(race())) == [0] * 7 + [1]
+
+
+def test_who_comes_back_after_its_lease_changes_nothing(road: Road, sink: Sink) -> None:
+    async def late() -> int:
+        unit, now = a_unit(road), now_ms()
+        due = due_set(clients(road), ReportSettings())
+        await due.add([unit], [now + 60_000], now)
+        ((slow, _),) = await due.claim(unit.keys, now + 60_000)
+        ((quick, _),) = await due.claim(unit.keys, now + 90_000)
+        quick.tries = 5
+        await due.again([quick], [now + 100_000], now)
+        await due.again([slow], [now + 200_000], now)
+        ((_, at),) = await due.waiting([unit.lead])
+        return at - now
+
+    assert asyncio.run(late()) == 100_000
+
+
+def test_a_first_report_is_claimed_by_one_and_remembered(road: Road, sink: Sink) -> None:
+    async def race() -> tuple[list[str], list[str], list[str]]:
+        ids = [str(message_id(new_request_id(), 1, LANE)) for _ in range(20)]
+        sets = [claims(clients(road), ReportSettings()) for _ in range(4)]
+        said = await asyncio.gather(*(c.claim(ids, now_ms()) for c in sets))
+        first = [*map(sorted, zip(*(s.values() for s in said), strict=True))]
+        await sets[0].note(dict.fromkeys(ids, "200"), now_ms())
+        again = await sets[1].claim(ids, now_ms())
+        replayed = await sets[1].claim(ids, now_ms(), b"a-replay")
+        assert all(one == ["BSY", "BSY", "BSY", "NEW"] for one in first)
+        return list(again.values()), list(replayed.values()), ids
+
+    again, replayed, _ = asyncio.run(race())
+    assert set(again) == {"200"}
+    assert set(replayed) == {"NEW"}
+
+
+def test_a_breaker_opens_for_all_replicas_and_closes_when_its_probe_succeeds(road: Road, sink: Sink) -> None:
+    async def life() -> None:
+        one, other = (Breakers(clients(road), "test", reset_s=0.4, settings=redis_settings(road)) for _ in range(2))
+        name = f"host-{os.urandom(4).hex()}"
+        assert await one.allows(name)
+        await one.record(name, ok=20, failed=49)
+        await one.flush()
+        await asyncio.sleep(0.15)
+        assert not await one.allows(name)
+        assert not await other.allows(name)
+        assert other.retry_at(name, now_ms()) > now_ms()
+        await asyncio.sleep(0.5)
+        assert [await one.allows(name), await other.allows(name)] == [True, False], "one probe"
+        await one.record(name, ok=1)
+        await one.flush()
+        await asyncio.sleep(0.15)
+        assert await one.allows(name)
+        assert await other.allows(name)
+
+    asyncio.run(life())
+
+
+def test_tries_may_be_told_in_any_order_and_more_than_once(road: Road, sink: Sink) -> None:
+    unit = a_unit(road, 2)
+    road._insert([Report(account_id=1, username="demo", callback_uri="", data=json.loads(d)) for d in unit.data])
+    told: list[Attempt] = []
+    for n, (outcome, due) in enumerate([("failed", 160), ("failed", 220), ("delivered", None)], 1):
+        unit.tries, unit.since_ms = n, 100
+        told += units.attempts([units.Try(unit, outcome, 100 * n, due, 200 if due is None else 500)])  # type: ignore[arg-type]
+    database = Database(road.env["IMS_MYSQL_URL"])
+    for order in permutations(told):
+        road.sql("DELETE FROM reports")
+        road.sql("UPDATE messages SET reported_ms=NULL, report_tries=0, report_status=NULL")
+        database.run(store.save_attempts, [order[0]])
+        database.run(store.save_attempts, [*order[1:], order[0]])
+        assert road.sql("SELECT COUNT(*) FROM reports")[0][0] == 0
+        assert reported(road, [Report(account_id=1, username="", callback_uri="", data=json.loads(unit.data[0]))]) == 1
+    database.run(store.save_attempts, told[:2])
+    tries = road.sql("SELECT attempt, outcome FROM attempts WHERE webhook_id=%s ORDER BY attempt", unit.webhook_id)
+    assert tries == ((1, "failed"), (2, "failed"), (3, "delivered"))
+    database.close()
