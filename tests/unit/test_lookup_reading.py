@@ -1,0 +1,92 @@
+"""Parameters, cursors and ids: what is right comes back as a value, what is wrong is named."""
+
+from __future__ import annotations
+
+import base64
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.ids import LANES, message_id
+from shared.domain.ids import request_id as make_request_id
+from shared.following import reading
+from shared.following.callbacks import masked, secret_ok
+from shared.runtime.problems import Problem
+
+REQUEST = make_request_id(1_790_000_000_000, 12345)
+
+
+@given(st.binary(min_size=24, max_size=24), st.dictionaries(st.sampled_from(["to", "ref", "since"]), st.text()))
+def test_a_cursor_leads_back_to_its_place(place: bytes, filters: dict[str, str]) -> None:
+    mark = reading.filters_mark("reports", filters)
+    assert reading.read_cursor(reading.cursor(mark, place), mark, 24) == place
+
+
+@given(st.text(max_size=60))
+def test_a_made_up_cursor_is_refused_in_words(text: str) -> None:
+    with pytest.raises(Problem) as refused:
+        reading.read_cursor(text, reading.filters_mark("x", {"a": 1}), 16)
+    assert refused.value.status == 422
+
+
+def test_a_cursor_of_other_filters_is_refused() -> None:
+    text = reading.cursor(reading.filters_mark("messages", {"to": "a"}), b"p" * 16)
+    with pytest.raises(Problem) as refused:
+        reading.read_cursor(text, reading.filters_mark("messages", {"to": "b"}), 16)
+    assert refused.value.errors[0]["code"] == "conflict"
+
+
+@given(st.integers(1, 10_000), st.sampled_from(LANES))
+def test_ids_are_read_with_and_without_dashes(index: int, lane: str) -> None:
+    one = message_id(REQUEST, index, lane)
+    assert reading.message_id(str(one)) == reading.message_id(one.hex) == one
+    assert reading.request_id(str(REQUEST)) == reading.request_id(REQUEST.hex.upper()) == REQUEST
+    with pytest.raises(ValueError, match="request id"):
+        reading.request_id(str(one))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", str(uuid4()), str(REQUEST), f"{{{REQUEST}}}", str(UUID(int=message_id(REQUEST, 1, "bulk").int | 3))],
+)
+def test_what_is_no_message_id_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="message id"):
+        reading.message_id(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        ("010-2345-6789", "01023456789"),
+        ("+82 10 2345 6789", "01023456789"),
+        ("+1 415 555 0123", "+14155550123"),
+        ("someone@example.com", "someone@example.com"),
+        ("fcm:abc-123", "fcm:abc-123"),
+    ],
+)
+def test_a_recipient_is_looked_for_as_it_is_stored(written: str, stored: str) -> None:
+    assert reading.to(written) == stored
+
+
+def test_a_plus_that_became_a_space_is_taken_as_meant() -> None:
+    assert reading.time("2030-01-31T09:00:00 09:00") == reading.time("2030-01-31T00:00:00Z") == 1_896_048_000_000
+
+
+@pytest.mark.parametrize("text", ["0", "201", "-1", "x", "1e2", "٣", "9" * 5000])
+def test_a_limit_is_1_to_200(text: str) -> None:
+    with pytest.raises(ValueError, match="200"):
+        reading.limit(text)
+
+
+@pytest.mark.parametrize(("size", "good"), [(23, False), (24, True), (64, True), (65, False)])
+def test_a_secret_has_24_to_64_bytes(size: int, good: bool) -> None:
+    text = base64.b64encode(b"x" * size).decode()
+    assert secret_ok(f"whsec_{text}") is good
+    assert not secret_ok(text)
+    assert not secret_ok(f"whsec_{text[:-4]}!?==")
+
+
+def test_a_masked_secret_shows_its_last_four_characters_only() -> None:
+    assert masked("whsec_0123456789abcdefghijklmnopqrstuv") == "whsec_…stuv"
