@@ -157,7 +157,7 @@ def send(
 
         ims send mt --to 01012345678 --text hello --wait 10
 
-        ims send mt --to 01090002004 --text "fails with 2004" --lane auth --wait 10
+        ims send mt --to 01090004001 --text "no subscriber" --lane auth --wait 10
 
         ims send mt --to 01011112222 --to 01033334444 --text hi --callback http://127.0.0.1:41091/reports
     """

@@ -107,9 +107,19 @@ def _row(address: str, message_id: str) -> dict[str, Any]:
 
 
 def _trail(message: dict[str, Any]) -> Group:
-    steps = [step for step in message.get("trail", []) if isinstance(step, dict)]
-    rest = {key: value for key, value in message.items() if key != "trail"}
-    return Group(_table(steps), _json(rest))
+    steps = [
+        {
+            "time": str(step.get("at", ""))[11:23],
+            "state": step.get("state"),
+            "hop": step.get("hop"),
+            "carried by": " ".join(filter(None, (step.get("channel"), step.get("vendor")))),
+            "vendor's reference": step.get("vendor_ref"),
+            "code": step.get("code"),
+            "raw": step.get("raw_code"),
+        }
+        for step in message["trail"]
+    ]
+    return Group(_table(steps), _json({key: message[key] for key in ("state", "price", "currency", "callback")}))
 
 
 def _fields(values: dict[str, Any]) -> Table:
