@@ -1,4 +1,4 @@
-"""The map, the folders and the code say the same: no trigger without a handler, no topic without a reader or a writer."""
+"""Map, folders and code say the same: no trigger without a handler, no topic without a reader and a writer."""
 
 from __future__ import annotations
 

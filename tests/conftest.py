@@ -1,0 +1,68 @@
+"""One platform for the whole run, started when the first test needs it.
+
+`IMS_TEST_HOME=<folder>` keeps that platform running between runs, which saves a contributor its start.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.testing import Platform
+from tests.road import NORMAL, Road
+
+FOLDERS = ("unit", "contract", "wiring", "integration", "e2e")
+LAST = ("test_kill.py", "test_down.py", "test_clusters.py")
+"""These break most, or need the machine for themselves."""
+
+FAST: dict[str, str] = {
+    "IMS_PORT_OFFSET": "8500",
+    "IMS_HOP_UNIT_SECONDS": "0.03",
+    "IMS_RETRY_UNIT_SECONDS": "0.05",
+    "IMS_PARK_SECONDS": "0.3",
+    "IMS_VENDOR_TIMEOUT_SECONDS": "4",
+    "IMS_VENDOR_TIMEOUT_AUTH_SECONDS": "2",
+    "IMS_IDEMPOTENCY_LEASE_SECONDS": "3",
+    "IMS_KEY_CACHE_SECONDS": "1",
+    "IMS_RECONCILE_SECONDS": "1",
+    "IMS_REPORT_GRACE_SECONDS": "3",
+    "IMS_REPORT_LEASE_SECONDS": "6",
+    "IMS_SOURCE_COMMIT_SECONDS": "0.5",
+    "IMS_MYSQL_TIMEOUT_SECONDS": "10",
+}
+"""Everything that waits, waits less; nothing else differs from the platform of `make demo`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The fast tests first, the breaking ones last."""
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> tuple[int, int]:
+    folders = [i for i, name in enumerate(FOLDERS) if name in item.path.parts]
+    last = LAST.index(item.path.name) + 1 if item.path.name in LAST else 0
+    return (folders[0] if folders else 0), last
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """Everything, running."""
+    kept = os.environ.get("IMS_TEST_HOME")
+    running = Platform(Path(kept) if kept else tmp_path_factory.mktemp("platform"), FAST)
+    running.start()
+    yield running
+    if not kept:
+        running.stop()
+
+
+@pytest.fixture
+def road(platform: Platform) -> Iterator[Road]:
+    """A client of its own, with its callback; vendors behave well before and after."""
+    platform.wait_healthy()
+    with Road(platform) as road:
+        road.behave(**NORMAL)
+        yield road
+        road.behave(**NORMAL)
