@@ -44,8 +44,8 @@ def trail(found: Details) -> list[Json]:
         steps.append((_ms(found.report), {"state": "scheduled", "at": data["accepted_at"]}))
     for hop in found.hops:
         steps += _hop_steps(hop)
-    for note in found.notes:
-        steps.append((note.at_ms, _note_step(note)))
+    known = {(step.get("hop"), step["state"], at) for at, step in steps}
+    steps += [(n.at_ms, _note_step(n)) for n in found.notes if (n.hop, n.state, n.at_ms) not in known]
     steps.sort(key=lambda step: step[0])
     return [step for _, step in steps] + _now(found)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import itertools
@@ -579,6 +580,21 @@ async def test_a_poller_sees_every_report_once_in_order(client: Client) -> None:
         "message_id", "request_id", "request_ref", "ref", "username", "channel", "type", "to", "status", "code",
         "detail", "hops", "price", "currency", "accepted_at", "sent_at", "finished_at",
     }  # fmt: skip
+
+
+async def test_a_poller_misses_nothing_while_others_write(client: Client) -> None:
+    ids = [i for _ in range(12) for i in ids_of(await client.accept(*["01011112222"] * 5))]
+    await client.send(*ids)
+    ending = [asyncio.create_task(client.outcome("receipt", "delivered", "0000", *ids[n::20])) for n in range(20)]
+    seen: list[str] = []
+    cursor, done = "", False
+    while not done:
+        done = all(task.done() for task in ending)
+        while (page := await client.get("/v1/reports", limit=3, cursor=cursor))["items"]:
+            seen += [r["message_id"] for r in page["items"]]
+            cursor = page["next"]
+    assert len(seen) == len(ids)
+    assert set(seen) == {str(i) for i in ids}
 
 
 async def test_the_feed_begins_where_it_is_told(client: Client) -> None:

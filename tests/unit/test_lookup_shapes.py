@@ -84,6 +84,11 @@ def test_what_changed_nothing_tells_how_it_came() -> None:
     assert shapes.trail(found)[-1]["via"] == "receipt"
 
 
+def test_an_answer_later_than_its_receipt_is_shown_once() -> None:
+    note = Note(1, "sent", "0000", "2000", None, "answer", START + 20)
+    assert states(details([hop(1, "delivered", "0000", 10, 20, 15)], [note]))[-2:] == [("delivered", 1), ("sent", 1)]
+
+
 def test_a_callback_is_none_pending_delivered_or_exhausted() -> None:
     def state(found: Details, waiting: Waiting | None = None, enabled: bool = True) -> str:
         return str(shapes.callback(found, waiting, [], enabled)["state"])
