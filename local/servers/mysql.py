@@ -141,6 +141,7 @@ max_allowed_packet=64M
 server_id={server_id}
 log_bin=bin
 binlog_format=ROW
+binlog_row_image=MINIMAL
 log_slave_updates=ON
 gtid_strict_mode=ON
 sync_binlog=1

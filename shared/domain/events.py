@@ -28,6 +28,8 @@ class Event(Model):
     """Base of all events."""
 
     TYPE: ClassVar[str] = ""
+    LISTS: ClassVar[tuple[str, ...]] = ()
+    """The list of what the event carries, and the list inside each of those."""
     lane: str = "realtime"
     _event_id: str = PrivateAttr(default="")
 
@@ -54,6 +56,10 @@ class Event(Model):
     def size(self) -> int:
         """How many messages the event carries."""
         return 1
+
+    def halves(self) -> list[Self]:
+        """The event as two of about half its messages; as it is, when it carries only one."""
+        return _halves(self, self.LISTS)
 
     def stamp(self, event_id: str) -> None:
         """Put the id on what needs it as its cause; the default needs none."""
@@ -109,6 +115,7 @@ class Accepted(Event):
     """Messages accepted from clients; route stores them and decides their first hop."""
 
     TYPE: ClassVar[str] = "com.ims.message.accepted.v1"
+    LISTS: ClassVar[tuple[str, ...]] = ("requests", "messages")
     requests: list[Request]
 
     @property
@@ -131,6 +138,7 @@ class Due(Event):
     """What `schedule` found due: a release (scheduled, held, parked, backlog, retry), a cancel or a time-out check."""
 
     TYPE: ClassVar[str] = "com.ims.message.due.v1"
+    LISTS: ClassVar[tuple[str, ...]] = ("ids",)
     kind: str
     ids: list[str]
     hop: int = 0
@@ -172,6 +180,7 @@ class Dispatch(Event):
     """Messages for one vendor account."""
 
     TYPE: ClassVar[str] = "com.ims.message.dispatch.v1"
+    LISTS: ClassVar[tuple[str, ...]] = ("parts", "messages")
     channel: str
     vendor: str
     account: str
@@ -196,6 +205,7 @@ class Poll(Event):
     """Ask a vendor what became of messages whose call timed out."""
 
     TYPE: ClassVar[str] = "com.ims.message.poll.v1"
+    LISTS: ClassVar[tuple[str, ...]] = ("messages",)
     channel: str
     vendor: str
     account: str
@@ -233,6 +243,7 @@ class Outcome(Event):
     """Results of hops, from send_*, api_receipt or a poll; only route decides what follows."""
 
     TYPE: ClassVar[str] = "com.ims.message.outcome.v1"
+    LISTS: ClassVar[tuple[str, ...]] = ("results",)
     channel: str
     vendor: str
     account: str
@@ -273,6 +284,7 @@ class Finished(Event):
     """Messages that have ended, each with the report for its client; `replay` names a client's wish to get it again."""
 
     TYPE: ClassVar[str] = "com.ims.message.finished.v1"
+    LISTS: ClassVar[tuple[str, ...]] = ("reports",)
     replay: str | None = None
     reports: list[Report]
 
@@ -318,6 +330,7 @@ class Reported(Event):
     """Tries of callbacks; store keeps them, so that a lost Redis can be rebuilt."""
 
     TYPE: ClassVar[str] = "com.ims.report.attempted.v1"
+    LISTS: ClassVar[tuple[str, ...]] = ("attempts",)
     attempts: list[Attempt]
 
     @property
@@ -361,6 +374,22 @@ class Dead(Event):
     @property
     def topic(self) -> str:
         return "ims.dead"
+
+
+M = TypeVar("M", bound=Model)
+
+
+def _halves(model: M, lists: tuple[str, ...]) -> list[M]:
+    """Cut a model in two by its list, or by the list inside its only item."""
+    if not lists:
+        return [model]
+    items = getattr(model, lists[0])
+    if len(items) == 1:
+        cut = [[half] for half in _halves(items[0], lists[1:])] if len(lists) > 1 else [items]
+    else:
+        middle = len(items) // 2
+        cut = [items[:middle], items[middle:]]
+    return [model.model_copy(update={lists[0]: part}) for part in cut]
 
 
 def by_lane(events: Iterable[E]) -> list[tuple[str, list[E]]]:

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from shared.domain.errors import Unavailable
-from shared.domain.events import Event
+from shared.domain.events import MAX_BYTES, Event
 from shared.runtime import metrics, trace
 from shared.runtime.clock import iso, now_ms
 from shared.runtime.settings import KafkaSettings
@@ -47,8 +47,17 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
     return config
 
 
-def record(event: Event, source: str, traceparent: str | None) -> tuple[str, bytes, list[tuple[str, bytes]]]:
-    """An event as topic, value and the headers of the CloudEvents Kafka protocol binding, binary mode."""
+Record = tuple[str, bytes, list[tuple[str, bytes]]]
+"""Topic, value and headers."""
+
+
+def records(event: Event, source: str, traceparent: str | None) -> list[Record]:
+    """An event as records of the CloudEvents Kafka protocol binding, binary mode; halved until it is not too large."""
+    value = event.model_dump_json(exclude_defaults=True).encode()
+    if len(value) > MAX_BYTES:
+        parts = event.halves()
+        if len(parts) > 1:
+            return [r for part in parts for r in records(part, source, traceparent)]
     headers = {
         "ce_specversion": "1.0",
         "ce_id": os.urandom(16).hex(),
@@ -60,8 +69,7 @@ def record(event: Event, source: str, traceparent: str | None) -> tuple[str, byt
     }
     if traceparent:
         headers["ce_traceparent"] = traceparent
-    value = event.model_dump_json(exclude_defaults=True).encode()
-    return event.topic, value, [(k, str(v).encode()) for k, v in headers.items()]
+    return [(event.topic, value, [(k, str(v).encode()) for k, v in headers.items()])]
 
 
 class Bus:
@@ -100,15 +108,16 @@ class Bus:
         loop = asyncio.get_running_loop()
         span = trace.current()
         header = span.header() if span else None
-        records = [record(event, self._source, header) for event in events]
-        if self._known.issuperset(r[0] for r in records):
-            futures = self._hand_over(records)
+        batch = [r for event in events for r in records(event, self._source, header)]
+        topics = [r[0] for r in batch]
+        if self._known.issuperset(topics):
+            futures = self._hand_over(batch)
         else:
-            futures = await loop.run_in_executor(None, self._hand_over, records)
+            futures = await loop.run_in_executor(None, self._hand_over, batch)
         try:
-            await _all_acked(futures, loop, [r[0] for r in records])
+            await _all_acked(futures, loop, topics)
             self._failures = 0
-            self._known.update(r[0] for r in records)
+            self._known.update(topics)
         except Unavailable:
             self._failures += 1
             if self._failures >= RENEW_AFTER:
@@ -124,12 +133,12 @@ class Bus:
         if old is not None:
             old.close(timeout=0)
 
-    def _hand_over(self, records: list[tuple[str, bytes, list[tuple[str, bytes]]]]) -> list[Any]:
+    def _hand_over(self, batch: list[Record]) -> list[Any]:
         from kafka.errors import KafkaError
 
         try:
             producer = self._producer
-            return [producer.send(topic, value, headers=headers) for topic, value, headers in records]
+            return [producer.send(topic, value, headers=headers) for topic, value, headers in batch]
         except KafkaError as error:
             raise Unavailable(f"Kafka: {type(error).__name__}") from error
 
