@@ -54,10 +54,6 @@ bench: setup ## measure, and write bench/results/
 	@$(BIN)/python -m bench
 
 .PHONY: docs
-docs: setup ## write the generated documents anew: settings, errors, openapi, asyncapi
-	@$(BIN)/python -m local.docs
-
-.PHONY: docs
 docs: setup ## write the generated documents anew: OpenAPI, AsyncAPI, settings, errors
 	@$(BIN)/python -m local.docs
 
