@@ -21,6 +21,8 @@ from shared.stores.accounts import Account
 from shared.stores.messages import find_keys
 
 EVENT_BYTES = 400 * 1024
+SEEN_MS = 3_600_000
+"""How long Redis answers for a request whose rows are not yet in MySQL."""
 OPEN_LANES = frozenset({"auth", "realtime"})
 """Lanes that go on without limits while Redis is away; the others wait."""
 
@@ -100,7 +102,7 @@ class Submitter:
             else (self._ims.redis.state.pipeline())
         )
         for s in group:
-            pipe.set(f"req:{s.request.request_id}", f"{s.account.account_id}:{s.request.total}", px=600_000)
+            pipe.set(f"req:{s.request.request_id}", f"{s.account.account_id}:{s.request.total}", px=SEEN_MS)
         for s in keyed:
             if s.key is None:
                 continue

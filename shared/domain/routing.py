@@ -177,6 +177,8 @@ class World:
 
 def start(message: Message, plan: Plan, world: World, *, hop: int, step: int, tries: int, avoid: str | None) -> Step:
     """Start a hop at `step` of the plan, or the first later one that can go; park when only vendors are lacking."""
+    if message.cancel:
+        return End(State.canceled, CANCELED)
     if world.now_ms >= plan.valid_ms:
         return End(State.expired, EXPIRED)
     if hop > MAX_HOP:
@@ -296,7 +298,7 @@ def _uncertain(message: Message, plan: Plan, code: str, cause: bytes, attempt: i
 
 
 def _unavailable(message: Message, plan: Plan, code: str, cause: bytes, attempt: int, world: World) -> Step:
-    if message.status is State.sent or (message.status is State.routed and not message.in_window):
+    if message.status is State.sent or (message.status is not State.uncertain and not message.in_window):
         return Again() if message.cause == cause else Ignore()
     if message.hop < PARKABLE_HOP:
         pick = world.choose(message.channel, message.type, plan.test, message.vendor, plan.max_price)
