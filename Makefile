@@ -53,6 +53,10 @@ test: setup ## all tests, on real servers
 bench: setup ## measure, and write bench/results/
 	@$(BIN)/python -m bench
 
+.PHONY: docs
+docs: setup ## write the generated documents anew: settings, errors, openapi, asyncapi
+	@$(BIN)/python -m local.docs
+
 .PHONY: manifests
 manifests: setup ## write knative/, stack.yml and openfaas/ anew from the map
 	@$(BIN)/python -m deploy
