@@ -12,11 +12,12 @@ from deploy.settings import Json
 
 HEADER = "# Generated from shared/flow.py by `make manifests`: change the map (or deploy/), not this file.\n"
 LOCK_HEADER = "# Generated from requirements.lock by `make manifests`: what runs in an image.\n"
+COPY_HEADER = "# Generated from the Dockerfile at the root by `make manifests`, for `faas-cli new --lang dockerfile`.\n"
 FOLDERS = ("knative/base", "knative/components")
 """Holding generated files only: what the map no longer names is removed from them."""
 
 
-class _Dumper(yaml.SafeDumper):  # type: ignore[misc] - PyYAML has no types of its own
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
@@ -43,6 +44,7 @@ def files(root: Path) -> dict[str, str]:
     found["stack.yml"] = HEADER + dump([openfaas.stack()])
     found["stack.ce.yml"] = HEADER + dump([openfaas.ce_stack()])
     found["openfaas/bridges.yaml"] = HEADER + dump(list(openfaas.ce_bridges()))
+    found["template/dockerfile/function/Dockerfile"] = COPY_HEADER + (root / "Dockerfile").read_text()
     found["docker/requirements.lock"] = LOCK_HEADER + lock.runtime(root)
     return dict(sorted(found.items()))
 

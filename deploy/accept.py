@@ -1,0 +1,116 @@
+"""Ask a real API server whether it would take every object of every overlay: `python -m deploy.accept`.
+
+Without KUBECONFIG it starts its own server with the CRDs of IMS_CRDS (or shared/crds beside the project). With it, that
+cluster is asked; nothing is changed there, but namespaces that are missing are made for the time of the check.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from deploy import cluster, rules
+from deploy.settings import Json
+from local.home import ROOT
+from local.problems import Problem
+
+OVERLAYS = ("dev", "kind", "prod")
+FEATURES = {"prod": frozenset(rules.FLAGGED.values())}
+"""Knative's flags that an overlay's cluster must have on (docs: the overlay's components)."""
+DRY_RUN = ("apply", "--server-side", "--dry-run=server", "--validate=strict", "--field-manager=ims-check", "-f", "-")
+
+
+@dataclass(frozen=True)
+class Set:
+    """What is applied together."""
+
+    name: str
+    objects: list[Json]
+
+
+def sets() -> Iterator[Set]:
+    """Every overlay as kustomize makes it, and the bridges beside OpenFaaS."""
+    for overlay in OVERLAYS:
+        made = cluster.run(None, "kustomize", str(ROOT / "knative" / "overlays" / overlay))
+        if made.returncode != 0:
+            raise Problem(f"kustomize cannot build the overlay {overlay}: {made.stderr.strip()[-500:]}")
+        yield Set(overlay, read(made.stdout))
+    yield Set("openfaas", read((ROOT / "openfaas" / "bridges.yaml").read_text()))
+
+
+def read(text: str) -> list[Json]:
+    """The objects in YAML documents."""
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+def complaints(one: Set) -> list[str]:
+    """What our own rules say."""
+    return rules.check(one.objects, FEATURES.get(one.name, frozenset()))
+
+
+def unknown(config: Path | None, objects: list[Json]) -> set[tuple[str, str]]:
+    """The kinds that the cluster does not have: (group/version, kind)."""
+    known: set[tuple[str, str]] = set()
+    for version in {o["apiVersion"] for o in objects}:
+        path = f"/apis/{version}" if "/" in version else f"/api/{version}"
+        answer = cluster.run(config, "get", "--raw", path)
+        if answer.returncode == 0:
+            known |= {(version, r["kind"]) for r in yaml.safe_load(answer.stdout)["resources"]}
+    return {(o["apiVersion"], o["kind"]) for o in objects} - known
+
+
+@contextmanager
+def namespaces(config: Path | None, names: set[str]) -> Iterator[None]:
+    """The namespaces that a dry run needs; those that were missing are removed again."""
+    made = [name for name in sorted(names) if cluster.run(config, "create", "namespace", name).returncode == 0]
+    try:
+        yield
+    finally:
+        for name in made:
+            cluster.run(config, "delete", "namespace", name, "--wait=false")
+
+
+def accept(config: Path | None, one: Set) -> tuple[int, int, str]:
+    """How many objects were accepted, how many were of unknown kinds, and what was refused."""
+    missing = unknown(config, one.objects)
+    asked = [o for o in one.objects if (o["apiVersion"], o["kind"]) not in missing]
+    for version, kind in sorted(missing):
+        print(f"  ! {one.name}: this cluster has no {version} {kind}")
+    answer = cluster.run(config, *DRY_RUN, given=yaml.safe_dump_all(asked))
+    accepted = sum("serverside-applied" in line for line in answer.stdout.splitlines())
+    refused = answer.stderr.strip()
+    if answer.returncode == 0 and accepted == len(asked):
+        refused = ""
+    return accepted, len(one.objects) - len(asked), refused or ("" if accepted == len(asked) else "some are missing")
+
+
+def main() -> None:
+    """Print what was accepted; fail when anything was not."""
+    with ExitStack() as stack:
+        config = None if os.environ.get("KUBECONFIG") else stack.enter_context(cluster.cluster())
+        asked, good, total = list(sets()), True, 0
+        needed = {o["metadata"].get("namespace", "") for one in asked for o in one.objects}
+        stack.enter_context(namespaces(config, needed - {""}))
+        for one in asked:
+            faults = complaints(one)
+            accepted, unasked, refused = accept(config, one)
+            total += accepted
+            good = good and not faults and not refused and not (unasked and config)
+            print(f"{one.name}: {accepted} of {len(one.objects)} objects accepted", flush=True)
+            print("".join(f"  ✗ {fault}\n" for fault in [*faults, *refused.splitlines()]), end="")
+        print(f"{total} objects accepted by the API server")
+    if not good:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Problem as problem:
+        sys.exit(f"✗ {problem.what}\n  → {problem.way_out}")
