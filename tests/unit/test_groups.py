@@ -1,0 +1,106 @@
+"""Group commit: nothing waits when idle, everything that waits goes together, one bad item harms nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from shared.domain.errors import Unavailable
+from shared.runtime.groups import Groups
+
+
+async def test_a_lone_item_is_handled_at_once() -> None:
+    async def double(items: list[int]) -> list[int]:
+        return [i * 2 for i in items]
+
+    assert await Groups(double, limit=10)(21) == 42
+
+
+async def test_what_arrives_during_a_call_is_handled_by_the_next_one() -> None:
+    seen: list[list[int]] = []
+
+    async def slow(items: list[int]) -> list[int]:
+        seen.append(items)
+        await asyncio.sleep(0.01)
+        return items
+
+    groups = Groups(slow, limit=100)
+    first = asyncio.create_task(groups(0))
+    await asyncio.sleep(0.001)
+    assert await asyncio.gather(first, *(groups(i) for i in range(1, 20))) == list(range(20))
+    assert seen == [[0], list(range(1, 20))]
+
+
+async def test_a_group_never_weighs_more_than_its_limit_unless_one_item_does() -> None:
+    weights: list[int] = []
+
+    async def weigh(items: list[int]) -> list[int]:
+        weights.append(sum(items))
+        await asyncio.sleep(0)
+        return items
+
+    groups = Groups(weigh, limit=10, weigh=lambda i: i)
+    await asyncio.gather(*(groups(i) for i in [3, 4, 5, 25, 1, 2]))
+    assert all(w <= 10 or w == 25 for w in weights)
+    assert sum(weights) == 40
+
+
+async def test_one_bad_item_fails_alone() -> None:
+    async def handle(items: list[int]) -> list[int]:
+        if 3 in items:
+            raise ValueError("three")
+        await asyncio.sleep(0)
+        return items
+
+    groups = Groups(handle, limit=100)
+    results = await asyncio.gather(*(groups(i) for i in range(6)), return_exceptions=True)
+    assert [r for r in results if not isinstance(r, Exception)] == [0, 1, 2, 4, 5]
+    assert isinstance(results[3], ValueError)
+
+
+async def test_an_outage_is_shared_by_the_whole_group_and_not_tried_one_by_one() -> None:
+    calls = 0
+
+    async def down(items: list[int]) -> list[int]:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(0)
+        raise Unavailable("down")
+
+    groups = Groups(down, limit=100, shared_fate=(Unavailable,))
+    results = await asyncio.gather(*(groups(i) for i in range(50)), return_exceptions=True)
+    assert all(isinstance(r, Unavailable) for r in results)
+    assert calls == 1
+
+
+async def test_no_more_calls_run_at_once_than_allowed() -> None:
+    running = most = 0
+
+    async def handle(items: list[int]) -> list[int]:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.005)
+        running -= 1
+        return items
+
+    groups = Groups(handle, limit=1, parallel=3)
+    await asyncio.gather(*(groups(i) for i in range(12)))
+    assert most == 3
+
+
+async def test_a_caller_that_goes_away_does_not_disturb_the_group() -> None:
+    async def handle(items: list[int]) -> list[int]:
+        await asyncio.sleep(0.01)
+        return items
+
+    groups = Groups(handle, limit=10)
+    first = asyncio.create_task(groups(1))
+    second = asyncio.create_task(groups(2))
+    await asyncio.sleep(0)
+    second.cancel()
+    assert await first == 1
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    assert await groups(3) == 3
