@@ -8,6 +8,9 @@ from typing import Any
 from shared.runtime.settings import RedisSettings
 
 REPORTS, TIMERS, STATE = 0, 1, 2
+CONNECTIONS = 32
+"""Of one process to one database: more at once would fail instead of waiting, and Redis has one thread anyway."""
+CONNECTION_WAIT_S = 5.0
 
 
 class RedisClients:
@@ -44,12 +47,15 @@ class RedisClients:
     def _client(self, db: int) -> Any:
         if self.cluster:
             return self._cluster_client
-        from redis.asyncio import Redis
+        from redis.asyncio import BlockingConnectionPool, Redis
 
         timeout = self._settings.redis_timeout_seconds
         url = self._settings.redis_url.rstrip("/")
-        return Redis.from_url(
+        pool = BlockingConnectionPool.from_url(
             f"{url.rsplit('/', 1)[0] if url.count('/') > 2 else url}/{db}",
+            max_connections=CONNECTIONS,
+            timeout=CONNECTION_WAIT_S,
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
         )
+        return Redis.from_pool(pool)
