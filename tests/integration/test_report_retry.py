@@ -334,13 +334,13 @@ def test_killing_a_process_loses_no_report(road: Road, sink: Sink, name: str) ->
 def test_a_slow_client_does_not_delay_another(road: Road, sink: Sink) -> None:
     road.callbacks(1)
     slow = Sink(road.secret)
-    slow.delay_s = 3.0
+    slow.delay_s = 4.5
     road.finish(100, slow.url)
     time.sleep(1.2)
     reports = road.finish(50, sink.url)
     started = time.monotonic()
     wait_until(lambda: len(sink.calls) == 50, 10, "the fast client's reports")
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 4.0
     assert set(sink.calls_by_message()) == {r.data["message_id"] for r in reports}
     slow.delay_s = 0.0
     wait_until(lambda: len(slow.calls_by_message()) == 100, 30, "the slow client's reports")
