@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 
 .PHONY: help
 help: ## show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(READY) ## Python environment with the locked packages
@@ -48,6 +48,15 @@ check: setup ## format, lint, types and the fast tests: what a contributor runs
 .PHONY: test
 test: setup ## all tests, on real servers
 	@$(BIN)/pytest tests
+
+.PHONY: manifests
+manifests: setup ## write knative/, stack.yml, stack.ce.yml and docker/requirements.lock from the map
+	@$(BIN)/python -m deploy
+
+.PHONY: test-manifests
+test-manifests: setup ## images, manifests and OpenFaaS files, held against a real API server
+	@$(BIN)/python -m pytest -q tests/manifests
+	@$(BIN)/python -m deploy.accept
 
 .PHONY: bench
 bench: setup ## measure, and write bench/results/

@@ -194,7 +194,7 @@ def _open_egress() -> Json:
 
 
 def _images() -> list[str]:
-    names = [image(name).partition(":")[0] for name in (*flow.BY_NAME, BRIDGES_IMAGE)]
+    names = [image(name).partition(":")[0] for name in (*(f.name for f in flow.FLOW), BRIDGES_IMAGE)]
     return sorted(names)
 
 
