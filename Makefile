@@ -66,10 +66,6 @@ bench: setup ## measure, and write bench/results/
 docs: setup ## write the generated documents anew: settings, errors, openapi, asyncapi
 	@$(BIN)/python -m local.docs
 
-.PHONY: manifests
-manifests: setup ## write knative/, stack.yml and openfaas/ anew from the map
-	@$(BIN)/python -m deploy
-
 .PHONY: lock
 lock: setup ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/pip install -q --disable-pip-version-check uv
