@@ -25,8 +25,6 @@ CODE = ("shared", "bridges", "functions", "local", "simulator")
 PAGES = sorted(p for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob(".github/**/*.md")])
 DOCUMENT = openapi.document()
 OPERATIONS = openapi.operations(DOCUMENT)
-OUTSIDE = (".ims/", "/var/")
-"""Paths that pages may name though the repository does not hold them."""
 
 
 def source() -> str:
@@ -167,10 +165,11 @@ def test_a_page_links_only_to_what_is_there(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_a_page_names_only_files_that_are_there(page: Path) -> None:
-    tops = "|".join((*CODE, "migrations", "docs", "tests", "bench", "knative", "infra", "console"))
-    for name in re.findall(rf"`((?:{tops})/[\w./-]*\w/?)(?::[\w.]+)?`", page.read_text()):
-        assert (ROOT / name).exists(), name
+def test_a_page_names_only_files_and_names_that_are_there(page: Path) -> None:
+    tops = "|".join((*CODE, "migrations", "docs", "tests", "bench", "deploy", "knative"))
+    for file, name in re.findall(rf"`((?:{tops})/[\w./-]*\w/?)(?:::?(\w+))?`", page.read_text()):
+        assert (ROOT / file).exists(), file
+        assert not name or re.search(rf"\b{name}\b", (ROOT / file).read_text()), f"{file} has no {name}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
