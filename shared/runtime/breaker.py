@@ -170,7 +170,7 @@ class Breakers:
         return f"breaker:{{{self._namespace}:{name}}}"
 
     def _read(self, name: str) -> None:
-        from redis.exceptions import RedisError
+        from redis.exceptions import RedisClusterException, RedisError
 
         seen, prefix = self._seen.setdefault(name, _Seen()), self._prefix(name)
         try:
@@ -181,17 +181,17 @@ class Breakers:
                 seen.probing = bool(self._redis.set(f"{prefix}:probe", b"1", nx=True, px=PROBE_LEASE_MS))
                 if seen.probing and seen.state == OPEN:
                     self._change(name, HALF_OPEN)
-        except (RedisError, OSError) as error:
+        except (RedisError, RedisClusterException, OSError) as error:
             log.warning("breaker state unknown", name=name, error=type(error).__name__)
         seen.read_at = time.monotonic()
 
     def _write(self, counts: dict[str, list[int]]) -> None:
-        from redis.exceptions import RedisError
+        from redis.exceptions import RedisClusterException, RedisError
 
         for name, (ok, failed) in counts.items():
             try:
                 self._decide(name, ok, failed)
-            except (RedisError, OSError) as error:
+            except (RedisError, RedisClusterException, OSError) as error:
                 log.warning("breaker results lost", name=name, error=type(error).__name__)
 
     def _decide(self, name: str, ok: int, failed: int) -> None:
