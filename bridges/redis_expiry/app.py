@@ -9,8 +9,6 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from redis.exceptions import RedisError
-
 from bridges import http, ops
 from bridges.redis_expiry.listen import Listener
 from bridges.redis_expiry.sender import Sender, extensions
@@ -20,8 +18,8 @@ from shared import flow
 from shared.domain.errors import Unavailable
 from shared.reports.desk import claims, due_set
 from shared.reports.due import overdue
-from shared.reports.keys import Keys
 from shared.reports.rebuild import Rebuilder
+from shared.reports.scripts import REDIS_AWAY
 from shared.runtime import logs
 from shared.runtime.clock import now_ms
 from shared.runtime.mysql import Database
@@ -31,7 +29,7 @@ from shared.runtime.settings import ExpirySettings, MysqlSettings, RedisSettings
 SWEEP_KEYS = 500
 EPOCH_S = 1.0
 DRAIN_S = 20.0
-NOT_NOW = (RedisError, OSError, TimeoutError, Unavailable)
+NOT_NOW = (*REDIS_AWAY, Unavailable)
 
 log = logs.get(__name__)
 
@@ -58,8 +56,8 @@ class App:
         overrides = extensions(os.environ.get("K_CE_OVERRIDES", ""))
         self._sender = Sender(self._client, sinks(), overrides, self._settings.expiry_in_flight)
         self._listener = Listener(redis_settings, self._sender.heard)
-        due = due_set(self._redis, reports)
-        self._rebuilder = Rebuilder(due, claims(self._redis, reports), self._redis.state, self._db, now_ms)
+        self._due = due_set(self._redis, reports)
+        self._rebuilder = Rebuilder(self._due, claims(self._redis, reports), self._redis.state, self._db, now_ms)
         self._swept = 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -89,8 +87,8 @@ class App:
         """Announce what is due; more than fits waits in the due-set, not here."""
         self._sender.forget()
         if self._sender.room:
-            keys = Keys(bool(self._redis.cluster))
-            self._sender.swept(await overdue(self._redis.state, keys, now_ms(), SWEEP_KEYS))
+            await self._due.ready()
+            self._sender.swept(await overdue(self._redis.state, self._due.keys, now_ms(), SWEEP_KEYS))
         self._swept = time.monotonic()
 
     async def _reconcile(self) -> None:

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from redis.exceptions import RedisError
-
 from shared.domain.errors import Unavailable
 from shared.domain.events import MAX_MESSAGES, Attempt, Event, Reported
 from shared.reports import units as pure
@@ -19,13 +17,13 @@ from shared.reports.courier import Courier
 from shared.reports.due import DueSet
 from shared.reports.gate import Gate
 from shared.reports.keys import Keys, message_of
+from shared.reports.scripts import REDIS_AWAY
 from shared.reports.units import Try, Unit
 from shared.runtime import logs
 from shared.runtime.breaker import Breakers
 from shared.runtime.context import Context
 from shared.runtime.settings import ReportSettings, load
 
-REDIS_AWAY = (RedisError, OSError, TimeoutError)
 GONE_CACHE_S = 1.0
 BACKGROUND_LIMIT = 4096
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from shared.reports.keys import SHARDS, Keys, raw_id, shard_of
-from shared.reports.scripts import Script
+from shared.reports.scripts import Readiness, Script
 from shared.reports.units import Unit
 
 T = TypeVar("T")
@@ -117,6 +117,7 @@ class DueSet:
     def __init__(self, reports: Any, timers: Any, state: Any, keys: Keys, *, lease_ms: int) -> None:
         self._reports, self._timers, self._state = reports, timers, state
         self.keys, self._lease_ms = keys, lease_ms
+        self.ready = Readiness(state, keys.cluster)
 
     async def add(self, units: Sequence[Unit], due_ms: Sequence[int], now_ms: int) -> None:
         """Let units wait until they are due. One that waits already keeps its state and its alarm."""

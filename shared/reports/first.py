@@ -22,8 +22,9 @@ from collections.abc import Sequence
 from shared.domain.errors import Unavailable
 from shared.domain.events import Attempt, Event, Finished, Report, Reported
 from shared.reports.claims import BUSY, ENDED, NEW, PENDING, was_taken
-from shared.reports.desk import REDIS_AWAY, Desk, reported
+from shared.reports.desk import Desk, reported
 from shared.reports.keys import message_of
+from shared.reports.scripts import REDIS_AWAY
 from shared.reports.units import Account, Try, Unit, plan
 from shared.runtime import logs
 
@@ -46,6 +47,7 @@ async def first_tries(event: Finished, desk: Desk) -> list[Event]:
 
 async def _claim(desk: Desk, message_ids: list[str], now_ms: int, mark: bytes) -> dict[str, str]:
     try:
+        await desk.due.ready()
         return await desk.claims.claim(message_ids, now_ms, mark)
     except REDIS_AWAY as error:
         log.warning("Redis is away: first reports go out unclaimed", error=type(error).__name__)

@@ -49,6 +49,7 @@ class Rebuilder:
 
     async def rebuild(self) -> int:
         """Put the reports of lost shards back; how many units."""
+        await self._due.ready()
         keys = self._due.keys
         lost = [s for s in range(SHARDS) if not await self._state.exists(keys.epoch(s))]
         if not lost:
@@ -71,6 +72,7 @@ class Rebuilder:
 
     async def reconcile(self, grace_ms: int) -> int:
         """Put back overdue reports that the due-set does not know; how many units."""
+        await self._due.ready()
         restored = 0
         until_ms = self._now_ms() - grace_ms
         after = store.Place()

@@ -15,8 +15,9 @@ from collections.abc import Iterator, Sequence
 from shared.domain.errors import Overloaded, Unavailable
 from shared.domain.events import Event, ReportDue
 from shared.reports import measures
-from shared.reports.desk import REDIS_AWAY, Desk, reported
+from shared.reports.desk import Desk, reported
 from shared.reports.keys import is_report_key
+from shared.reports.scripts import REDIS_AWAY
 from shared.reports.units import Try, Unit, too_old
 from shared.stores import reports as store
 
@@ -31,6 +32,7 @@ async def retries(event: ReportDue, desk: Desk) -> list[Event]:
         raise Overloaded("too many callbacks are under way")
     now_ms = desk.ims.now_ms()
     try:
+        await desk.due.ready()
         claimed = await desk.due.claim(filter(is_report_key, event.keys), now_ms)
         for _, due_ms in claimed:
             measures.LATENESS.observe((now_ms - due_ms) / 1000)

@@ -2,8 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import Any
+
+from redis.exceptions import RedisClusterException, RedisError
+
+REDIS_AWAY = (RedisError, RedisClusterException, OSError, TimeoutError)
+"""What Redis raises when it is not there (redis-py's cluster errors are not all RedisErrors)."""
+
+
+class Readiness:
+    """A cluster's client must learn the topology before it is used from several tasks: redis-py's first calls at once
+    share, and close, each other's connection."""
+
+    def __init__(self, client: Any, cluster: bool) -> None:
+        self._client, self._needed, self._lock = client, cluster, asyncio.Lock()
+
+    async def __call__(self) -> None:
+        """Return when the client can be used."""
+        if self._needed:
+            async with self._lock:
+                if self._needed:
+                    await self._client.initialize()
+                    self._needed = False
 
 
 class Script:
