@@ -1,0 +1,1 @@
+"""Measurements of IMS on one machine, each beside a limit measured in the same run; `python -m bench --help`."""

@@ -1,0 +1,18 @@
+"""What is measured, one module a scenario; ORDER is how they run."""
+
+from __future__ import annotations
+
+from bench.run import Scenario
+from bench.scenarios import accept, cold, growth, limits, otp, profile, retry, road
+
+ORDER: dict[str, tuple[str, Scenario]] = {
+    "limits": ("Kafka and MySQL without IMS", limits.run),
+    "accept": ("accepting, the function alone", accept.run),
+    "bulk": ("end to end, in bulk", road.bulk),
+    "single": ("end to end, one message a request", road.single),
+    "otp": ("a one-time password beside a bulk flood", otp.run),
+    "retry": ("lateness of report retries", retry.run),
+    "cold": ("cold start and memory", cold.run),
+    "profile": ("where the time goes", profile.run),
+    "growth": ("cost as the data grows", growth.run),
+}
