@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from shared.accepting import seen
 from shared.accepting.keys import DONE, LEASED, MAX_KEPT_ANSWER, TAKE_OVER, Held, Key, conflict, unpack
 from shared.domain.errors import Unavailable
 from shared.domain.events import MAX_MESSAGES, Accepted, Request
@@ -21,8 +22,6 @@ from shared.stores.accounts import Account
 from shared.stores.messages import find_keys
 
 EVENT_BYTES = 400 * 1024
-SEEN_MS = 3_600_000
-"""How long Redis answers for a request whose rows are not yet in MySQL."""
 OPEN_LANES = frozenset({"auth", "realtime"})
 """Lanes that go on without limits while Redis is away; the others wait."""
 
@@ -101,8 +100,6 @@ class Submitter:
             if not self._ims.redis.cluster
             else (self._ims.redis.state.pipeline())
         )
-        for s in group:
-            pipe.set(f"req:{s.request.request_id}", f"{s.account.account_id}:{s.request.total}", px=SEEN_MS)
         for s in keyed:
             if s.key is None:
                 continue
@@ -114,8 +111,9 @@ class Submitter:
             for name, ttl in _counters(s, now):
                 pipe.incrby(name, len(s.request.messages))
                 pipe.expire(name, ttl)
+        seen.note(pipe, ((s.request.request_id, s.account.account_id, s.request.total) for s in group))
         answers = await pipe.execute()
-        at = len(group)
+        at = 0
         for s, old in zip(keyed, answers[at : at + len(keyed)], strict=True):
             s.held = None if old is None else unpack(old)
         at += len(keyed)

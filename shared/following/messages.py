@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared.accepting import seen
 from shared.accepting.callers import caller
 from shared.channels.schema import MAX_RECIPIENTS
 from shared.domain.errors import Unavailable
@@ -74,11 +75,10 @@ async def _arriving(ims: Context, account: Account, message_id: UUID) -> dict[st
 async def accepted_total(ims: Context, account_id: int, request_id: UUID) -> int | None:
     """How many messages a request of the account has, as acceptance noted it some minutes ago."""
     try:
-        noted = await ims.redis.state.get(f"req:{request_id.hex}")
+        found = await seen.find(ims.redis.state, request_id)
     except (RedisError, OSError) as error:
         raise Unavailable(f"Redis: {type(error).__name__}") from error
-    owner, _, total = (noted or b"").decode().partition(":")
-    return int(total) if owner == str(account_id) else None
+    return found[1] if found is not None and found[0] == account_id else None
 
 
 async def list_messages(request: Request, ims: Context) -> Response:

@@ -24,6 +24,7 @@ from functions_framework.aio import create_asgi_app
 from standardwebhooks import Webhook
 
 from local.testing import Platform
+from shared.accepting import seen
 from shared.domain.events import Accepted, Attempt, Due, Event, Finished, Outcome, PlanHop, Recipient, Request, Result
 from shared.domain.ids import message_id
 from shared.domain.routing import Pick, World
@@ -241,11 +242,18 @@ async def test_a_late_outcome_is_seen_in_the_trail_and_changes_nothing(client: C
     assert [s["code"] for s in message["trail"] if s.get("via") == "receipt"] == ["4008"]
 
 
+async def noted_in_redis(client: Client, request: Request, total: int) -> None:
+    """As the accepting functions do it before they publish."""
+    pipe = client.ims.redis.state.pipeline()
+    seen.note(pipe, [(request.request_id, client.account_id, total)])
+    await pipe.execute()
+
+
 async def test_before_its_row_is_there_redis_answers_for_a_message(client: Client) -> None:
     request = client.request("01011112222", "01033334444")
     one = ids_of(request)[1]
     assert (await client.http.get(f"/v1/messages/{one}")).status_code == 404
-    await client.ims.redis.state.set(f"req:{request.request_id}", f"{client.account_id}:2")
+    await noted_in_redis(client, request, 2)
     message = await client.get(f"/v1/messages/{one}")
     assert (message["state"], message["message_id"], states(message)) == ("accepted", str(one), ["accepted"])
     whole = await client.get(f"/v1/requests/{UUID(hex=request.request_id)}")
@@ -258,7 +266,7 @@ async def test_before_its_row_is_there_redis_answers_for_a_message(client: Clien
 
 async def test_another_accounts_message_and_request_are_not_found(client: Client) -> None:
     request = await client.accept("01011112222")
-    await client.ims.redis.state.set(f"req:{request.request_id}", f"{client.account_id}:1")
+    await noted_in_redis(client, request, 1)
     other = await client_of(client.ims)
     request_id = UUID(hex=request.request_id)
     for method, path in [
@@ -505,7 +513,7 @@ async def test_what_is_on_its_way_to_a_vendor_is_not_canceled(client: Client) ->
 
 async def test_cancelling_what_is_still_arriving_asks_to_come_again(client: Client) -> None:
     request = client.request("01011112222")
-    await client.ims.redis.state.set(f"req:{request.request_id}", f"{client.account_id}:1")
+    await noted_in_redis(client, request, 1)
     answer = await client.http.post(f"/v1/requests/{UUID(hex=request.request_id)}/cancel")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
 
