@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import yaml
 
-from deploy import bridges, gateway, monitoring, network, services, sources, strimzi
+from deploy import bridges, envoy_gateway, gateway, monitoring, network, services, sources, strimzi
 from deploy.objects import dns, image, kafka_user, labels, meta
 from deploy.settings import (
     BRIDGES_IMAGE,
@@ -78,6 +78,7 @@ def _components() -> dict[str, tuple[Files, list[Json]]]:
             {"gateway.yaml": [gateway.gateway(), gateway.grant()], "routes.yaml": list(gateway.routes())},
             [],
         ),
+        "envoy-gateway": ({"envoy-gateway.yaml": list(envoy_gateway.objects())}, []),
         "kafka-auth": ({}, list(_kafka_auth())),
         "keda": ({}, list(_keda())),
         "monitoring": ({"monitors.yaml": list(monitoring.monitors())}, []),

@@ -16,7 +16,10 @@ R = TypeVar("R")
 
 
 class Groups(Generic[I, R]):
-    """Runs `handle(items) -> results` for groups of items of at most `limit` units, `parallel` calls at once.
+    """Runs `handle(items) -> results` for groups of items of at most `limit` units.
+
+    One call at a time, so that what comes meanwhile makes the next group larger; up to `parallel` calls while full
+    groups are waiting.
 
     When a group of several items fails with an unexpected error, each is handled alone, so that one bad item cannot
     fail its neighbours; errors in `shared_fate` go to all items of the group as they are.
@@ -34,6 +37,7 @@ class Groups(Generic[I, R]):
         self._handle, self._limit, self._parallel, self._weigh = handle, limit, parallel, weigh
         self._shared_fate = shared_fate
         self._waiting: deque[tuple[I, asyncio.Future[R]]] = deque()
+        self._waiting_weight = 0
         self._running = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -41,11 +45,14 @@ class Groups(Generic[I, R]):
         """Hand an item in; returns its result or raises its error."""
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
-        if self._running < self._parallel:
-            self._start()
+        self._waiting_weight += self._weigh(item)
+        self._start_if_due()
         return await future
 
-    def _start(self) -> None:
+    def _start_if_due(self) -> None:
+        full = self._waiting_weight >= self._limit
+        if self._running and not (full and self._running < self._parallel):
+            return
         self._running += 1
         task = asyncio.create_task(self._work())
         self._tasks.add(task)
@@ -53,10 +60,12 @@ class Groups(Generic[I, R]):
 
     async def _work(self) -> None:
         try:
-            while self._waiting:
+            while self._waiting and (self._running == 1 or self._waiting_weight >= self._limit):
                 await self._run(self._take())
         finally:
             self._running -= 1
+            if self._waiting:
+                self._start_if_due()
 
     def _take(self) -> list[tuple[I, asyncio.Future[R]]]:
         group: list[tuple[I, asyncio.Future[R]]] = []
@@ -66,6 +75,7 @@ class Groups(Generic[I, R]):
             if group and weight > self._limit:
                 break
             group.append(self._waiting.popleft())
+            self._waiting_weight -= self._weigh(group[-1][0])
         return group
 
     async def _run(self, group: list[tuple[I, asyncio.Future[R]]]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from local.testing import Platform
-from tests.builders import a_text, an_otp
+from tests.builders import a_text, an_otp, numbers
 from tests.road import NORMAL, Road, until
 
 MANY = 10_000
@@ -37,8 +37,9 @@ def test_ten_thousand_recipients_of_one_request_arrive_and_are_reported_once(bat
     assert (stats["received"], stats["duplicates"], stats["unique_to"]) == (MANY, 0, MANY)
     batched.assert_sound()
     reports = batched.sink.by_message()
-    assert all(len(calls) == 1 for calls in reports.values()), "a report came twice"
-    assert {report["ref"] for ((_, report),) in reports.values()} == {f"r{i}" for i in range(MANY)}
+    assert {calls[0][1]["ref"] for calls in reports.values()} == {f"r{i}" for i in range(MANY)}
+    for calls in reports.values():  # at least once, and then under the same id
+        assert len({call.headers["webhook-id"] for call, _ in calls}) == 1
 
 
 @pytest.mark.timeout(300)
@@ -59,15 +60,15 @@ def test_a_batch_has_one_webhook_id_made_of_its_message_ids(platform: Platform) 
 
 
 @pytest.mark.timeout(600)
-def test_an_otp_does_not_wait_behind_a_flood(road: Road) -> None:
-    flood = [road.send(a_text("대량 발송 안내입니다.").to_many(MANY).in_lane("bulk")) for _ in range(2)]
-    otp = road.send(an_otp().to("01020000000"))
-    until(lambda: road.state(otp.id) == "delivered", "the OTP")
-    ended = road.count("status >= 11 AND type = 'sms'")
-    assert ended < 2 * MANY, "the flood was over before the OTP arrived"
-    assert sum(len(sent.ids) for sent in flood) == 2 * MANY
-    road.wait_for_all(MINUTES)
-    road.assert_sound()
+def test_an_otp_does_not_wait_behind_a_flood(platform: Platform) -> None:
+    with Road(platform, batch=500) as road:
+        for _ in range(2):
+            road.send(a_text("대량 발송 안내입니다.").to_many(MANY).in_lane("bulk"))
+        otp = road.send(an_otp().to(*numbers(1)))
+        until(lambda: road.state(otp.id) == "delivered", "the OTP")
+        assert road.ended() < 2 * MANY, "the flood was over before the OTP arrived"
+        road.wait_for_all(MINUTES)
+        road.assert_sound()
 
 
 @pytest.mark.timeout(300)
