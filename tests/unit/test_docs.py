@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -179,6 +180,17 @@ def test_a_page_names_only_commands_that_there_are(page: Path) -> None:
     assert set(re.findall(r"`make ([a-z-]+)", text)) <= targets
     names = set(getattr(get_command(commands), "commands", {}))
     assert set(re.findall(r"(?:`|^)(?:\.venv/bin/)?ims ([a-z]+)", text, re.MULTILINE)) <= names
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [
+        *project["dependencies"],
+        *(line for extra in project["optional-dependencies"].values() for line in extra),
+    ]
+    reasons = (ROOT / "docs" / "decisions" / "0009-dependencies.md").read_text()
+    names = {re.split(r"[\[<>=]", line)[0] for line in wanted}
+    assert {name for name in names if name not in reasons} == set()
 
 
 def test_the_two_readmes_say_the_same() -> None:
