@@ -187,7 +187,10 @@ def load_hops(conn: Connection, ids: Iterable[bytes]) -> dict[bytes, list[tuple[
 def finish_hops(
     conn: Connection, results: Iterable[tuple[bytes, int, str, str, str | None, str | None]], now_ms: int
 ) -> None:
-    """Write (message, hop, state, code, raw code, raw text) of receipts and look-ups; equal ones share a statement."""
+    """Write (message, hop, state, code, raw code, raw text) of receipts and look-ups; equal ones share a statement.
+
+    A repeated receipt changes nothing: the first one's time and text stay.
+    """
     groups: dict[tuple[int, str, str, str | None, str | None], list[bytes]] = defaultdict(list)
     for message_id, hop, state, code, raw_code, raw_text in results:
         groups[hop, state, code, raw_code, raw_text].append(message_id)
@@ -197,7 +200,7 @@ def finish_hops(
             f"UPDATE hops SET state={sql.literal(state)}, code={sql.literal(code)}, "  # noqa: S608
             f"raw_code={sql.literal(raw_code and raw_code[:32])}, raw_text={sql.literal(raw_text and raw_text[:255])}, "
             f"finished_ms={now_ms} WHERE message_id IN ({sql.ids(sorted(members))}) AND hop={hop} "
-            "AND state NOT IN ('delivered')",
+            f"AND state <> 'delivered' AND NOT (state={sql.literal(state)} AND finished_ms IS NOT NULL)",
         )
 
 

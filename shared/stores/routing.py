@@ -38,6 +38,7 @@ from shared.domain.routing import Again, Ask, Check, End, Mark, Message, Pick, P
 from shared.domain.states import State
 from shared.runtime.clock import iso
 from shared.stores import messages as store
+from shared.stores import sql
 from shared.stores.sql import Connection
 
 Price = Callable[[str, str, str, str], Decimal]
@@ -177,13 +178,17 @@ def accept(
     lost = store.claim_keys(conn, event.requests, world.now_ms + int(key_hours * 3_600_000), world.now_ms)
     store.insert_requests(conn, event.requests)
     in_flight = store.windows(conn, {(r.account_id, r.lane) for r in event.requests})
+    decided = []
     for batch in _batches(event.requests):
         key, n = (batch.plan.account_id, batch.plan.lane), len(batch.members)
-        step = _first_step(batch, lost.get(batch.request.request_id), world)
-        flying = in_flight.get(key, 0) + work.windows[key]
-        if isinstance(step, Start) and flying > 0 and flying + n > window_of.get(key[0], DEFAULT_WINDOW):
-            step = Wait("backlog", None, State.accepted, 0)
-        _insert_batch(conn, work, batch, step)
+        step, flying = _first_step(batch, lost.get(batch.request.request_id), world), in_flight.get(key, 0)
+        if isinstance(step, Start):
+            if flying > 0 and flying + n > window_of.get(key[0], DEFAULT_WINDOW):
+                step = Wait("backlog", None, State.accepted, 0)
+            else:
+                in_flight[key] = flying + n
+        decided.append((batch, step))
+    _insert(conn, work, decided)
     return _flush(conn, work)
 
 
@@ -240,13 +245,27 @@ def _first_step(batch: Batch, holder: str | None, world: World) -> Step:
     return routing.start(fresh, plan, world, hop=1, step=0, tries=0, avoid=None)
 
 
-def _insert_batch(conn: Connection, work: Work, batch: Batch, step: Step) -> None:
-    """Insert the rows as the step leaves them; act on them unless they were there before (`_repeat`)."""
-    new = store.insert_messages(conn, _rows_of(batch, step))
-    if new < len(batch.members):
-        _repeat(conn, work, batch, step, new)
-    elif isinstance(step, Start):
-        work.windows[batch.plan.account_id, batch.plan.lane] += new
+def _insert(conn: Connection, work: Work, decided: Sequence[tuple[Batch, Step]]) -> None:
+    """Insert all rows as their steps leave them, in one statement; batch by batch where some were there before."""
+    rows = [row for batch, step in decided for row in _rows_of(batch, step)]
+    sql.execute(conn, "SAVEPOINT new_rows")
+    if store.insert_messages(conn, rows) == len(rows):
+        for batch, step in decided:
+            _act(conn, work, batch, step)
+        return
+    sql.execute(conn, "ROLLBACK TO SAVEPOINT new_rows")
+    for batch, step in decided:
+        new = store.insert_messages(conn, _rows_of(batch, step))
+        if new < len(batch.members):
+            _repeat(conn, work, batch, step, new)
+        else:
+            _act(conn, work, batch, step)
+
+
+def _act(conn: Connection, work: Work, batch: Batch, step: Step) -> None:
+    """What follows from the first step of new messages."""
+    if isinstance(step, Start):
+        work.windows[batch.plan.account_id, batch.plan.lane] += len(batch.members)
         work.start(batch.plan, step, [(i, m.to, m.vars) for i, m in batch.members])
     elif isinstance(step, Wait):
         _wait_whole(conn, batch.plan, step, [i for i, _ in batch.members])
@@ -551,8 +570,6 @@ def saved_reports(conn: Connection, ended: Sequence[tuple[Message, Plan]]) -> li
     """The reports of messages that ended before, made from their rows."""
     if not ended:
         return []
-    from shared.stores import sql
-
     ids = [row.message_id for row, _ in ended]
     hops = store.load_hops(conn, ids)
     found = sql.fetch(
