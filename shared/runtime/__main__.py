@@ -42,6 +42,7 @@ def main() -> None:
         port=arguments.port,
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         date_header=False,
         timeout_keep_alive=75,

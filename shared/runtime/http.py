@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -17,6 +18,8 @@ from shared.runtime.problems import Problem
 from shared.runtime.settings import FunctionSettings, load
 
 Handler = Callable[[Request, Context], Awaitable[Response]]
+
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 log = logs.get(__name__)
 
@@ -40,8 +43,9 @@ def http_function(routes: Sequence[Route]) -> Callable[[Request], Awaitable[Resp
 
     async def main(request: Request) -> Response:
         trace.start(request.headers.get("traceparent"))
-        route = exact.get((request.method, request.url.path))
-        label = request.url.path if route else "-"
+        path: str = request.scope["path"]
+        route = exact.get((request.method, path))
+        label = path if route else "-"
         try:
             if route is None:
                 route = _match(routes, request)
@@ -63,7 +67,7 @@ def http_function(routes: Sequence[Route]) -> Callable[[Request], Awaitable[Resp
         span = trace.current()
         if span:
             response.headers["traceresponse"] = span.header()
-        metrics.HTTP.labels(request.method, label, response.status_code).inc()
+        _count(request.method, label, response.status_code)
         return response
 
     main.routes = tuple(routes)  # type: ignore[attr-defined]
@@ -71,8 +75,17 @@ def http_function(routes: Sequence[Route]) -> Callable[[Request], Awaitable[Resp
     return main
 
 
+@lru_cache(maxsize=1024)
+def _counter(method: str, label: str, status: int) -> Any:
+    return metrics.HTTP.labels(method, label, status)
+
+
+def _count(method: str, label: str, status: int) -> None:
+    _counter(method if method in METHODS else "other", label, status).inc()
+
+
 def _match(routes: Sequence[Route], request: Request) -> Route:
-    path, allowed = request.url.path, set()
+    path, allowed = request.scope["path"], set()
     for route in routes:
         regex, _, convertors = route.pattern
         match = regex.match(path)
