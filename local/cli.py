@@ -159,7 +159,7 @@ def send(
 
         ims send mt --to 01090004001 --text "no subscriber" --lane auth --wait 10
 
-        ims send mt --to 01011112222 --to 01033334444 --text hi --callback http://127.0.0.1:41091/reports
+        ims send mt --to 01022223333 --to 01033334444 --text hi --callback http://127.0.0.1:41091/reports
     """
     from local import messages
 

@@ -11,6 +11,7 @@ from shared.domain.states import State
 from shared.runtime.clock import iso
 from shared.stores.callbacks import Attempt, Waiting
 from shared.stores.lookup import Details, Hop, Note
+from shared.stores.routing import SHOWN
 
 Json = dict[str, Any]
 
@@ -66,7 +67,7 @@ def _hop_steps(hop: Hop) -> list[tuple[int, Json]]:
     if hop.state not in ("sending", "sent"):
         at = hop.finished_ms or hop.answered_ms or hop.claimed_ms
         codes = {"code": hop.code, "raw_code": hop.raw_code, "raw_text": hop.raw_text}
-        steps.append((at, {"state": hop.state, "at": iso(at), **answered, **codes}))
+        steps.append((at, {"state": SHOWN.get(hop.state, hop.state), "at": iso(at), **answered, **codes}))
     return steps
 
 

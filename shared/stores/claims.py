@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.domain.errors import Unavailable
+from shared.domain.states import State
 from shared.stores import sql
 from shared.stores.sql import Connection
 
@@ -78,10 +79,24 @@ def _sort(conn: Connection, keys: set[HopKey], token: bytes, now_ms: int, lease_
             raise Unavailable("another process is sending these messages")
         else:
             claims.stale.add(key)
+    released = _still_wanted(conn, released)
     _take(conn, released, SENDING, token, now_ms)
     _take(conn, claims.stale, UNCERTAIN, token, None)
     claims.mine |= released
     return claims
+
+
+def _still_wanted(conn: Connection, released: set[HopKey]) -> set[HopKey]:
+    """The released hops that route has dispatched again. An old dispatch that is delivered again must not send what
+    has meanwhile gone by another vendor, was canceled, or still waits."""
+    if not released:
+        return released
+    found = sql.fetch(
+        conn,
+        f"SELECT message_id, hop FROM messages WHERE (message_id, hop) IN ({sql.rows(sorted(released))}) "  # noqa: S608
+        f"AND in_window=1 AND status={int(State.routed)}",
+    )
+    return {(message_id, hop) for message_id, hop in found}
 
 
 def _take(conn: Connection, keys: set[HopKey], state: str, token: bytes, now_ms: int | None) -> None:

@@ -45,6 +45,8 @@ Price = Callable[[str, str, str, str], Decimal]
 """(channel, vendor, account, type) → what a delivered message costs."""
 
 
+SHOWN = {"released": "failed", "unavailable": "failed"}
+"""Words of hops that only senders need, and what clients read instead."""
 DEFAULT_WINDOW = 20_000
 
 
@@ -551,6 +553,8 @@ def _number_feeds(conn: Connection, work: Work) -> None:
             ("finished_ms", work.world.now_ms),
             ("feed_seq", numbers[end.row.account_id]),
         )
+        if end.status is State.delivered and end.row.sent_ms is None:
+            change = (*change, ("sent_ms", work.world.now_ms))
         changes.append((end.row.message_id, change))
     store.update_messages(conn, changes)
 
@@ -587,6 +591,7 @@ def saved_reports(conn: Connection, ended: Sequence[tuple[Message, Plan]]) -> li
 
 def _hop_view(hop: tuple[Any, ...]) -> dict[str, Any]:
     _, channel, vendor, state, code, raw_code, at = hop
+    state = SHOWN.get(state, state)
     return {"channel": channel, "vendor": vendor, "status": state, "code": code, "raw_code": raw_code, "at": iso(at)}
 
 
@@ -615,7 +620,7 @@ def _report(
         "price": f"{price:.2f}",
         "currency": "KRW",
         "accepted_at": iso(plan.accepted_ms),
-        "sent_at": iso(row.sent_ms),
+        "sent_at": iso(finished_ms if row.sent_ms is None and status is State.delivered else row.sent_ms),
         "finished_at": iso(finished_ms),
     }
     return Report(account_id=plan.account_id, username=plan.username, callback_uri=plan.callback_uri, data=data)
