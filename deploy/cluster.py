@@ -68,7 +68,9 @@ def kubectl() -> str:
     built = BIN / "kubectl"
     found = str(built) if built.exists() else have("kubectl")
     if found is None:
-        raise Problem("kubectl is not installed", "run `make test-manifests`, which builds it")
+        raise Problem(
+            "kubectl is not installed", "install it; or unset KUBECONFIG: `make test-manifests` builds its own"
+        )
     return found
 
 

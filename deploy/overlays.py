@@ -46,7 +46,8 @@ def files() -> Files:
     for name, kustomization in (("dev", _dev("dev")), ("kind", _kind()), ("prod", _prod())):
         found[f"overlays/{name}/kustomization.yaml"] = [kustomization]
         found[f"overlays/{name}/{REFERENCES}"] = [references()]
-    found["overlays/dev/open-egress.yaml"] = found["overlays/kind/open-egress.yaml"] = [_open_egress()]
+        if name != "prod":
+            found[f"overlays/{name}/open.yaml"] = _open()
     return found
 
 
@@ -133,7 +134,7 @@ def _spread() -> Json:
 def _dev(environment: str, components: tuple[str, ...] = ("topics-job",), prefix: str = "dev.local") -> Json:
     """Everything from zero, few replicas, egress open inside the cluster; images are loaded into the nodes."""
     return _kustomization(
-        resources=["../../base", "open-egress.yaml"],
+        resources=["../../base", "open.yaml"],
         components=[f"../../components/{name}" for name in components],
         images=[{"name": name, "newName": f"{prefix}/{name}"} for name in _images()],
         configMapGenerator=[_generated(SETTINGS, "settings.env")],
@@ -184,13 +185,21 @@ def _prod_patches() -> Iterable[Json]:
     yield patch({"kind": "Gateway"}, ("replace", "/spec/listeners/0", listener))
 
 
-def _open_egress() -> Json:
-    """Simulators, callback receivers and servers of a development cluster may be anywhere in it."""
+def _open() -> list[Json]:
+    """Simulators, callback receivers, test clients and servers of a development cluster may be anywhere in it."""
+    simulated = {"matchLabels": {"app.kubernetes.io/name": bridges.SIMULATOR.name}}
+    return [
+        _allow_all("open-egress", {}, "Egress"),
+        _allow_all("open-simulator", simulated, "Ingress"),
+    ]
+
+
+def _allow_all(name: str, pods: Json, direction: str) -> Json:
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": meta("open-egress", labels("network", "open-egress", "policy")),
-        "spec": {"podSelector": network.ALL, "policyTypes": ["Egress"], "egress": [{}]},
+        "metadata": meta(name, labels("network", name, "policy")),
+        "spec": {"podSelector": pods, "policyTypes": [direction], direction.lower(): [{}]},
     }
 
 
