@@ -272,12 +272,16 @@ class Outcome(Event):
 
 
 class Report(Model):
-    """One final report: `data` is what the client's callback carries, `webhook` where it goes and in what unit."""
+    """One final report: `data` is what the client's callback carries, `cause` the event that ended the message.
+
+    A decision that is published again has the same cause, in whatever company; by it `store` counts each end once.
+    """
 
     account_id: int
     username: str
     callback_uri: str | None
     data: dict[str, Any]
+    cause: str = ""
 
 
 class Finished(Event):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 import orjson
@@ -503,8 +504,7 @@ def _poll(work: Work, row: Message, plan: Plan, due_ms: int, attempt: int) -> No
 
 def _flush(conn: Connection, work: Work) -> list[Event]:
     """Write what was gathered, in the lock order, and return the events to publish after the commit."""
-    finished = _end(conn, work)
-    _again(conn, work, finished)
+    finished, told = _end(conn, work), _again(conn, work)
     store.update_messages(conn, work.changes)
     store.insert_trail(conn, work.trail)
     waiting = [*_due_rows(work.lane, work.checks), *_due_rows(work.lane, work.waits)]
@@ -514,8 +514,21 @@ def _flush(conn: Connection, work: Work) -> list[Event]:
     store.insert_due(conn, waiting)
     store.move_windows(conn, work.windows)
     _number_feeds(conn, work)
-    reports = [Finished(lane=work.lane, reports=part) for part in _chunks(finished, MAX_MESSAGES)]
-    return [*work.dispatches(), *reports]
+    return [*work.dispatches(), *_finished(work.lane, finished), *_finished(work.lane, told)]
+
+
+def _finished(lane: str, reports: list[Report]) -> Iterable[Event]:
+    """Reports as events. Those of one cause stay together and in order, so that `store` knows them when told again."""
+    reports.sort(key=lambda report: (report.cause, report.data["message_id"]))
+    group: list[Report] = []
+    for _, same in groupby(reports, key=lambda report: report.cause):
+        members = list(same)
+        if group and len(group) + len(members) > MAX_MESSAGES:
+            yield Finished(lane=lane, reports=group)
+            group = []
+        group += members
+    if group:
+        yield Finished(lane=lane, reports=group)
 
 
 def _due_rows(lane: str, groups: dict[tuple[int, str, int], list[str]]) -> Iterable[tuple[int | None, str, Event]]:
@@ -535,7 +548,7 @@ def _end(conn: Connection, work: Work) -> list[Report]:
         if not hops and end.result is not None and end.outcome is not None:
             hops = [_hop_of_result(end.result, end.outcome, work.world.now_ms)]
         price = end.price(work.price)
-        reports.append(_report(end.row, end.plan, end.status, end.code, hops, price, work.world.now_ms))
+        reports.append(_report(end.row, end.plan, end.status, end.code, hops, price, work.world.now_ms, end.cause))
     return reports
 
 
@@ -559,7 +572,7 @@ def _number_feeds(conn: Connection, work: Work) -> None:
     store.update_messages(conn, changes)
 
 
-def _again(conn: Connection, work: Work, finished: list[Report]) -> None:
+def _again(conn: Connection, work: Work) -> list[Report]:
     """Publish saved decisions once more: the dispatch of what is still routed, the report of what has ended."""
     ended = [(row, plan) for row, plan in work.again if row.status.final]
     for row, plan in work.again:
@@ -567,7 +580,7 @@ def _again(conn: Connection, work: Work, finished: list[Report]) -> None:
             to = _address(row, row.channel)
             send = Send(id=row.message_id.hex(), hop=row.hop, to=to, type=row.type, vars=_variables(row))
             work.send(plan, row.step, (row.vendor, row.vendor_account), row.channel, send)
-    finished.extend(saved_reports(conn, ended))
+    return saved_reports(conn, ended)
 
 
 def saved_reports(conn: Connection, ended: Sequence[tuple[Message, Plan]]) -> list[Report]:
@@ -585,7 +598,7 @@ def saved_reports(conn: Connection, ended: Sequence[tuple[Message, Plan]]) -> li
     for row, plan in ended:
         status, code, price, finished_ms = ends[row.message_id]
         views = [_hop_view(h) for h in hops.get(row.message_id, ())]
-        reports.append(_report(row, plan, State(status), code, views, price, finished_ms))
+        reports.append(_report(row, plan, State(status), code, views, price, finished_ms, row.cause))
     return reports
 
 
@@ -602,7 +615,14 @@ def _hop_of_result(result: Result, event: Outcome, now_ms: int) -> dict[str, Any
 
 
 def _report(
-    row: Message, plan: Plan, status: State, code: str, hops: list[dict[str, Any]], price: Decimal, finished_ms: int
+    row: Message,
+    plan: Plan,
+    status: State,
+    code: str,
+    hops: list[dict[str, Any]],
+    price: Decimal,
+    finished_ms: int,
+    cause: bytes | None,
 ) -> Report:
     data = {
         "message_id": dashed(row.message_id.hex()),
@@ -623,4 +643,10 @@ def _report(
         "sent_at": iso(finished_ms if row.sent_ms is None and status is State.delivered else row.sent_ms),
         "finished_at": iso(finished_ms),
     }
-    return Report(account_id=plan.account_id, username=plan.username, callback_uri=plan.callback_uri, data=data)
+    return Report(
+        account_id=plan.account_id,
+        username=plan.username,
+        callback_uri=plan.callback_uri,
+        data=data,
+        cause=(cause or b"").hex(),
+    )
