@@ -13,7 +13,7 @@ from bridges.cron.ticker import jobs
 from bridges.kafka_source.app import choose
 from deploy import openfaas, overlays, rules
 from deploy.objects import dns
-from deploy.topics import topics
+from deploy.topics import missing, topics
 from local.options import options
 from local.servers import envoy
 from shared import flow
@@ -122,3 +122,14 @@ def test_public_functions_have_routes_and_all_others_are_cluster_local() -> None
         if service["metadata"]["labels"].get("networking.knative.dev/visibility") == "cluster-local"
     }
     assert set(rules.functions(base())) - local == set(objects("HTTPRoute"))
+
+
+@pytest.mark.parametrize(("brokers", "replicas", "in_sync"), [(1, 1, "1"), (2, 2, "2"), (3, 3, "2"), (9, 3, "2")])
+def test_the_topics_job_asks_for_no_more_replicas_than_there_are_brokers(
+    brokers: int, replicas: int, in_sync: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("IMS_TOPIC_REPLICATION", raising=False)
+    wanted = missing({"ims.dead"}, brokers)
+    assert {topic.name for topic, _ in wanted} == set(flow.topics()) - {"ims.dead"}
+    assert {count for _, count in wanted} == {replicas}
+    assert {topic.config["min.insync.replicas"] for topic, _ in wanted} == {in_sync}
