@@ -19,9 +19,11 @@ import argparse
 import contextlib
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,8 @@ from bench.scenarios import ORDER
 from local.home import ROOT
 from local.problems import Problem
 
+SCENARIO_SECONDS = {"quick": 300.0, "default": 1200.0, "full": 6 * 3600.0}
+"""What takes longer is given up and noted; the others go on."""
 WIDTH = 200
 """Of the table where there is no terminal."""
 RESULTS = Path(__file__).parent / "results"
@@ -94,7 +98,22 @@ def _cpu_model() -> str:
     return platform.machine()
 
 
-def measure(run: Run, only: list[str]) -> None:
+@contextlib.contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """TimeoutError in the block when it takes longer."""
+
+    def late(*_: object) -> None:
+        raise TimeoutError(f"not done within {seconds:.0f} s")
+
+    signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def measure(run: Run, only: list[str], mode: str) -> None:
     """The scenarios in their order; one that fails is noted, and the others go on."""
     with run.progress:
         whole = run.progress.add_task("[bold]bench", total=len(only))
@@ -102,7 +121,8 @@ def measure(run: Run, only: list[str]) -> None:
             what, scenario = ORDER[name]
             started = time.monotonic()
             try:
-                scenario(run)
+                with at_most(SCENARIO_SECONDS[mode]):
+                    scenario(run)
                 run.console.print(f"  {what}: {time.monotonic() - started:.0f} s", style="dim")
             except (Exception, AssertionError) as error:
                 run.results.failures[name] = f"{type(error).__name__}: {error}"[:300]
@@ -123,6 +143,7 @@ def main() -> int:
     """Run; 1 when a scenario could not be measured (a target that is missed is a finding, not a failure)."""
     chosen = arguments()
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves through __exit__, so nothing stays behind
     about = meta(chosen)
     if about["load_average"] > BUSY:
         console.print(f"Load average {about['load_average']:.1f}: read only the ratios of this run.", style="yellow")
@@ -131,7 +152,7 @@ def main() -> int:
     try:
         with Bed(chosen.platform) as bed:
             run = Run(bed, wanted, console)
-            measure(run, chosen.only)
+            measure(run, chosen.only, chosen.mode)
     except Problem as problem:
         console.print(f"{problem.what}: {problem.way_out}", style="red", markup=False)
         return 1

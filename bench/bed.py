@@ -72,7 +72,11 @@ class Bed:
 
     def __enter__(self) -> Bed:
         if self.own:
-            self.platform.start()
+            try:
+                self.platform.start()
+            except BaseException:
+                self.__exit__()
+                raise
         return self
 
     def __exit__(self, *_: object) -> None:

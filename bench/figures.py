@@ -61,14 +61,19 @@ class Figure:
         return {
             "scenario": self.scenario,
             "what": self.what,
-            "value": self.value,
+            "value": finite(self.value),
             "unit": self.unit,
             "target": str(self.target) if self.target else None,
             "met": self.met,
             "beside": {"what": self.beside.what, "value": self.beside.value} if self.beside else None,
-            "ratio": self.ratio,
+            "ratio": finite(self.ratio) if self.ratio is not None else None,
             "note": self.note,
         }
+
+
+def finite(value: float) -> float | None:
+    """The value, or None for what JSON has no word for."""
+    return value if math.isfinite(value) else None
 
 
 def percentile(values: Sequence[float], share: float) -> float:

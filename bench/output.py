@@ -22,7 +22,7 @@ def write(folder: Path, results: Results, meta: Mapping[str, Any], complete: boo
     """Write the files; the document only after a complete run. The paths written."""
     folder.mkdir(parents=True, exist_ok=True)
     latest, table, profile = (folder / name for name in ("latest.json", "table.md", "profile.md"))
-    latest.write_text(json.dumps(as_json(results, meta), indent=1, ensure_ascii=False, allow_nan=True) + "\n")
+    latest.write_text(json.dumps(as_json(results, meta), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     text = tables(results, meta)
     table.write_text(f"{GENERATED}\n{text}")
     written = [latest, table]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 
-from bench.figures import Figure
+from bench.figures import Beside, Figure, Target
 from bench.run import Run
 from bench.scenarios.road import note, trip_of
 from bench.sizes import rows_that_fit
@@ -17,6 +18,7 @@ FIRST_ACCOUNT = 2_000_000_000
 YEAR_MS = 365 * 86_400_000
 MEASURED = 10_000
 FLAT = 1.15
+"""What still counts as flat."""
 
 _DIGITS = f"({' UNION '.join(f'SELECT {d} d' for d in range(10))})"
 NUMBERS = (
@@ -34,25 +36,31 @@ def run(run: Run) -> None:
         points.append((count, trip.micros))
         run.results.add(_figure(f"{count:,} messages at once", trip.micros, trip.wrong))
     run.results.samples["growth"] = points
+    run.results.add(flatness(points))
     rows = rows_that_fit(run.sizes.prefill, shutil.disk_usage(run.bed.scratch).free)
     if not rows or not run.bed.own:
         reason = "needs a platform of its own" if rows else f"{run.sizes.prefill:,} rows would not fit on this disk"
         run.results.failures["growth with rows"] = reason
         return
     fill(run, rows)
-    count = min(MEASURED, max(run.sizes.growth))
+    count, before = max([p for p in points if p[0] <= MEASURED] or points[:1])
     trip = trip_of(run, f"growth: beside {rows:,} rows", [(count, 500)], 500, "bulk", 4)
     note(run, f"bulk beside {rows:,} rows", trip)
     run.results.samples["growth_rows"] = (rows, count, trip.micros)
-    run.results.add(
-        _figure(f"{count:,} messages beside {rows:,} rows in messages and in hops", trip.micros, trip.wrong)
-    )
+    what = f"{count:,} messages beside {rows:,} rows in messages and in hops"
+    run.results.add(_figure(what, trip.micros, trip.wrong, Target(before * FLAT), Beside("empty tables", before)))
 
 
-def _figure(what: str, micros: float, wrong: int) -> Figure:
-    return Figure(
-        "growth", f"growth: {what}", micros, "µs a message", note=f"{wrong} missing or doubled" if wrong else ""
-    )
+def flatness(points: Sequence[tuple[int, float]]) -> Figure:
+    """The cost at the most messages as a multiple of the cost at the fewest."""
+    (few, first), (many, last) = points[0], points[-1]
+    what = f"growth: cost at {many:,} as a multiple of the cost at {few:,}"
+    return Figure("growth", what, last / first, "×", Target(FLAT))
+
+
+def _figure(what: str, micros: float, wrong: int, target: Target | None = None, beside: Beside | None = None) -> Figure:
+    note = f"{wrong:,} missing or doubled" if wrong else ""
+    return Figure("growth", f"growth: {what}", micros, "µs a message", target, beside, note)
 
 
 def fill(run: Run, rows: int) -> None:

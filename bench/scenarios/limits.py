@@ -2,43 +2,59 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from bench import cpu
 from bench.figures import Figure, micros_each
-from bench.load import TEXT, number_of
-from bench.run import Advance, Run
+from bench.load import SENDER, TEXT, number_of
+from bench.run import Run
 from shared.domain.events import Accepted, PlanHop, Recipient, Request
 from shared.domain.ids import message_id
 from shared.runtime.clock import new_request_id, now_ms
 from shared.stores import sql
 
 TOPIC, DATABASE = "bench.limit", "ims_bench"
-BATCH = 500
+BATCH, WARM_UP = 500, 10
 HEADERS = [("ce_id", b"0" * 32), ("ce_type", Accepted.TYPE.encode()), ("content-type", b"application/json")]
+Batch = Callable[[int], None]
+"""Carries the nth batch."""
 
 
 def run(run: Run) -> None:
     """What the platform takes when nothing happens, and both floors."""
     run.results.add(_idle(run))
-    floors: tuple[tuple[str, str, Callable[[Run, Advance], int], str], ...] = (
+    floors: tuple[tuple[str, str, Callable[[Run], AbstractContextManager[Batch]], str], ...] = (
         ("bare_kafka_us", "Kafka alone: produce of the accepted events, client and broker", _kafka, "kafka"),
         ("bare_mysql_us", "MySQL alone: the same rows inserted and updated, client and server", _mysql, "mysql"),
     )
-    for key, what, measure, server in floors:
-        watched = {n: p for n, p in run.bed.processes().items() if n.startswith(server)}
-        kinds = {name: p.kind for name, p in watched.items()}
-        with run.step(what, run.sizes.limit) as advance:
-            before, mine, started = cpu.read(watched), time.process_time(), time.monotonic()
-            messages = measure(run, advance)
-            took, ours = time.monotonic() - started, time.process_time() - mine
-        used = cpu.between(before, cpu.read(watched), kinds).of()
-        run.results.samples[key] = micros_each(ours + used, messages)
-        note = f"client {micros_each(ours, messages):.1f}, server {micros_each(used, messages):.1f}; batches of {BATCH}"
-        run.results.add(Figure("limits", what, run.results.samples[key], "µs a message", note=note))
-        run.results.add(Figure("limits", f"{what.split(':')[0]}: messages", messages / took, "messages/s"))
+    for key, what, floor, server in floors:
+        with floor(run) as carry:
+            run.results.samples[key] = _measure(run, what, carry, server)
+
+
+def _measure(run: Run, what: str, carry: Batch, server: str) -> float:
+    """CPU µs a message of the client (this process) and the server."""
+    watched = {n: p for n, p in run.bed.processes().items() if n.partition("-")[0] == server}
+    kinds = {name: p.kind for name, p in watched.items()}
+    batches = -(-run.sizes.limit // BATCH)
+    for n in range(WARM_UP):
+        carry(n)
+    with run.step(what, batches) as advance:
+        before, mine, started = cpu.read(watched), time.process_time(), time.monotonic()
+        for n in range(batches):
+            carry(WARM_UP + n)
+            advance(n + 1)
+        took, ours = time.monotonic() - started, time.process_time() - mine
+    used, messages = cpu.between(before, cpu.read(watched), kinds).of(), batches * BATCH
+    micros = micros_each(ours + used, messages)
+    note = f"client {micros_each(ours, messages):.1f}, server {micros_each(used, messages):.1f}; batches of {BATCH}"
+    run.results.add(Figure("limits", what, micros, "µs a message", note=note))
+    run.results.add(Figure("limits", f"{what.split(':')[0]}: messages", messages / took, "messages/s"))
+    return micros
 
 
 def _idle(run: Run) -> Figure:
@@ -55,7 +71,7 @@ def _idle(run: Run) -> Figure:
 def accepted(n: int) -> Accepted:
     """The event that `api_mt` publishes for a bulk request of 500."""
     messages = [Recipient(n=i + 1, to=number_of(n + i), type="sms") for i in range(BATCH)]
-    plan = [PlanHop(channel="mt", content={"sender": "0215441234", "text": TEXT, "type": "sms"})]
+    plan = [PlanHop(channel="mt", content={"sender": SENDER, "text": TEXT, "type": "sms"})]
     request = Request(
         request_id=new_request_id().hex,
         account_id=1,
@@ -69,7 +85,9 @@ def accepted(n: int) -> Accepted:
     return Accepted(lane="bulk", requests=[request])
 
 
-def _kafka(run: Run, advance: Advance) -> int:
+@contextlib.contextmanager
+def _kafka(run: Run) -> Iterator[Batch]:
+    """Publishes an event a batch, as the bus does, and waits for the acknowledgement."""
     from kafka import KafkaAdminClient, KafkaProducer
     from kafka.admin import NewTopic
 
@@ -81,33 +99,29 @@ def _kafka(run: Run, advance: Advance) -> int:
     try:
         admin.create_topics([NewTopic(TOPIC, 6, 1)])
         value = accepted(0).model_dump_json(exclude_defaults=True).encode()
-        for done in range(0, run.sizes.limit, BATCH):
-            producer.send(TOPIC, value, headers=HEADERS).get(timeout=30)
-            advance(done)
+        yield lambda _: producer.send(TOPIC, value, headers=HEADERS).get(timeout=30)
     finally:
         producer.close()
         admin.delete_topics([TOPIC])
         admin.close()
-    return -(-run.sizes.limit // BATCH) * BATCH
 
 
-def _mysql(run: Run, advance: Advance) -> int:
+@contextlib.contextmanager
+def _mysql(run: Run) -> Iterator[Batch]:
+    """Carries the rows of a batch through their life in tables like ours, in a database of its own."""
     with run.bed.mysql() as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
         cursor.execute(f"CREATE DATABASE {DATABASE}")
         try:
             for table in ("messages", "hops"):
                 cursor.execute(f"CREATE TABLE {DATABASE}.{table} LIKE ims.{table}")
-            for done in range(0, run.sizes.limit, BATCH):
-                _rows(cursor, done)
-                advance(done)
+            yield lambda n: _rows(cursor, n * BATCH)
         finally:
             cursor.execute(f"DROP DATABASE {DATABASE}")
-    return -(-run.sizes.limit // BATCH) * BATCH
 
 
 def _rows(cursor: Any, first: int) -> None:
-    """A batch's life: its messages, the claims of its hops, the vendor's answers, the receipts and the ends."""
+    """A batch's life, a commit each: its messages, the claims of its hops, answers, receipts, ends and reports."""
     request, now = new_request_id(), now_ms()
     raw = [message_id(request, i + 1, "bulk").bytes for i in range(BATCH)]
     messages = sql.rows((i, 1, number_of(first + n), "sms", 5, "mt", "solapi", "main") for n, i in enumerate(raw))

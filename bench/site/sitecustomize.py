@@ -16,7 +16,7 @@ def _install(folder: str) -> None:
     from types import FrameType
 
     every_s, deep = 0.005, 60
-    waiting = {"wait", "select", "poll", "_worker", "get", "accept", "recv_into", "_recv", "epoll"}
+    waiting = {"wait", "select", "poll", "_worker", "get", "accept", "recv_into", "readinto", "_recv", "epoll"}
     loops = {"run", "run_until_complete", "run_forever", "_run_once", "<module>", "main", "_run_module_code"}
     own: dict[str, int] = {}
     total: dict[str, int] = {}
@@ -37,7 +37,7 @@ def _install(folder: str) -> None:
 
     def sample(_: int, frame: FrameType | None) -> None:
         at = busy(frame)
-        if at is None:
+        if at is None or at.f_code.co_filename == __file__:
             return
         state["samples"] += 1
         own[label(at)] = own.get(label(at), 0) + 1
