@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -231,6 +233,20 @@ def doctor() -> None:
 
     findings = list(show.findings(examine(control.current())))
     raise typer.Exit(1 if any(f.level == "bad" for f in findings) else 0)
+
+
+@commands.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(context: typer.Context) -> None:
+    """Measure IMS beside the limits of this machine; takes the options of `python -m bench` (see ims bench -- --help).
+
+    Examples:
+
+        ims bench --quick
+
+        ims bench --only accept,bulk
+    """
+    command = [sys.executable, "-m", "bench", *context.args]
+    raise typer.Exit(subprocess.run(command, cwd=Path(__file__).parents[1], check=False).returncode)
 
 
 def app() -> None:
