@@ -13,4 +13,4 @@ async def report(event: Finished, ims: Context) -> list[Event]:
     return await first_tries(event, desk_of(ims, first=True))
 
 
-main = event_function(report)
+main = event_function(report, parallel=16)

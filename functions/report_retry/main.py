@@ -13,4 +13,4 @@ async def report_retry(event: ReportDue, ims: Context) -> list[Event]:
     return await retries(event, desk_of(ims, first=False))
 
 
-main = event_function(report_retry)
+main = event_function(report_retry, parallel=16)

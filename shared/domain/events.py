@@ -358,6 +358,10 @@ class ReportDue(Event):
     def size(self) -> int:
         return len(self.keys)
 
+    @classmethod
+    def merge(cls, events: list[Self]) -> list[Self]:
+        return [cls(keys=list(dict.fromkeys(k for e in events for k in e.keys)))]
+
 
 class Tick(Event):
     """A cron source's tick; carries nothing."""

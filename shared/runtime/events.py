@@ -46,12 +46,17 @@ def takes_list(handler: Handler) -> bool:
     return typing.get_origin(typing.get_type_hints(handler)[name]) is list
 
 
+PATIENCE_SECONDS = 0.05
+"""Longer than a usual call: what has waited this long behind a slow one starts a call of its own."""
 PING = "dev.knative.sources.ping"
 """The type of every PingSource event; it cannot be set."""
 
 
-def event_function(handler: Handler) -> Callable[[Any], Awaitable[None]]:
-    """The function `main` of an event-triggered folder; `main.handles` are the event classes it takes."""
+def event_function(handler: Handler, *, parallel: int | None = None) -> Callable[[Any], Awaitable[None]]:
+    """The function `main` of an event-triggered folder; `main.handles` are the event classes it takes.
+
+    `parallel`: merged calls at once, where the setting's default does not fit (handlers that wait for strangers).
+    """
     types = {kind.TYPE: kind for kind in handled_types(handler)}
     if Tick.TYPE in types:
         types[PING] = Tick
@@ -71,7 +76,7 @@ def event_function(handler: Handler) -> Callable[[Any], Awaitable[None]]:
                 return
             queue = "" if in_list else f"{event.TYPE} {event.lane}"
             if queue not in groups:
-                groups[queue] = _groups(handler, event.TYPE, in_list)
+                groups[queue] = _groups(handler, event.TYPE, in_list, parallel)
             await groups[queue](event)
         except Overloaded as error:
             raise HTTPException(429, error.detail) from error
@@ -125,7 +130,7 @@ def _dead(attributes: Any, data: Any, reason: str) -> Dead:
     return Dead(source_topic=topic, reason=reason[:255], headers=headers, body=body, at=current().now_ms())
 
 
-def _groups(handler: Handler, type_name: str, in_list: bool) -> Groups[Event, None]:
+def _groups(handler: Handler, type_name: str, in_list: bool, parallel: int | None) -> Groups[Event, None]:
     settings = load(FunctionSettings)
 
     async def handle(events: list[Event]) -> list[None]:
@@ -149,7 +154,8 @@ def _groups(handler: Handler, type_name: str, in_list: bool) -> Groups[Event, No
     return Groups(
         handle,
         limit=settings.group_limit,
-        parallel=settings.parallel_groups,
+        parallel=parallel or settings.parallel_groups,
+        patience=PATIENCE_SECONDS,
         weigh=lambda event: event.size(),
         shared_fate=(Unavailable,),
     )

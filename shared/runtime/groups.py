@@ -19,7 +19,7 @@ class Groups(Generic[I, R]):
     """Runs `handle(items) -> results` for groups of items of at most `limit` units.
 
     One call at a time, so that what comes meanwhile makes the next group larger; up to `parallel` calls while full
-    groups are waiting.
+    groups are waiting, or when something has waited for `patience` seconds behind a slow call.
 
     When a group of several items fails with an unexpected error, each is handled alone, so that one bad item cannot
     fail its neighbours; errors in `shared_fate` go to all items of the group as they are.
@@ -32,10 +32,12 @@ class Groups(Generic[I, R]):
         limit: int,
         parallel: int = 1,
         weigh: Callable[[I], int] = lambda _: 1,
+        patience: float | None = None,
         shared_fate: tuple[type[BaseException], ...] = (),
     ) -> None:
         self._handle, self._limit, self._parallel, self._weigh = handle, limit, parallel, weigh
-        self._shared_fate = shared_fate
+        self._shared_fate, self._patience = shared_fate, patience
+        self._timer: asyncio.TimerHandle | None = None
         self._waiting: deque[tuple[I, asyncio.Future[R]]] = deque()
         self._waiting_weight = 0
         self._running = 0
@@ -49,17 +51,26 @@ class Groups(Generic[I, R]):
         self._start_if_due()
         return await future
 
-    def _start_if_due(self) -> None:
-        full = self._waiting_weight >= self._limit
-        if self._running and not (full and self._running < self._parallel):
+    def _start_if_due(self, *, waited: bool = False) -> None:
+        if self._running >= self._parallel:
+            return
+        if self._running and not waited and self._waiting_weight < self._limit:
+            if self._patience is not None and self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(self._patience, self._out_of_patience)
             return
         self._running += 1
         task = asyncio.create_task(self._work())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _out_of_patience(self) -> None:
+        self._timer = None
+        if self._waiting:
+            self._start_if_due(waited=True)
+
     async def _work(self) -> None:
         try:
+            await self._run(self._take())
             while self._waiting and (self._running == 1 or self._waiting_weight >= self._limit):
                 await self._run(self._take())
         finally:
@@ -79,6 +90,8 @@ class Groups(Generic[I, R]):
         return group
 
     async def _run(self, group: list[tuple[I, asyncio.Future[R]]]) -> None:
+        if not group:
+            return
         try:
             results = await self._handle([item for item, _ in group])
         except self._shared_fate as error:

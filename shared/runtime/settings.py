@@ -29,7 +29,7 @@ class FunctionSettings(_Settings):
     drain_seconds: float = Field(20.0, description="how long work in flight may take after SIGTERM")
     body_limit: int = Field(10 * 1024 * 1024, description="largest HTTP body, bytes (413 beyond it)")
     group_limit: int = Field(500, description="messages that one merged handler call may carry")
-    parallel_groups: int = Field(2, description="merged handler calls at once in one process")
+    parallel_groups: int = Field(4, description="merged handler calls at once in one process")
 
 
 class KafkaSettings(_Settings):

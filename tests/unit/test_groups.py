@@ -104,3 +104,20 @@ async def test_a_caller_that_goes_away_does_not_disturb_the_group() -> None:
     with pytest.raises(asyncio.CancelledError):
         await second
     assert await groups(3) == 3
+
+
+async def test_what_waits_too_long_behind_a_slow_call_starts_one_of_its_own() -> None:
+    release = asyncio.Event()
+
+    async def handle(items: list[str]) -> list[str]:
+        if "slow" in items:
+            await release.wait()
+        return items
+
+    groups = Groups(handle, limit=100, parallel=4, patience=0.01)
+    slow = asyncio.create_task(groups("slow"))
+    await asyncio.sleep(0)
+    assert await asyncio.wait_for(groups("quick"), 5) == "quick"
+    assert not slow.done()
+    release.set()
+    assert await slow == "slow"
