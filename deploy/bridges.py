@@ -57,17 +57,13 @@ def deployment(bridge: Bridge, namespace: str = NAMESPACE) -> Json:
 
 
 def _pod(bridge: Bridge, tags: Json) -> Json:
+    """Not ready while its servers are away, but alive: a restart would not bring them back."""
     box = container(BRIDGES_IMAGE, bridge.name, dict(bridge.env), bridge.memory, bridge.memory_limit, bridge.cpu)
-    own = {
+    own: Json = {
         "args": [bridge.module, "--host", "0.0.0.0", "--port", str(PORT), *bridge.arguments],  # noqa: S104
         "ports": [{"name": "http", "containerPort": PORT}],
         "readinessProbe": {**http_get(bridge.probe), "periodSeconds": 5},
-        "livenessProbe": {
-            **http_get(bridge.probe),
-            "initialDelaySeconds": 30,
-            "periodSeconds": 10,
-            "failureThreshold": 6,
-        },
+        "livenessProbe": {"tcpSocket": {"port": PORT}, "initialDelaySeconds": 10, "periodSeconds": 10},
     }
     return {
         "serviceAccountName": dns(bridge.name),

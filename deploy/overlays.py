@@ -33,6 +33,7 @@ KEDA = "autoscaling.eventing.knative.dev"
 SERVICE: Json = {"group": "serving.knative.dev", "kind": "Service"}
 MIN_SCALE = "/spec/template/metadata/annotations/autoscaling.knative.dev~1min-scale"
 MAX_SCALE = "/spec/template/metadata/annotations/autoscaling.knative.dev~1max-scale"
+SMALL = {"cpu": "10m", "memory": "64Mi"}
 REFERENCES = "references.yaml"
 
 
@@ -132,7 +133,8 @@ def _spread() -> Json:
 
 
 def _dev(environment: str, components: tuple[str, ...] = ("topics-job",), prefix: str = "dev.local") -> Json:
-    """Everything from zero, few replicas, egress open inside the cluster; images are loaded into the nodes."""
+    """From zero, small and few enough for one node of two cores, open inside; images are loaded into the nodes."""
+    small = ("replace", "/spec/template/spec/containers/0/resources/requests", SMALL)
     return _kustomization(
         resources=["../../base", "open.yaml"],
         components=[f"../../components/{name}" for name in components],
@@ -140,7 +142,8 @@ def _dev(environment: str, components: tuple[str, ...] = ("topics-job",), prefix
         configMapGenerator=[_generated(SETTINGS, "settings.env")],
         secretGenerator=[_generated(SECRETS, "secrets.env")],
         patches=[
-            patch(SERVICE, ("replace", MIN_SCALE, "0"), ("replace", MAX_SCALE, "3")),
+            patch(SERVICE, ("replace", MIN_SCALE, "0"), ("replace", MAX_SCALE, "3"), small),
+            *(patch({"kind": kind}, small) for kind in ("Deployment", "Job")),
             patch({"kind": "Namespace", "name": NAMESPACE}, ("add", "/metadata/labels/ims~1environment", environment)),
         ],
         **_common(),
