@@ -31,6 +31,8 @@ T = TypeVar("T")
 PAUSE = 0.05
 GENEROUS = 120.0
 """Seconds that anything may take on a slow machine; only a hang is longer."""
+AWAY = {1053, 1158, 1159, 1160, 1161, 2003, 2006, 2013}
+"""MySQL's errors for a server that is not there."""
 NOT_NOW = {409, 429, 502, 503, 504}
 """Answers after which a client sends the same request again."""
 NORMAL = {
@@ -49,7 +51,18 @@ def until(condition: Callable[[], T], what: str, seconds: float = GENEROUS) -> T
 
 
 def sql(platform: Platform, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-    """One statement with all rights, committed."""
+    """One statement with all rights, committed; waits for a database that comes back."""
+    deadline = time.monotonic() + GENEROUS
+    while True:
+        try:
+            return _sql(platform, statement, values)
+        except pymysql.err.OperationalError as error:
+            if error.args[0] not in AWAY or time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE)
+
+
+def _sql(platform: Platform, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     url = urlsplit(platform.root_mysql)
     connection = pymysql.connect(
         host=url.hostname, port=url.port or 3306, user=url.username, password=unquote(url.password or ""),

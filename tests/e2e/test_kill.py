@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
-import pymysql
 import pytest
 
 from local.testing import Platform
@@ -25,14 +24,6 @@ def the_requests() -> list[Text]:
     requests = [a_text("중단 시험 문자입니다.").to_many(EACH).in_lane("bulk") for _ in range(REQUESTS - 2)]
     retried = a_text("재시도 시험").to_many(EACH - 1).to(magic("4002")).in_lane("bulk")
     return [*requests, retried, a_text("예약 시험").to_many(EACH).in_lane("bulk").with_(scheduled_at=later(4))]
-
-
-def ended(road: Road) -> int:
-    """How many messages have ended; none while the database is away."""
-    try:
-        return road.ended()
-    except pymysql.err.Error:
-        return 0
 
 
 @contextmanager
@@ -58,7 +49,7 @@ def a_run(platform: Platform) -> Iterator[tuple[Road, Callable[[int], None]]]:
 
 
 def _progress(road: Road, futures: list[Future[object]], count: int) -> None:
-    until(lambda: ended(road) >= count or all(f.done() for f in futures), f"{count} messages to end", MINUTES)
+    until(lambda: road.ended() >= count or all(f.done() for f in futures), f"{count} messages to end", MINUTES)
 
 
 @pytest.mark.parametrize(
