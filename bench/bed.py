@@ -62,13 +62,13 @@ class Bed:
             raise Problem("no platform runs", "start it with `ims up`, or leave --platform out")
 
     def _fresh(self) -> Platform:
-        path = os.pathsep.join(filter(None, [str(SITE), os.environ.get("PYTHONPATH")]))
-        env = {
-            "IMS_PORT_OFFSET": os.environ.get("IMS_PORT_OFFSET") or str(OFFSET),
-            "PYTHONPATH": path,
-            "BENCH_PROFILES": str(self.profiles),
-        }
+        env = {"IMS_PORT_OFFSET": os.environ.get("IMS_PORT_OFFSET") or str(OFFSET), **self._sampler}
         return Platform(self.scratch / "ims", env)
+
+    @property
+    def _sampler(self) -> dict[str, str]:
+        path = os.pathsep.join(filter(None, [str(SITE), os.environ.get("PYTHONPATH")]))
+        return {"PYTHONPATH": path, "BENCH_PROFILES": str(self.profiles)}
 
     def __enter__(self) -> Bed:
         if self.own:
@@ -169,7 +169,7 @@ class Bed:
         """A process of ours beside the platform's, until the block ends: `python -m ARGUMENTS --port PORT`."""
         argv = [sys.executable, "-m", *arguments, "--port", str(port)]
         with (self.scratch / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(argv, env=self.env, cwd=ROOT, stdout=log, stderr=log)
+            process = subprocess.Popen(argv, env=self.env | self._sampler, cwd=ROOT, stdout=log, stderr=log)
         try:
             ready = http_ok(port, path)
             wait(lambda: ready() or process.poll() is not None, 60, f"{name} to be ready")

@@ -73,7 +73,7 @@ def _growth(axis: Any, results: Results) -> None:
         rows, count, micros = results.samples["growth_rows"]
         axis.plot([count], [micros], marker="s", linestyle="", label=f"beside {rows:,} rows")
     axis.set_xscale("log")
-    axis.set_ylim(bottom=0)
+    axis.set_ylim(0, 1.2 * max(us for _, us in points))
     axis.set_xlabel("messages")
     axis.legend(fontsize=8)
 

@@ -14,10 +14,12 @@ from bench.bed import Client, Load, address, wait
 from bench.figures import Beside, Figure, Target, median, micros_each, percentile, spread
 from bench.load import FIRST_NUMBER, NUMBERS, SENDER, TEXT, Work
 from bench.run import Run
+from bench.scenarios.profile import collect, sampled
 
 API_PORT, ECHO_PORT = 30450, 30451
 """Of api_mt's own range, where replicas would be."""
-CONNECTIONS = 32
+CONNECTIONS = 64
+WARM_UP_S = 2.0
 RATIO_TARGET, BATCH_TARGET = Target(0.5, at_least=True), Target(20)
 SOURCES = ("kafka_source-fast", "kafka_source-slow")
 BODY = f'{{"sender":"{SENDER}","lane":"realtime","text":"{TEXT}","recipients":[{{"to":"0%d"}}]}}'
@@ -87,7 +89,7 @@ def _single(run: Run, client: Client, servers: dict[str, tuple[int, cpu.Process]
     total = run.sizes.rounds * len(servers)
     with run.step("accept: in turns with the echo", total) as advance:
         for name in servers:
-            drive(servers[name][0], 0.5)
+            drive(servers[name][0], min(WARM_UP_S, run.sizes.round_seconds))
         for i in range(total):
             name = ("echo", "api")[i % 2]
             port, process = servers[name]
@@ -96,7 +98,18 @@ def _single(run: Run, client: Client, servers: dict[str, tuple[int, cpu.Process]
             used = (cpu.cpu_seconds(process.pid) or 0.0) - before
             rounds[name].append(Round(cpu_s=used, **told))
             advance(i + 1)
+    _profile(run, drive, *servers["api"])
     run.results.add(*single_figures(rounds["api"], rounds["echo"], "wrk" if shutil.which("wrk") else "bench.load"))
+
+
+def _profile(run: Run, drive: Any, port: int, process: cpu.Process) -> None:
+    """One more round under the sampler."""
+    pids = {"api_mt": process.pid}
+    before = cpu.cpu_seconds(process.pid) or 0.0
+    with sampled(pids):
+        told = drive(port, run.sizes.round_seconds)
+    micros = micros_each((cpu.cpu_seconds(process.pid) or 0.0) - before, told["requests"])
+    run.results.profiles["accept, one a request"] = collect(run, pids, told["requests"], {"api_mt": micros})
 
 
 def single_figures(api: list[Round], echo: list[Round], by: str) -> list[Figure]:

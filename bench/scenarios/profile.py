@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
-import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.bed import wait
 from bench.run import Run
-from bench.scenarios.road import Trip, client_with_sink, travel
+from bench.scenarios.road import client_with_sink, travel
 
 SAMPLED = frozenset({"function", "source", "bridge"})
 TOP = 15
@@ -31,29 +32,31 @@ def run(run: Run) -> None:
             work = run.bed.work(client, count, per, lane=lane, connections=connections)
             warm = run.bed.work(client, 200, min(per, 200), lane=lane)
             travel(run, client, sink, process, [warm], f"profile, {name}: warm-up")
-            pids = _toggle(run)
-            trip = travel(run, client, sink, process, [work], f"profile, {name}")
-            run.results.profiles[name] = _collect(run, pids, trip)
+            pids = {name: p.pid for name, p in run.bed.processes().items() if p.kind in SAMPLED}
+            with sampled(pids):
+                trip = travel(run, client, sink, process, [work], f"profile, {name}")
+            run.results.profiles[name] = collect(run, pids, trip.messages, trip.usage.each(trip.messages))
 
 
-def _toggle(run: Run) -> dict[str, int]:
-    """Start or stop the samplers; the processes that have one."""
-    pids = {name: p.pid for name, p in run.bed.processes().items() if p.kind in SAMPLED}
+@contextlib.contextmanager
+def sampled(pids: Mapping[str, int]) -> Iterator[None]:
+    """The samplers of these processes work within the block (bench/site)."""
     for pid in pids.values():
         os.kill(pid, signal.SIGUSR2)
-    return pids
+    yield
+    for pid in pids.values():
+        os.kill(pid, signal.SIGUSR2)
 
 
-def _collect(run: Run, pids: dict[str, int], trip: Trip) -> dict[str, Any]:
-    _toggle(run)
+def collect(run: Run, pids: Mapping[str, int], messages: int, micros: dict[str, float]) -> dict[str, Any]:
+    """What the samplers wrote, with each process's µs a message."""
     files = {name: run.bed.profiles / f"{pid}.json" for name, pid in pids.items()}
-    deadline = time.monotonic() + SETTLE_S
-    wait(lambda: all(f.exists() for f in files.values()) or time.monotonic() > deadline, SETTLE_S + 5, "the samplers")
+    with contextlib.suppress(TimeoutError):  # one that was restarted has nothing to say
+        wait(lambda: all(f.exists() for f in files.values()), SETTLE_S, "the samplers")
     found = {name: json.loads(f.read_text()) for name, f in files.items() if f.exists()}
     for file in files.values():
         file.unlink(missing_ok=True)
-    micros = trip.usage.each(trip.messages)
-    return {"messages": trip.messages, "processes": summarise(found, micros)}
+    return {"messages": messages, "processes": summarise(found, micros)}
 
 
 def summarise(found: dict[str, Any], micros: dict[str, float]) -> dict[str, Any]:
