@@ -117,7 +117,7 @@ def _given_up(attributes: Any, data: Any) -> Dead:
     """An event that KafkaSource gave up on: it comes as it was, with knativeerror* attributes."""
     headers = {k: str(v) for k, v in attributes.items()}
     reason = f"given up by the source: HTTP {headers.get('knativeerrorcode', 'time-out')}"
-    topic = headers.get("source", "").rpartition("#")[2]
+    topic = headers.get("knativekafkatopic", "")
     dead = Dead(source_topic=topic[:64], reason=reason, headers=headers, body=_text(data), at=current().now_ms())
     dead.received(f"dead {headers['id']}")
     return dead

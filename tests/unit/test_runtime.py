@@ -159,3 +159,14 @@ def test_a_trace_goes_on_with_a_new_span() -> None:
 )
 def test_logs_hide_numbers_and_secrets(text: str, masked: str) -> None:
     assert logs.mask(text) == masked
+
+
+async def test_an_empty_post_is_a_tick_to_a_function_that_takes_ticks() -> None:
+    from shared.runtime.server import App
+
+    app = App("schedule")
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-length", b"0")]}
+    assert (app._bare_tick(scope) or {})["type"] == Tick.TYPE
+    assert app._bare_tick({**scope, "headers": [(b"content-length", b"5")]}) is None
+    assert App("route")._bare_tick(scope) is None
+    use(Context("ims"))
