@@ -20,6 +20,8 @@ API_PORT, ECHO_PORT = 30450, 30451
 """Of api_mt's own range, where replicas would be."""
 CONNECTIONS = 64
 WARM_UP_S = 2.0
+STILL = 4
+"""Looks, a second apart, at which nothing has changed: all is done."""
 RATIO_TARGET, BATCH_TARGET = Target(0.5, at_least=True), Target(20)
 SOURCES = ("kafka_source-fast", "kafka_source-slow")
 BODY = f'{{"sender":"{SENDER}","lane":"realtime","text":"{TEXT}","recipients":[{{"to":"0%d"}}]}}'
@@ -231,8 +233,12 @@ def purge(bootstrap: str) -> None:
 def _drain(run: Run, client: Client) -> None:
     """A platform that is not ours keeps what was accepted: wait until it has been sent."""
 
+    seen: list[tuple[int, int]] = []
+
     def sent() -> bool:
-        totals = "SELECT COALESCE(SUM(accepted - delivered - failed), 1) FROM usage_daily WHERE account_id = %s"
-        return bool(run.bed.sql(totals, client.account_id)[0][0] == 0)
+        totals = "SELECT SUM(accepted), SUM(delivered + failed) FROM usage_daily WHERE account_id = %s"
+        ((came, ended),) = run.bed.sql(totals, client.account_id)
+        seen.append((int(came or 0), int(ended or 0)))
+        return len(seen) > STILL and len(set(seen[-STILL:])) == 1 and seen[-1][0] == seen[-1][1] > 0
 
     wait(sent, 900, "the accepted messages to be sent", 1)
