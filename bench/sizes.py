@@ -24,12 +24,12 @@ class Sizes:
     starts: int = 3
     growth: tuple[int, ...] = (1_000, 10_000, 100_000)
     prefill: int = 1_000_000
-    limit: int = 20_000
+    limit: int = 100_000
     profile: int = 20_000
 
     def scaled(self, factor: float) -> Sizes:
         """The same with `factor` times the messages; never fewer than make sense."""
-        least = {"batch_requests": 4, "otps": 10, "limit": 1_000, "due": 100}
+        least = {"batch_requests": 4, "otps": 10, "limit": 10_000, "due": 100}
         counts = ("batch_requests", "bulk", "large", "single", "flood", "otps", "pending", "due", "prefill", "limit")
         changes = {name: max(least.get(name, 500), round(getattr(self, name) * factor)) for name in counts}
         profile = max(1_000, round(self.profile * factor))
@@ -55,7 +55,7 @@ QUICK = Sizes(
     starts=1,
     growth=(500, 2_000),
     prefill=20_000,
-    limit=2_000,
+    limit=10_000,
     profile=2_000,
 )
 FULL = replace(DEFAULT, growth=(1_000, 10_000, 100_000, 1_000_000), prefill=100_000_000)
