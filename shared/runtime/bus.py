@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 RENEW_AFTER = 3
 """Publishes in a row that failed until the producer is made anew."""
+SILENCE_S = 2.0
+"""Beyond the delivery time-out, until an event that is neither acknowledged nor failed counts as failed."""
 MAX_REQUEST = 4 * 1024 * 1024
 
 
@@ -114,24 +116,29 @@ class Bus:
             futures = self._hand_over(batch)
         else:
             futures = await loop.run_in_executor(None, self._hand_over, batch)
+        used: KafkaProducer | None = self.__dict__.get("_producer")
         try:
-            await _all_acked(futures, loop, topics)
+            await _all_acked(futures, loop, topics, self._settings.kafka_timeout_seconds + SILENCE_S)
             self._failures = 0
             self._known.update(topics)
-        except Unavailable:
-            self._failures += 1
+        except Unavailable as error:
+            self._failures += RENEW_AFTER if isinstance(error.__cause__, TimeoutError) else 1
             if self._failures >= RENEW_AFTER:
-                await loop.run_in_executor(None, self._renew)
+                await loop.run_in_executor(None, self._renew, used)
             raise
 
-    def _renew(self) -> None:
-        """Start with a new producer: an idempotent one that has lost its place with the brokers never recovers."""
+    def _renew(self, used: KafkaProducer | None) -> None:
+        """Start with a new producer: an idempotent one that has lost its place with the brokers never recovers.
+
+        Nor does one that says nothing any more; `used` is the one that failed, which others may have replaced already.
+        """
         with self._lock:
-            old = self.__dict__.pop("_producer", None)
+            if used is None or self.__dict__.get("_producer") is not used:
+                return
+            del self.__dict__["_producer"]
             self._failures = 0
             self._known.clear()
-        if old is not None:
-            old.close(timeout=0)
+        used.close(timeout=0)
 
     def _hand_over(self, batch: list[Record]) -> list[Any]:
         from kafka.errors import KafkaError
@@ -152,8 +159,11 @@ class Bus:
             self._producer.close(timeout=self._settings.kafka_timeout_seconds)
 
 
-async def _all_acked(futures: list[Any], loop: asyncio.AbstractEventLoop, topics: list[str]) -> None:
-    """Wait for kafka-python's futures from the event loop: its thread wakes the loop once, after the last."""
+async def _all_acked(futures: list[Any], loop: asyncio.AbstractEventLoop, topics: list[str], patience_s: float) -> None:
+    """Wait for kafka-python's futures from the event loop: its thread wakes the loop once, after the last.
+
+    After a broker's crash some of its futures never end, in spite of its delivery time-out; hence `patience_s`.
+    """
     done: asyncio.Future[None] = loop.create_future()
     left, lock, failures = len(futures), threading.Lock(), []
 
@@ -171,10 +181,18 @@ async def _all_acked(futures: list[Any], loop: asyncio.AbstractEventLoop, topics
         if last:
             loop.call_soon_threadsafe(finish)
 
+    def give_up() -> None:
+        failures.insert(0, TimeoutError("Kafka says nothing"))
+        finish()
+
     for future in futures:
         future.add_callback(lambda _: one(None))
         future.add_errback(one)
-    await done
+    timer = loop.call_later(patience_s, give_up)
+    try:
+        await done
+    finally:
+        timer.cancel()
     for topic in topics:
         metrics.PUBLISHED.labels(topic, "failed" if failures else "acked").inc()
     if failures:
