@@ -34,7 +34,7 @@ def endpoint(channel: Channel, files: Files) -> Callable[[HttpRequest, Context],
         require_json(request)
         body = await read_body(request)
         submitter = submitters.setdefault(id(ims), Submitter(ims))
-        key = read_key(who.account.account_id, request.headers.get("idempotency-key"), request.url.path, body)
+        key = read_key(who.account.account_id, request.headers.get("idempotency-key"), request.scope["path"], body)
         try:
             acceptance = await _accept(channel, who, body, await _view(ims, who, files(body)), ims.now_ms())
         except InvalidRequest as error:
@@ -47,6 +47,8 @@ def endpoint(channel: Channel, files: Files) -> Callable[[HttpRequest, Context],
 
 
 def _flag(request: HttpRequest, name: str) -> bool:
+    if not request.scope["query_string"]:
+        return False
     value = request.query_params.get(name)
     return value is not None and value.lower() not in ("", "0", "false", "no")
 

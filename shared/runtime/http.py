@@ -66,7 +66,7 @@ def http_function(routes: Sequence[Route]) -> Callable[[Request], Awaitable[Resp
             response = Problem(500, "Our fault; it is logged. Trying again is safe with an Idempotency-Key.").response()
         span = trace.current()
         if span:
-            response.headers["traceresponse"] = span.header()
+            response.raw_headers.append((b"traceresponse", span.header().encode()))
         _count(request.method, label, response.status_code)
         return response
 
