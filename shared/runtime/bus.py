@@ -124,16 +124,17 @@ class Bus:
         except Unavailable as error:
             self._failures += RENEW_AFTER if isinstance(error.__cause__, TimeoutError) else 1
             if self._failures >= RENEW_AFTER:
-                await loop.run_in_executor(None, self._renew, used)
+                if used is not None:
+                    await loop.run_in_executor(None, self._renew, used)
             raise
 
-    def _renew(self, used: KafkaProducer | None) -> None:
+    def _renew(self, used: KafkaProducer) -> None:
         """Start with a new producer: an idempotent one that has lost its place with the brokers never recovers.
 
         Nor does one that says nothing any more; `used` is the one that failed, which others may have replaced already.
         """
         with self._lock:
-            if used is None or self.__dict__.get("_producer") is not used:
+            if self.__dict__.get("_producer") is not used:
                 return
             del self.__dict__["_producer"]
             self._failures = 0
