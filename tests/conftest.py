@@ -32,6 +32,7 @@ FAST: dict[str, str] = {
     "IMS_REPORT_LEASE_SECONDS": "8",
     "IMS_SOURCE_COMMIT_SECONDS": "0.5",
     "IMS_MYSQL_TIMEOUT_SECONDS": "10",
+    "IMS_KAFKA_TIMEOUT_SECONDS": "6",
 }
 """Everything that waits, waits less; nothing else differs from the platform of `make demo`."""
 

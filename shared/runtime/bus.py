@@ -116,19 +116,18 @@ class Bus:
             futures = self._hand_over(batch)
         else:
             futures = await loop.run_in_executor(None, self._hand_over, batch)
-        used: KafkaProducer | None = self.__dict__.get("_producer")
+        used: Any = self.__dict__.get("_producer")
         try:
             await _all_acked(futures, loop, topics, self._settings.kafka_timeout_seconds + SILENCE_S)
             self._failures = 0
             self._known.update(topics)
         except Unavailable as error:
             self._failures += RENEW_AFTER if isinstance(error.__cause__, TimeoutError) else 1
-            if self._failures >= RENEW_AFTER:
-                if used is not None:
-                    await loop.run_in_executor(None, self._renew, used)
+            if self._failures >= RENEW_AFTER and used is not None:
+                await loop.run_in_executor(None, self._renew, used)
             raise
 
-    def _renew(self, used: KafkaProducer) -> None:
+    def _renew(self, used: Any) -> None:
         """Start with a new producer: an idempotent one that has lost its place with the brokers never recovers.
 
         Nor does one that says nothing any more; `used` is the one that failed, which others may have replaced already.
