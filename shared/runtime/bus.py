@@ -133,12 +133,13 @@ class Bus:
         Nor does one that says nothing any more; `used` is the one that failed, which others may have replaced already.
         """
         with self._lock:
-            if self.__dict__.get("_producer") is not used:
+            current = self.__dict__.get("_producer")
+            if current is None or current is not used:
                 return
             del self.__dict__["_producer"]
             self._failures = 0
             self._known.clear()
-        used.close(timeout=0)
+        current.close(timeout=0)
 
     def _hand_over(self, batch: list[Record]) -> list[Any]:
         from kafka.errors import KafkaError
