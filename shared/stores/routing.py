@@ -85,6 +85,8 @@ class Work:
     plans: dict[bytes, Plan] = field(default_factory=dict)
     checks: dict[tuple[int, str, int], list[str]] = field(default_factory=lambda: defaultdict(list))
     waits: dict[tuple[int, str, int], list[str]] = field(default_factory=lambda: defaultdict(list))
+    backlog: dict[tuple[int, int], list[str]] = field(default_factory=lambda: defaultdict(list))
+    """(account, hop) → messages that wait for their account's window."""
     polls: dict[tuple[int, int, str, str, str], list[Send]] = field(default_factory=lambda: defaultdict(list))
     ended: list[Ended] = field(default_factory=list)
     again: list[tuple[Message, Plan]] = field(default_factory=list)
@@ -271,7 +273,7 @@ def _act(conn: Connection, work: Work, batch: Batch, step: Step) -> None:
         work.windows[batch.plan.account_id, batch.plan.lane] += len(batch.members)
         work.start(batch.plan, step, [(i, m.to, m.vars) for i, m in batch.members])
     elif isinstance(step, Wait):
-        _wait_whole(conn, batch.plan, step, [i for i, _ in batch.members])
+        _wait_whole(conn, work, batch.plan, step, [i for i, _ in batch.members])
     elif isinstance(step, End):
         rows = store.lock_messages(conn, [i for i, _ in batch.members])
         work.ended.extend(Ended(row, batch.plan, step.status, step.code, batch.cause) for row in rows.values())
@@ -295,7 +297,11 @@ def _json(value: dict[str, str] | None) -> str | None:
     return None if value is None else orjson.dumps(value).decode()
 
 
-def _wait_whole(conn: Connection, plan: Plan, step: Wait, ids: list[bytes]) -> None:
+def _wait_whole(conn: Connection, work: Work, plan: Plan, step: Wait, ids: list[bytes]) -> None:
+    """A row of its own for a reservation, which its client may move; a backlog joins with others of its account."""
+    if step.due_ms is None:
+        work.backlog[plan.account_id, step.hop].extend(i.hex() for i in ids)
+        return
     event = Due(lane=plan.lane, kind=step.kind, ids=[i.hex() for i in ids], hop=step.hop)
     store.insert_due(conn, [(step.due_ms, step.kind, event)], account_id=plan.account_id, request_id=plan.request_id)
 
@@ -312,7 +318,7 @@ def _repeat(conn: Connection, work: Work, batch: Batch, step: Step, new: int) ->
         work.windows[batch.plan.account_id, batch.plan.lane] += new
         work.check(step.check_ms, step.hop, open_ids)
     elif isinstance(step, Wait):
-        _wait_whole(conn, batch.plan, step, open_ids)
+        _wait_whole(conn, work, batch.plan, step, open_ids)
     elif isinstance(step, End):
         ending = [r for r in mine if not r.status.final]
         work.ended.extend(Ended(row, batch.plan, step.status, step.code, batch.cause) for row in ending)
@@ -387,29 +393,31 @@ def due(conn: Connection, event: Due, world: World, price: Price, window_of: dic
                 starting[plan.request_id].append((row, step))
                 continue
         _apply(work, row, plan, step, cause, None, None)
-    for request_id, members in starting.items():
-        _release(conn, work, plans[request_id], members, cause, window_of)
+    _release(conn, work, starting, plans, cause, window_of)
     return _flush(conn, work)
 
 
 def _release(
     conn: Connection,
     work: Work,
-    plan: Plan,
-    members: list[tuple[Message, Start]],
+    starting: dict[bytes, list[tuple[Message, Start]]],
+    plans: dict[bytes, Plan],
     cause: bytes,
     window_of: dict[int, int],
 ) -> None:
-    """Start what was waiting, unless its account's window is full."""
-    key, limit = (plan.account_id, plan.lane), window_of.get(plan.account_id, DEFAULT_WINDOW)
-    in_flight = store.windows(conn, [key]).get(key, 0) + work.windows[key]
-    if in_flight > 0 and in_flight + len(members) > limit:
-        hop = members[0][0].hop
-        event = Due(lane=plan.lane, kind="backlog", ids=[m.message_id.hex() for m, _ in members], hop=hop)
-        store.insert_due(conn, [(None, "backlog", event)], account_id=plan.account_id, request_id=plan.request_id)
-        return
-    for row, step in members:
-        _apply(work, row, plan, step, cause, None, None)
+    """Start what was waiting (by request), unless its account's window is full."""
+    in_flight = store.windows(conn, {(plans[r].account_id, plans[r].lane) for r in starting})
+    for request_id, members in starting.items():
+        plan = plans[request_id]
+        key, limit = (plan.account_id, plan.lane), window_of.get(plan.account_id, DEFAULT_WINDOW)
+        flying = in_flight.get(key, 0)
+        if flying > 0 and flying + len(members) > limit:
+            hop = members[0][0].hop
+            work.backlog[plan.account_id, hop].extend(m.message_id.hex() for m, _ in members)
+            continue
+        in_flight[key] = flying + len(members)
+        for row, step in members:
+            _apply(work, row, plan, step, cause, None, None)
 
 
 def _plans(conn: Connection, rows: dict[bytes, Message]) -> dict[bytes, Plan]:
@@ -512,6 +520,9 @@ def _flush(conn: Connection, work: Work) -> list[Event]:
         poll = partial(Poll, lane=work.lane, channel=channel, vendor=vendor, account=account, attempt=attempt)
         waiting.extend((due_ms, "poll", poll(messages=part)) for part in _chunks(members, MAX_MESSAGES))
     store.insert_due(conn, waiting)
+    for (account_id, hop), ids in work.backlog.items():
+        backlog = (Due(lane=work.lane, kind="backlog", ids=part, hop=hop) for part in _chunks(ids, MAX_MESSAGES))
+        store.insert_due(conn, [(None, "backlog", event) for event in backlog], account_id=account_id)
     store.move_windows(conn, work.windows)
     _number_feeds(conn, work)
     return [*work.dispatches(), *_finished(work.lane, finished), *_finished(work.lane, told)]
