@@ -55,8 +55,8 @@ def _oldest(conn: Connection, account_id: int, lane: int) -> list[tuple[Any, ...
     return sql.fetch(
         conn,
         "SELECT due_id, type, payload, messages FROM due WHERE kind='backlog' AND account_id=%s AND lane=%s "
-        f"ORDER BY due_id LIMIT {BATCH} FOR UPDATE SKIP LOCKED",
-        (account_id, lane),
+        "ORDER BY due_id LIMIT %s FOR UPDATE SKIP LOCKED",
+        (account_id, lane, BATCH),
     )
 
 
