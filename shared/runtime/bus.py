@@ -7,6 +7,7 @@ for their acknowledgements together. Records have no key: no hot partition, and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections.abc import Sequence
@@ -139,7 +140,8 @@ class Bus:
             del self.__dict__["_producer"]
             self._failures = 0
             self._known.clear()
-        current.close(timeout=0)
+        with contextlib.suppress(Exception):  # its thread may not end in time; it is given up anyway
+            current.close(timeout=0)
 
     def _hand_over(self, batch: list[Record]) -> list[Any]:
         from kafka.errors import KafkaError
