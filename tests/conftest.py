@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from local import checks
+from local.ports import Ports
 from local.testing import Platform
 from tests.road import NORMAL, Road
 
@@ -18,6 +20,8 @@ FOLDERS = ("unit", "contract", "wiring", "integration", "e2e")
 LAST = ("test_kill.py", "test_down.py", "test_clusters.py")
 """These break most, or need the machine for themselves."""
 
+CLUSTER_OFFSET = 13_700
+"""Ports of the platform of several nodes (test_clusters.py)."""
 FAST: dict[str, str] = {
     "IMS_PORT_OFFSET": "8500",
     "IMS_HOP_UNIT_SECONDS": "0.03",
@@ -46,6 +50,12 @@ def _place(item: pytest.Item) -> tuple[int, int]:
     folders = [i for i, name in enumerate(FOLDERS) if name in item.path.parts]
     last = LAST.index(item.path.name) + 1 if item.path.name in LAST else 0
     return (folders[0] if folders else 0), last
+
+
+def pytest_sessionstart() -> None:
+    """Keep the kernel from giving these platforms' ports to outgoing connections of the tests before (as root)."""
+    for offset in (int(FAST["IMS_PORT_OFFSET"]), CLUSTER_OFFSET):
+        checks.reserve(Ports(offset))
 
 
 @pytest.fixture(scope="session")

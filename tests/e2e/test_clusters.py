@@ -9,11 +9,17 @@ from redis.cluster import RedisCluster
 
 from local.testing import Platform
 from tests.builders import a_text, numbers
-from tests.conftest import FAST
+from tests.conftest import CLUSTER_OFFSET, FAST
 from tests.road import NORMAL, Road, sql, until
 
-OFFSET = "10500"
-SHAPE = {"IMS_KAFKA_NODES": "3", "IMS_REDIS_CLUSTER": "1", "IMS_MYSQL_REPLICA": "1", "IMS_PORT_OFFSET": OFFSET}
+SHAPE = {
+    "IMS_PORT_OFFSET": str(CLUSTER_OFFSET),
+    "IMS_KAFKA_NODES": "3",
+    "IMS_REDIS_CLUSTER": "1",
+    "IMS_MYSQL_REPLICA": "1",
+    "IMS_RETRY_UNIT_SECONDS": "0.3",
+}
+"""Retries by a slower clock: a fail-over of Redis takes seconds, and the tries must not be over by then."""
 MINUTES = 240.0
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -22,8 +28,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A platform of several nodes."""
-    # A slower clock of retries: a fail-over of Redis takes seconds, and all tries must not be over by then.
-    with Platform(tmp_path_factory.mktemp("cluster"), {**FAST, **SHAPE, "IMS_RETRY_UNIT_SECONDS": "0.3"}) as running:
+    with Platform(tmp_path_factory.mktemp("cluster"), {**FAST, **SHAPE}) as running:
         yield running
 
 
