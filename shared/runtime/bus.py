@@ -7,7 +7,6 @@ for their acknowledgements together. Records have no key: no hot partition, and 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import threading
 from collections.abc import Sequence
@@ -140,8 +139,7 @@ class Bus:
             del self.__dict__["_producer"]
             self._failures = 0
             self._known.clear()
-        with contextlib.suppress(Exception):  # its thread may not end in time; it is given up anyway
-            current.close(timeout=0)
+        _end(current, 0)
 
     def _hand_over(self, batch: list[Record]) -> list[Any]:
         from kafka.errors import KafkaError
@@ -159,7 +157,15 @@ class Bus:
     def close(self) -> None:
         """Flush what is under way and close."""
         if "_producer" in self.__dict__:
-            self._producer.close(timeout=self._settings.kafka_timeout_seconds)
+            _end(self._producer, self._settings.kafka_timeout_seconds)
+
+
+def _end(producer: Any, seconds: float) -> None:
+    """Close a producer, with its thread: kafka-python's `close` flushes first, and when that fails it ends nothing."""
+    try:
+        producer.close(timeout=seconds)
+    except Exception:
+        producer._sender.force_close()
 
 
 async def _all_acked(futures: list[Any], loop: asyncio.AbstractEventLoop, topics: list[str], patience_s: float) -> None:
