@@ -21,6 +21,8 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 
+from local.testing import Platform
+
 RECORDS, PARTITIONS = 2000, 6
 SOURCE = """
 import sys, uvloop
@@ -39,11 +41,11 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
-def bootstrap() -> str:
-    address = os.environ.get("IMS_KAFKA_BOOTSTRAP")
-    if not address:
-        pytest.fail("IMS_KAFKA_BOOTSTRAP must name a running Kafka broker, e.g. 127.0.0.1:19092")
-    return address
+def bootstrap(platform: Platform) -> Iterator[str]:
+    """The platform's broker, where the source processes of these tests look for it too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMS_KAFKA_BOOTSTRAP", platform.demo["kafka"])
+        yield platform.demo["kafka"]
 
 
 @pytest.fixture
