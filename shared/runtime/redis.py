@@ -48,6 +48,9 @@ class RedisClients:
         if self.cluster:
             return self._cluster_client
         from redis.asyncio import BlockingConnectionPool, Redis
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+        from redis.exceptions import ConnectionError as Lost
 
         timeout = self._settings.redis_timeout_seconds
         url = self._settings.redis_url.rstrip("/")
@@ -57,5 +60,6 @@ class RedisClients:
             timeout=CONNECTION_WAIT_S,
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
+            retry=Retry(NoBackoff(), 1, supported_errors=(Lost,)),  # a connection from before Redis's restart
         )
         return Redis.from_pool(pool)
