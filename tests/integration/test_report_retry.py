@@ -43,7 +43,7 @@ from shared.stores import reports as store
 from shared.stores.accounts import Account
 
 UNIT_S = 0.1
-OFFSET = 7000
+OFFSET = 10_700
 LANE = "realtime"
 
 
