@@ -11,19 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from local import checks
-from local.ports import Ports
 from local.testing import Platform
+from tests.ports import free_offset
 from tests.road import NORMAL, Road
 
 FOLDERS = ("unit", "contract", "wiring", "integration", "e2e")
 LAST = ("test_kill.py", "test_down.py", "test_clusters.py")
 """These break most, or need the machine for themselves."""
 
-CLUSTER_OFFSET = 13_700
-"""Ports of the platform of several nodes (test_clusters.py)."""
+OFFSET = 8500
+"""Where the search for free ports begins; clear of the other platforms that tests start."""
 FAST: dict[str, str] = {
-    "IMS_PORT_OFFSET": "8500",
     "IMS_HOP_UNIT_SECONDS": "0.03",
     "IMS_RETRY_UNIT_SECONDS": "0.05",
     "IMS_PARK_SECONDS": "0.3",
@@ -52,18 +50,16 @@ def _place(item: pytest.Item) -> tuple[int, int]:
     return (folders[0] if folders else 0), last
 
 
-def pytest_sessionstart() -> None:
-    """Keep the kernel from giving these platforms' ports to outgoing connections of the tests before (as root)."""
-    for offset in (int(FAST["IMS_PORT_OFFSET"]), CLUSTER_OFFSET):
-        checks.reserve(Ports(offset))
-
-
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """Everything, running."""
     kept = os.environ.get("IMS_TEST_HOME")
-    running = Platform(Path(kept) if kept else tmp_path_factory.mktemp("platform"), FAST)
+    home = Path(kept) if kept else tmp_path_factory.mktemp("platform")
+    known = home / "offset"
+    offset = known.read_text() if known.exists() else free_offset(OFFSET)
+    running = Platform(home, {**FAST, "IMS_PORT_OFFSET": offset})
     running.start()
+    known.write_text(offset)
     yield running
     if not kept:
         running.stop()

@@ -9,17 +9,18 @@ from redis.cluster import RedisCluster
 
 from local.testing import Platform
 from tests.builders import a_text, numbers
-from tests.conftest import CLUSTER_OFFSET, FAST
+from tests.conftest import FAST
+from tests.ports import free_offset
 from tests.road import NORMAL, Road, sql, until
 
 SHAPE = {
-    "IMS_PORT_OFFSET": str(CLUSTER_OFFSET),
     "IMS_KAFKA_NODES": "3",
     "IMS_REDIS_CLUSTER": "1",
     "IMS_MYSQL_REPLICA": "1",
     "IMS_RETRY_UNIT_SECONDS": "0.3",
 }
 """Retries by a slower clock: a fail-over of Redis takes seconds, and the tries must not be over by then."""
+OFFSET = 13_700
 MINUTES = 240.0
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -28,7 +29,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A platform of several nodes."""
-    with Platform(tmp_path_factory.mktemp("cluster"), {**FAST, **SHAPE}) as running:
+    env = {**FAST, **SHAPE, "IMS_PORT_OFFSET": free_offset(OFFSET, SHAPE)}
+    with Platform(tmp_path_factory.mktemp("cluster"), env) as running:
         yield running
 
 

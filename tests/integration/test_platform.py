@@ -28,6 +28,7 @@ from local.processes import Identity, leftovers
 from local.servers import envoy
 from local.testing import Platform
 from shared import flow
+from tests.ports import free_offset
 
 OFFSET = 2500
 SERVERS = {"kafka", "mysql", "redis"}
@@ -35,7 +36,9 @@ SERVERS = {"kafka", "mysql", "redis"}
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    with Platform(tmp_path_factory.mktemp("platform"), {"IMS_PORT_OFFSET": str(OFFSET)}, servers_only=True) as running:
+    with Platform(
+        tmp_path_factory.mktemp("platform"), {"IMS_PORT_OFFSET": free_offset(OFFSET)}, servers_only=True
+    ) as running:
         yield running
 
 

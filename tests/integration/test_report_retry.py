@@ -92,7 +92,7 @@ class Road:
     """The servers of a platform, and the processes between `ims.finished` and the callback."""
 
     def __init__(self, platform: Platform, cluster: bool) -> None:
-        self.platform, self.cluster = platform, cluster
+        self.platform, self.cluster, self.offset = platform, cluster, platform.options.ports.offset
         demo = platform.demo
         self.secret = demo["webhook_secret"]
         own = {
@@ -103,7 +103,7 @@ class Road:
             "IMS_RETRY_UNIT_SECONDS": str(UNIT_S),
             "IMS_RECONCILE_SECONDS": "1",
             "IMS_REPORT_GRACE_SECONDS": "2",
-            "IMS_PORT_OFFSET": str(OFFSET),
+            "IMS_PORT_OFFSET": str(self.offset),
             "IMS_KEY_CACHE_SECONDS": "0.2",
         }
         outside = {k: v for k, v in os.environ.items() if not k.startswith("IMS_")}
@@ -127,7 +127,7 @@ class Road:
             "redis_expiry": (("-m", "bridges.redis_expiry"), 41043, "/healthz"),
         }[name]
         log = (self.platform.home.path / f"{name}.log").open("ab")
-        port += OFFSET
+        port += self.offset
         self.processes[name] = subprocess.Popen(
             [sys.executable, *arguments, "--port", str(port)], env=self.env, stdout=log, stderr=log
         )
@@ -223,7 +223,7 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
 @pytest.fixture(scope="module", params=["single", "cluster"])
 def road(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
     cluster = request.param == "cluster"
-    env = {"IMS_PORT_OFFSET": str(OFFSET), **({"IMS_REDIS_CLUSTER": "1"} if cluster else {})}
+    env = {"IMS_PORT_OFFSET": str(self.offset), **({"IMS_REDIS_CLUSTER": "1"} if cluster else {})}
     home = Path(str(tmp_path_factory.mktemp("platform"))) / "ims"
     with Platform(home, env, servers_only=True) as platform:
         road = Road(platform, cluster)
