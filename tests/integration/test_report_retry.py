@@ -223,7 +223,8 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
 @pytest.fixture(scope="module", params=["single", "cluster"])
 def road(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
     cluster = request.param == "cluster"
-    env = {"IMS_PORT_OFFSET": str(self.offset), **({"IMS_REDIS_CLUSTER": "1"} if cluster else {})}
+    shape = {"IMS_REDIS_CLUSTER": "1"} if cluster else {}
+    env = {**shape, "IMS_PORT_OFFSET": free_offset(OFFSET, shape)}
     home = Path(str(tmp_path_factory.mktemp("platform"))) / "ims"
     with Platform(home, env, servers_only=True) as platform:
         road = Road(platform, cluster)
