@@ -41,6 +41,7 @@ from shared.runtime.redis import RedisClients
 from shared.runtime.settings import KafkaSettings, RedisSettings, ReportSettings
 from shared.stores import reports as store
 from shared.stores.accounts import Account
+from tests.ports import free_offset
 
 UNIT_S = 0.1
 OFFSET = 10_700
