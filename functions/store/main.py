@@ -1,4 +1,4 @@
-"""Keep the history: usage, vendors' results, attempts of reports, dead letters. It never decides anything."""
+"""Keep the history: vendors' results, attempts of reports, dead letters. It never decides anything."""
 
 from __future__ import annotations
 

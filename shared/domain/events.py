@@ -272,16 +272,12 @@ class Outcome(Event):
 
 
 class Report(Model):
-    """One final report: `data` is what the client's callback carries, `cause` the event that ended the message.
-
-    A decision that is published again has the same cause, in whatever company; by it `store` counts each end once.
-    """
+    """One final report: `data` is what the client's callback carries."""
 
     account_id: int
     username: str
     callback_uri: str | None
     data: dict[str, Any]
-    cause: str = ""
 
 
 class Finished(Event):

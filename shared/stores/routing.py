@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 import orjson
@@ -41,6 +40,7 @@ from shared.runtime.clock import iso
 from shared.stores import messages as store
 from shared.stores import sql
 from shared.stores.sql import Connection
+from shared.stores.usage import Usage
 
 Price = Callable[[str, str, str, str], Decimal]
 """(channel, vendor, account, type) → what a delivered message costs."""
@@ -91,6 +91,10 @@ class Work:
     ended: list[Ended] = field(default_factory=list)
     again: list[tuple[Message, Plan]] = field(default_factory=list)
     trail: list[tuple[Any, ...]] = field(default_factory=list)
+    usage: Usage = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.usage = Usage(self.lane)
 
     def leave_window(self, message: Message, plan: Plan) -> None:
         """The message is no longer in ims.send.*."""
@@ -256,15 +260,23 @@ def _insert(conn: Connection, work: Work, decided: Sequence[tuple[Batch, Step]])
     sql.execute(conn, "SAVEPOINT new_rows")
     if store.insert_messages(conn, rows) == len(rows):
         for batch, step in decided:
+            _count_accepted(work, batch, len(batch.members))
             _act(conn, work, batch, step)
         return
     sql.execute(conn, "ROLLBACK TO SAVEPOINT new_rows")
     for batch, step in decided:
         new = store.insert_messages(conn, _rows_of(batch, step))
+        _count_accepted(work, batch, new)
         if new < len(batch.members):
             _repeat(conn, work, batch, step, new)
         else:
             _act(conn, work, batch, step)
+
+
+def _count_accepted(work: Work, batch: Batch, new: int) -> None:
+    plan = batch.plan
+    if new:
+        work.usage.of(plan.account_id, plan.accepted_ms, plan.hops[0]["channel"], batch.kind).accepted += new
 
 
 def _act(conn: Connection, work: Work, batch: Batch, step: Step) -> None:
@@ -524,22 +536,11 @@ def _flush(conn: Connection, work: Work) -> list[Event]:
         backlog = (Due(lane=work.lane, kind="backlog", ids=part, hop=hop) for part in _chunks(ids, MAX_MESSAGES))
         store.insert_due(conn, [(None, "backlog", event) for event in backlog], account_id=account_id)
     store.move_windows(conn, work.windows)
+    _count_ends(work)
+    work.usage.save(conn)
     _number_feeds(conn, work)
-    return [*work.dispatches(), *_finished(work.lane, finished), *_finished(work.lane, told)]
-
-
-def _finished(lane: str, reports: list[Report]) -> Iterable[Event]:
-    """Reports as events. Those of one cause stay together and in order, so that `store` knows them when told again."""
-    reports.sort(key=lambda report: (report.cause, report.data["message_id"]))
-    group: list[Report] = []
-    for _, same in groupby(reports, key=lambda report: report.cause):
-        members = list(same)
-        if group and len(group) + len(members) > MAX_MESSAGES:
-            yield Finished(lane=lane, reports=group)
-            group = []
-        group += members
-    if group:
-        yield Finished(lane=lane, reports=group)
+    reports = [Finished(lane=work.lane, reports=part) for part in _chunks([*finished, *told], MAX_MESSAGES)]
+    return [*work.dispatches(), *reports]
 
 
 def _due_rows(lane: str, groups: dict[tuple[int, str, int], list[str]]) -> Iterable[tuple[int | None, str, Event]]:
@@ -559,8 +560,18 @@ def _end(conn: Connection, work: Work) -> list[Report]:
         if not hops and end.result is not None and end.outcome is not None:
             hops = [_hop_of_result(end.result, end.outcome, work.world.now_ms)]
         price = end.price(work.price)
-        reports.append(_report(end.row, end.plan, end.status, end.code, hops, price, work.world.now_ms, end.cause))
+        reports.append(_report(end.row, end.plan, end.status, end.code, hops, price, work.world.now_ms))
     return reports
+
+
+def _count_ends(work: Work) -> None:
+    for end in work.ended:
+        count = work.usage.of(end.row.account_id, end.plan.accepted_ms, end.row.channel, end.row.type)
+        if end.status is State.delivered:
+            count.delivered += 1
+            count.price += end.price(work.price)
+        else:
+            count.failed += 1
 
 
 def _number_feeds(conn: Connection, work: Work) -> None:
@@ -609,7 +620,7 @@ def saved_reports(conn: Connection, ended: Sequence[tuple[Message, Plan]]) -> li
     for row, plan in ended:
         status, code, price, finished_ms = ends[row.message_id]
         views = [_hop_view(h) for h in hops.get(row.message_id, ())]
-        reports.append(_report(row, plan, State(status), code, views, price, finished_ms, row.cause))
+        reports.append(_report(row, plan, State(status), code, views, price, finished_ms))
     return reports
 
 
@@ -626,14 +637,7 @@ def _hop_of_result(result: Result, event: Outcome, now_ms: int) -> dict[str, Any
 
 
 def _report(
-    row: Message,
-    plan: Plan,
-    status: State,
-    code: str,
-    hops: list[dict[str, Any]],
-    price: Decimal,
-    finished_ms: int,
-    cause: bytes | None,
+    row: Message, plan: Plan, status: State, code: str, hops: list[dict[str, Any]], price: Decimal, finished_ms: int
 ) -> Report:
     data = {
         "message_id": dashed(row.message_id.hex()),
@@ -654,10 +658,4 @@ def _report(
         "sent_at": iso(finished_ms if row.sent_ms is None and status is State.delivered else row.sent_ms),
         "finished_at": iso(finished_ms),
     }
-    return Report(
-        account_id=plan.account_id,
-        username=plan.username,
-        callback_uri=plan.callback_uri,
-        data=data,
-        cause=(cause or b"").hex(),
-    )
+    return Report(account_id=plan.account_id, username=plan.username, callback_uri=plan.callback_uri, data=data)
