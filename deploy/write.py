@@ -7,13 +7,13 @@ from typing import Any
 
 import yaml
 
-from deploy import lock, openfaas, overlays
+from deploy import alerts, dashboards, lock, openfaas, overlays, secrets
 from deploy.settings import Json
 
 HEADER = "# Generated from shared/flow.py by `make manifests`: change the map (or deploy/), not this file.\n"
 LOCK_HEADER = "# Generated from requirements.lock by `make manifests`: what runs in an image.\n"
 COPY_HEADER = "# Generated from the Dockerfile at the root by `make manifests`, for `faas-cli new --lang dockerfile`.\n"
-FOLDERS = ("knative/base", "knative/components")
+FOLDERS = ("knative/base", "knative/components", "infra/monitoring/dashboards")
 """Holding generated files only: what the map no longer names is removed from them."""
 
 
@@ -39,14 +39,29 @@ def dump(objects: list[Json]) -> str:
 
 
 def files(root: Path) -> dict[str, str]:
-    """Path in the tree → text, for everything that `make manifests` writes; `root` holds the lock."""
+    """Path in the tree → text, for all that `make manifests` writes; `root` holds the lock and the migrations."""
     found = {f"knative/{path}": HEADER + dump(objects) for path, objects in overlays.files().items()}
     found["stack.yml"] = HEADER + dump([openfaas.stack()])
     found["stack.ce.yml"] = HEADER + dump([openfaas.ce_stack()])
     found["openfaas/bridges.yaml"] = HEADER + dump(list(openfaas.ce_bridges()))
+    found["infra/monitoring/alerts.yaml"] = HEADER + dump([alerts.rules()])
+    found |= {f"infra/monitoring/dashboards/{name}": text for name, text in dashboards.files().items()}
+    found["infra/secrets/external/kafka-users.yaml"] = HEADER + dump(list(secrets.kafka_users()))
+    found["migrations/kustomization.yaml"] = HEADER + dump([migrations(root)])
     found["template/dockerfile/function/Dockerfile"] = COPY_HEADER + (root / "Dockerfile").read_text()
     found["docker/requirements.lock"] = LOCK_HEADER + lock.runtime(root)
     return dict(sorted(found.items()))
+
+
+def migrations(root: Path) -> Json:
+    """The ConfigMap that Flyway's Job reads: kustomize takes no files from outside a folder, but a folder."""
+    names = sorted(path.name for path in (root / "migrations").glob("V*.sql"))
+    tags = {"labels": {"app.kubernetes.io/part-of": "ims"}}
+    return {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "configMapGenerator": [{"name": "migrations", "files": names, "options": tags}],
+    }
 
 
 def write(root: Path) -> tuple[int, int]:
@@ -64,7 +79,7 @@ def write(root: Path) -> tuple[int, int]:
 
 def stale(root: Path, wanted: dict[str, str]) -> list[str]:
     """Files in the generated folders that the map no longer names."""
-    there = [p.relative_to(root).as_posix() for folder in FOLDERS for p in (root / folder).rglob("*.yaml")]
+    there = [p.relative_to(root).as_posix() for folder in FOLDERS for p in (root / folder).rglob("*") if p.is_file()]
     return sorted(set(there) - set(wanted))
 
 

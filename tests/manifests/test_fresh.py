@@ -25,9 +25,11 @@ def test_nothing_lies_there_that_the_map_no_longer_names() -> None:
     assert stale(ROOT, WANTED) == []
 
 
-def test_generated_files_say_so_in_their_first_line() -> None:
-    first = {text.split("\n", 1)[0] for text in WANTED.values()}
+def test_generated_files_say_so_where_they_begin() -> None:
+    first = {text.split("\n", 1)[0] for name, text in WANTED.items() if not str(name).endswith(".json")}
     assert all("make manifests" in line and line.startswith("# Generated") for line in first)
+    boards = {text.split("\n", 2)[1] for name, text in WANTED.items() if str(name).endswith(".json")}
+    assert all("make manifests" in line and "Generated" in line for line in boards)
 
 
 def test_writing_twice_changes_nothing_and_leftovers_go(tmp_path: Path) -> None:
