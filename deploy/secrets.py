@@ -1,6 +1,6 @@
-"""External Secrets: each function's Kafka user, which Strimzi keeps beside Kafka, where the function's pods can read it.
+"""External Secrets: each function's Kafka user, which Strimzi keeps beside Kafka, where its pods can read it.
 
-The servers' own secrets are written by hand (infra/secrets/external/servers.yaml): where they come from is not in the map.
+The servers' own secrets are written by hand (infra/secrets/external/servers.yaml): their origin is not in the map.
 """
 
 from __future__ import annotations
