@@ -260,6 +260,9 @@ class Road:
         assert all(state.final for state in ends.values())
         self._assert_received_once(ends)
         self._assert_reported(ends)
+        counted = [row[4:7] for row in self.usage()]
+        assert sum(accepted for accepted, _, _ in counted) == len(ends), "the usage is not what was accepted"
+        assert sum(delivered + failed for _, delivered, failed in counted) == len(ends), "the usage counts other ends"
         until(lambda: self.in_flight() == 0, "the windows to be empty", 30)
 
     def _assert_received_once(self, ends: dict[str, State]) -> None:
