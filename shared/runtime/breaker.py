@@ -63,6 +63,8 @@ class _Seen:
     retry_ms: int = 0
     read_at: float = 0.0
     probing: bool = False
+    taken: bool = False
+    """Somebody's probe is under way."""
 
 
 def tripped(ok: int, failed: int) -> bool:
@@ -110,6 +112,13 @@ class Breakers:
             return True
         return False
 
+    async def admits(self, name: str) -> bool:
+        """Whether it is worth sending work to one who calls: closed, or its probe is due. Takes no probe itself."""
+        seen = self._seen.setdefault(name, _Seen())
+        if time.monotonic() - seen.read_at > self._cache_s:
+            await self._read_once(name, probe=False)
+        return seen.state == CLOSED or (time.time() * 1000 >= seen.retry_ms and not seen.taken)
+
     def retry_at(self, name: str, now_ms: int) -> int:
         """When to try again (ms) while `allows` says no; spread, so that what waits does not come all at once."""
         reset_ms = int(self._reset_s * 1000)
@@ -144,10 +153,10 @@ class Breakers:
         if counts:
             await asyncio.get_running_loop().run_in_executor(None, self._write, counts)
 
-    async def _read_once(self, name: str) -> None:
+    async def _read_once(self, name: str, probe: bool = True) -> None:
         if name not in self._reading:
             loop = asyncio.get_running_loop()
-            self._reading[name] = loop.run_in_executor(None, self._read, name)
+            self._reading[name] = loop.run_in_executor(None, self._read, name, probe)
             self._reading[name].add_done_callback(lambda _: self._reading.pop(name, None))
         await asyncio.shield(self._reading[name])
 
@@ -169,15 +178,15 @@ class Breakers:
     def _prefix(self, name: str) -> str:
         return f"breaker:{{{self._namespace}:{name}}}"
 
-    def _read(self, name: str) -> None:
+    def _read(self, name: str, probe: bool) -> None:
         from redis.exceptions import RedisClusterException, RedisError
 
         seen, prefix = self._seen.setdefault(name, _Seen()), self._prefix(name)
         try:
-            state, retry = self._redis.mget(f"{prefix}:pybreaker:state", f"{prefix}:retry_ms")
+            state, retry, taken = self._redis.mget(f"{prefix}:pybreaker:state", f"{prefix}:retry_ms", f"{prefix}:probe")
             seen.state = state.decode() if state else CLOSED
-            seen.retry_ms = int(retry or 0)
-            if seen.state != CLOSED and time.time() * 1000 >= seen.retry_ms:
+            seen.retry_ms, seen.taken = int(retry or 0), taken is not None
+            if probe and seen.state != CLOSED and time.time() * 1000 >= seen.retry_ms:
                 seen.probing = bool(self._redis.set(f"{prefix}:probe", b"1", nx=True, px=PROBE_LEASE_MS))
                 if seen.probing and seen.state == OPEN:
                     self._change(name, HALF_OPEN)

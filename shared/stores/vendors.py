@@ -64,9 +64,12 @@ class Vendors:
         return None
 
     async def chooser(self) -> Choose:
-        """A function that picks among the accounts whose breakers let calls through now."""
+        """A function that picks among the accounts whose breakers would let a call through now.
+
+        It only asks: the probe of an open breaker is for the sender, who calls.
+        """
         entries = await self.entries()
-        healthy = [e for e in entries if await self._breakers.allows(e.name)]
+        healthy = [e for e in entries if await self._breakers.admits(e.name)]
         return lambda *wish: pick(healthy, *wish)
 
     async def prices(self) -> dict[tuple[str, str, str, str], Decimal]:

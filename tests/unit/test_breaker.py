@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.runtime.breaker import tripped, wait_s
+from shared.runtime.breaker import Breakers, tripped, wait_s
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,31 @@ def test_it_opens_above_half_of_at_least_fifty_calls(ok: int, failed: int, opens
 
 def test_it_stays_open_twice_as_long_each_time_up_to_tenfold() -> None:
     assert [wait_s(30, n) for n in (1, 2, 3, 4, 5, 50)] == [30, 60, 120, 240, 300, 300]
+
+
+class OpenInRedis:
+    """What Redis says of a breaker that is open and whose probe is due."""
+
+    def __init__(self) -> None:
+        self.probe: bytes | None = None
+
+    def mget(self, *names: str) -> list[bytes | None]:
+        return [b"half-open", b"1", self.probe]
+
+    def set(self, name: str, value: bytes, **options: object) -> bool:
+        taken, self.probe = self.probe is None, b"1"
+        return taken
+
+
+class OneServer:
+    cluster = False
+
+
+async def test_who_only_chooses_leaves_the_probe_to_who_calls() -> None:
+    redis = OpenInRedis()
+    router, sender = (Breakers(OneServer(), "vendor", reset_s=0.0) for _ in range(2))
+    router._redis = sender._redis = redis
+    assert [await router.admits("solapi/main") for _ in range(3)] == [True] * 3
+    assert await sender.allows("solapi/main")
+    assert not await sender.allows("solapi/main")
+    assert not await router.admits("solapi/main")
