@@ -20,6 +20,7 @@ PARKABLE_HOP = 8
 ACCOUNT_CODES = frozenset({"1006", "3004"})
 """The vendor refused our account, not the message: another vendor may carry it."""
 EXPIRED, CANCELED, UNCERTAIN, RECEIPT_TIMEOUT, VENDOR_ERROR, DUPLICATE = "0301", "0302", "0300", "4008", "3001", "1005"
+NO_VENDOR = "3005"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,10 @@ class Pick:
 
 Choose = Callable[[str, str, bool, str | None, Decimal | None], Pick | None]
 """(channel, type, test, vendor to avoid, price cap) → a vendor account that is healthy and can carry it."""
+
+
+TooDear = Callable[[str, str, bool, Decimal | None], bool]
+"""(channel, type, test, price cap) → whether the cap alone rules out every vendor account, healthy or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +174,7 @@ class World:
     choose: Choose
     type_of: Callable[[dict[str, Any], str | None], str]
     """(hop of a plan, the recipient's variables as JSON) → the message type it will have."""
+    too_dear: TooDear = lambda *_: False
     park_ms: int = 2000
     unit_ms: int = 1000
     """One second of the hop retries and polls."""
@@ -183,28 +189,46 @@ def start(message: Message, plan: Plan, world: World, *, hop: int, step: int, tr
         return End(State.expired, EXPIRED)
     if hop > MAX_HOP:
         return End(State.failed, VENDOR_ERROR)
-    hop_plan = plan.hops[step]
-    kind = message.type if step == message.step else world.type_of(hop_plan, message.vars)
-    pick = world.choose(hop_plan["channel"], kind, plan.test, avoid, plan.max_price)
-    if pick is None and avoid is not None:
-        pick = world.choose(hop_plan["channel"], kind, plan.test, None, plan.max_price)
-    if pick is None:
-        if step + 1 < len(plan.hops):
-            return start(message, plan, world, hop=hop, step=step + 1, tries=0, avoid=None)
-        return Wait("parked", world.now_ms + world.park_ms, State.routed, hop, step, tries)
-    check = check_ms(plan, kind, step, pick, world)
-    return Start(hop, step, tries, hop_plan["channel"], kind, pick, check)
+    if _resting(plan, world):
+        return Wait("held", defaults.next_ad_time(world.now_ms), State.held, hop, step, tries)
+    dear = 0
+    for place in range(step, len(plan.hops)):
+        channel, kind = plan.hops[place]["channel"], _type_at(message, plan, place, world)
+        pick = world.choose(channel, kind, plan.test, avoid if place == step else None, plan.max_price)
+        if pick is None and place == step and avoid is not None:
+            pick = world.choose(channel, kind, plan.test, None, plan.max_price)
+        if pick is not None:
+            check = check_ms(plan, kind, place, pick, world)
+            return Start(hop, place, tries if place == step else 0, channel, kind, pick, check)
+        dear += world.too_dear(channel, kind, plan.test, plan.max_price)
+    if dear == len(plan.hops) - step:
+        return End(State.failed, NO_VENDOR)
+    return Wait("parked", world.now_ms + world.park_ms, State.routed, hop, step, tries)
+
+
+def _type_at(message: Message, plan: Plan, place: int, world: World) -> str:
+    """The message's type at a place of the plan. Its row may still show an earlier place's."""
+    return message.type if place == 0 else world.type_of(plan.hops[place], message.vars)
+
+
+def _resting(plan: Plan, world: World) -> bool:
+    """Whether nothing of the message may leave now: an advertisement at night, whichever hop it is."""
+    return plan.lane == "ad" and defaults.in_night_window(world.now_ms)
 
 
 def check_ms(plan: Plan, kind: str, step: int, pick: Pick, world: World) -> int:
     """When a hop without a receipt must be looked at: at the plan's `wait` if there is another way, else at its end."""
     end = world.now_ms + int(defaults.receipt_timeout_s(kind) * 1000 * world.receipt_scale)
-    wait = plan.hops[step].get("wait")
     has_next = step + 1 < len(plan.hops)
-    if has_next or (plan.on_uncertain == "failover" and plan.lane == "auth"):
-        seconds = defaults.hop_wait_s(plan.lane) if wait is None else float(wait)
-        return min(end, world.now_ms + int(seconds * world.unit_ms))
+    if has_next or plan.on_uncertain == "failover":
+        return min(end, world.now_ms + _wait_ms(plan, step, world))
     return end
+
+
+def _wait_ms(plan: Plan, step: int, world: World) -> int:
+    """How long a hop waits for its receipt before the next."""
+    wait = plan.hops[step].get("wait")
+    return int((defaults.hop_wait_s(plan.lane) if wait is None else float(wait)) * world.unit_ms)
 
 
 def on_release(message: Message, plan: Plan, kind: str, hop: int, cause: bytes, world: World) -> Step:
@@ -217,7 +241,7 @@ def on_release(message: Message, plan: Plan, kind: str, hop: int, cause: bytes, 
         return Again() if message.cause == cause else Ignore()
     if message.cancel:
         return End(State.canceled, CANCELED)
-    if plan.lane == "ad" and defaults.in_night_window(world.now_ms) and message.hop <= 1:
+    if _resting(plan, world):
         return Wait("held", defaults.next_ad_time(world.now_ms), State.held, message.hop, message.step, message.tries)
     return start(message, plan, world, hop=max(1, message.hop), step=message.step, tries=message.tries, avoid=None)
 
@@ -240,14 +264,28 @@ def on_timeout(message: Message, plan: Plan, hop: int, cause: bytes, world: Worl
     end = (message.sent_ms or world.now_ms) + int(defaults.receipt_timeout_s(message.type) * 1000 * world.receipt_scale)
     if message.status is State.uncertain:
         if plan.on_uncertain == "failover" and world.now_ms < plan.valid_ms:
+            if _resting(plan, world):
+                return Check(defaults.next_ad_time(world.now_ms))
             return _other_way(message, plan, world) or Check(min(end, plan.valid_ms))
         end = min(end, plan.valid_ms) if message.sent_ms is None else end
         return End(State.failed, UNCERTAIN) if world.now_ms >= end else Check(end)
     if message.step + 1 < len(plan.hops) and world.now_ms < plan.valid_ms:
+        again_ms = _too_early(message, plan, world)
+        if again_ms is not None:
+            return Check(again_ms)
         return start(message, plan, world, hop=message.hop + 1, step=message.step + 1, tries=0, avoid=None)
     if world.now_ms < end:
         return Check(end)
     return End(State.failed, RECEIPT_TIMEOUT)
+
+
+def _too_early(message: Message, plan: Plan, world: World) -> int | None:
+    """When to look again at a sent message whose next hop must not start yet: it may have left long after its dispatch,
+    and so has not waited for its receipt, or it is an advertisement at night."""
+    if _resting(plan, world):
+        return defaults.next_ad_time(world.now_ms)
+    waited_ms = (message.sent_ms or 0) + _wait_ms(plan, message.step, world)
+    return waited_ms if world.now_ms + world.unit_ms < waited_ms else None
 
 
 def _other_way(message: Message, plan: Plan, world: World) -> Step | None:
@@ -258,6 +296,9 @@ def _other_way(message: Message, plan: Plan, world: World) -> Step | None:
 
 
 def _other_vendor(message: Message, plan: Plan, world: World) -> Step | None:
+    if _resting(plan, world) and message.hop < MAX_HOP:
+        due_ms = defaults.next_ad_time(world.now_ms)
+        return Wait("held", due_ms, State.held, message.hop + 1, message.step, message.tries)
     pick = world.choose(message.channel, message.type, plan.test, message.vendor, plan.max_price)
     if pick is None or pick.vendor == message.vendor or message.hop >= MAX_HOP:
         return None
@@ -316,6 +357,10 @@ def _unavailable(message: Message, plan: Plan, code: str, cause: bytes, attempt:
 
 
 def _failed(message: Message, plan: Plan, code: str, cause: bytes, attempt: int, world: World) -> Step:
+    if codes.holds(code) and defaults.in_night_window(world.now_ms) and message.hop < MAX_HOP:
+        due_ms = defaults.next_ad_time(world.now_ms)
+        if due_ms < plan.valid_ms:
+            return Wait("held", due_ms, State.held, message.hop + 1, message.step, message.tries)
     if codes.retryable(code):
         delay = retry.hop_retry_delay_s(plan.lane, message.tries)
         if delay is not None and world.now_ms + delay * world.unit_ms < plan.valid_ms and message.hop < MAX_HOP:

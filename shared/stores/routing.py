@@ -251,7 +251,10 @@ def _first_step(batch: Batch, holder: str | None, world: World) -> Step:
     if plan.lane == "ad" and defaults.in_night_window(world.now_ms):
         return Wait("held", defaults.next_ad_time(world.now_ms), State.held, 0)
     fresh = Message.fresh(plan.account_id, batch.kind, plan.hops[0]["channel"])
-    return routing.start(fresh, plan, world, hop=1, step=0, tries=0, avoid=None)
+    step = routing.start(fresh, plan, world, hop=1, step=0, tries=0, avoid=None)
+    if isinstance(step, Start) and step.step > 0:  # each message has its own type and address there
+        return Wait("parked", world.now_ms, State.routed, 1)
+    return step
 
 
 def _insert(conn: Connection, work: Work, decided: Sequence[tuple[Batch, Step]]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from shared.domain.errors import Unavailable
-from shared.domain.routing import Choose, Pick
+from shared.domain.routing import Choose, Pick, TooDear
 from shared.stores import sql
 from shared.stores.sql import Connection
 from shared.vendors.base import Adapter, VendorAccount
@@ -71,6 +71,17 @@ class Vendors:
         entries = await self.entries()
         healthy = [e for e in entries if await self._breakers.admits(e.name)]
         return lambda *wish: pick(healthy, *wish)
+
+    async def too_dear(self) -> TooDear:
+        """A function that tells whether a price cap is below every account that could carry a message."""
+        entries = await self.entries()
+
+        def answer(channel: str, kind: str, test: bool, cap: Decimal | None) -> bool:
+            if cap is None or pick(entries, channel, kind, test, None, cap) is not None:
+                return False
+            return pick(entries, channel, kind, test, None, None) is not None
+
+        return answer
 
     async def prices(self) -> dict[tuple[str, str, str, str], Decimal]:
         """(channel, vendor, account, type) → KRW a delivered message."""

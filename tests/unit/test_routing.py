@@ -180,8 +180,76 @@ def test_a_missing_receipt_ends_4008_after_the_receipt_time_out() -> None:
 
 
 def test_a_missing_receipt_starts_the_next_hop_of_the_plan() -> None:
-    step = routing.on_timeout(message(State.sent, sent_ms=NOON_KST), plan(hops=2), 1, CAUSE, world())
+    late = world(now=NOON_KST + 300_000)
+    step = routing.on_timeout(message(State.sent, sent_ms=NOON_KST), plan(hops=2), 1, CAUSE, late)
     assert isinstance(step, Start)
+
+
+def test_a_message_that_left_late_waits_for_its_receipt_from_then_on() -> None:
+    sent = message(State.sent, sent_ms=NOON_KST + 250_000)
+    step = routing.on_timeout(sent, plan(hops=2), 1, CAUSE, world(now=NOON_KST + 300_000))
+    assert step == Check(NOON_KST + 550_000)
+
+
+def test_who_asks_for_failover_gets_it_in_every_lane_after_the_wait() -> None:
+    asked = plan(on_uncertain="failover")
+    pick = vendors("solapi")("mt", "sms", False, None, None)
+    assert pick is not None
+    assert routing.check_ms(asked, "sms", 0, pick, world()) == NOON_KST + 300_000
+
+
+NIGHT = NOON_KST + 9 * 3_600_000
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        routing.on_release(message(State.held, hop=2, tries=1), plan("ad"), "retry", 2, CAUSE, world(now=NIGHT)),
+        result(message(State.sent), "failed", "4004", plan("ad", hops=2), around=world(now=NIGHT)),
+        result(message(), "unavailable", "3001", plan("ad"), around=world(now=NIGHT)),
+        result(message(), "failed", "3004", plan("ad"), around=world(now=NIGHT)),
+        result(message(), "failed", "1008", plan("ad"), around=world(now=NIGHT)),
+    ],
+    ids=["retry", "fallback", "other vendor", "refused account", "refused hour"],
+)
+def test_no_hop_of_an_advertisement_starts_at_night(step: Step) -> None:
+    assert isinstance(step, Wait)
+    assert (step.kind, step.status, step.hop) == ("held", State.held, 2)
+    assert step.due_ms == NOON_KST + 20 * 3_600_000
+
+
+def test_an_advertisement_without_receipt_starts_its_next_hop_in_the_morning() -> None:
+    sent = message(State.sent, sent_ms=NOON_KST)
+    step = routing.on_timeout(sent, plan("ad", hops=2), 1, CAUSE, world(now=NIGHT))
+    assert step == Check(NOON_KST + 20 * 3_600_000)
+
+
+def only(kind_wanted: str) -> routing.Choose:
+    def choose(channel: str, kind: str, test: bool, avoid: str | None, cap: Decimal | None) -> Pick | None:
+        return Pick("nhn", "main", Decimal("25.90"), True) if kind == kind_wanted else None
+
+    return choose
+
+
+def test_what_was_parked_on_its_way_to_the_fallback_has_the_fallbacks_type_when_it_leaves() -> None:
+    nobody = replace(world(), choose=only("none"))
+    parked = result(message(State.sent), "failed", "4004", plan(hops=2), around=nobody)
+    assert isinstance(parked, Wait)
+    row = follow(message(), parked)
+    step = routing.on_release(row, plan(hops=2), "parked", 2, CAUSE, replace(world(), choose=only("lms")))
+    assert isinstance(step, Start)
+    assert (step.step, step.type) == (1, "lms")
+
+
+def test_with_no_vendor_for_any_place_of_the_plan_the_first_is_tried_again() -> None:
+    nobody = replace(world(), choose=only("none"))
+    step = routing.start(message(), plan(hops=2), nobody, hop=1, step=0, tries=2, avoid=None)
+    assert step == Wait("parked", NOON_KST + 2000, State.routed, 1, 0, 2)
+
+
+def test_a_price_cap_below_every_vendor_ends_the_message_instead_of_parking_it() -> None:
+    dear = replace(world(), choose=only("none"), too_dear=lambda *wish: True)
+    assert routing.start(message(), plan(), dear, hop=1, step=0, tries=0, avoid=None) == End(State.failed, "3005")
 
 
 def test_a_release_of_an_older_hop_is_ignored() -> None:
