@@ -57,10 +57,16 @@ def claim(
     keys = {(m, hop) for m, hop, _ in hops}
     if inserted == len(keys):
         return Claims(mine=keys)
-    return _sort(conn, keys, token, now_ms, lease_ms)
+    claims, released = _sort(conn, keys, token, now_ms, lease_ms)
+    wanted = _still_wanted(conn, released, vendor)
+    _retake(conn, [h for h in hops if h[:2] in wanted], vendor, token, now_ms)
+    _give_up(conn, claims.stale, token)
+    claims.mine |= wanted
+    return claims
 
 
-def _sort(conn: Connection, keys: set[HopKey], token: bytes, now_ms: int, lease_ms: int) -> Claims:
+def _sort(conn: Connection, keys: set[HopKey], token: bytes, now_ms: int, lease_ms: int) -> tuple[Claims, set[HopKey]]:
+    """What is known of the hops, and which of them their vendor certainly did not take."""
     found = sql.fetch(
         conn,
         "SELECT message_id, hop, claim, claimed_ms, state, code, raw_code, raw_text, vendor_ref, answered_ms "  # noqa: S608
@@ -79,34 +85,62 @@ def _sort(conn: Connection, keys: set[HopKey], token: bytes, now_ms: int, lease_
             raise Unavailable("another process is sending these messages")
         else:
             claims.stale.add(key)
-    released = _still_wanted(conn, released)
-    _take(conn, released, SENDING, token, now_ms)
-    _take(conn, claims.stale, UNCERTAIN, token, None)
-    claims.mine |= released
-    return claims
+    return claims, released
 
 
-def _still_wanted(conn: Connection, released: set[HopKey]) -> set[HopKey]:
-    """The released hops that route has dispatched again. An old dispatch that is delivered again must not send what
-    has meanwhile gone by another vendor, was canceled, or still waits."""
+def _still_wanted(conn: Connection, released: set[HopKey], vendor: tuple[str, str, str]) -> set[HopKey]:
+    """The released hops that route has dispatched again, to this vendor. An old dispatch that is delivered again must
+    not send what has meanwhile gone by another vendor, was canceled, or still waits."""
     if not released:
         return released
+    channel, name, account = map(sql.literal, vendor)
     found = sql.fetch(
         conn,
         f"SELECT message_id, hop FROM messages WHERE (message_id, hop) IN ({sql.rows(sorted(released))}) "  # noqa: S608
-        f"AND in_window=1 AND status={int(State.routed)}",
+        f"AND in_window=1 AND status={int(State.routed)} "
+        f"AND channel={channel} AND vendor={name} AND vendor_account={account}",
     )
     return {(message_id, hop) for message_id, hop in found}
 
 
-def _take(conn: Connection, keys: set[HopKey], state: str, token: bytes, now_ms: int | None) -> None:
-    if keys:
-        when = "" if now_ms is None else f", claimed_ms={now_ms}"
+def _retake(
+    conn: Connection, hops: Sequence[tuple[bytes, int, str]], vendor: tuple[str, str, str], token: bytes, now_ms: int
+) -> None:
+    """Claim released hops; another vendor may carry them now."""
+    if hops:
+        columns = ("channel", "vendor", "vendor_account", "type", "state", "claim", "claimed_ms")
+        rows = [(m, hop, *vendor, kind, SENDING, token, now_ms) for m, hop, kind in sorted(hops)]
+        tail = "ON DUPLICATE KEY UPDATE " + ", ".join(f"{c}=VALUES({c})" for c in columns)
+        sql.insert(conn, "hops", _COLUMNS, rows, tail)
+
+
+def _give_up(conn: Connection, stale: set[HopKey], token: bytes) -> None:
+    if stale:
         sql.execute(
             conn,
-            f"UPDATE hops SET state='{state}', claim=0x{token.hex()}{when} "  # noqa: S608
-            f"WHERE (message_id, hop) IN ({sql.rows(sorted(keys))})",
+            f"UPDATE hops SET state='{UNCERTAIN}', claim=0x{token.hex()} "  # noqa: S608
+            f"WHERE (message_id, hop) IN ({sql.rows(sorted(stale))})",
         )
+
+
+def renew(conn: Connection, keys: Sequence[HopKey], token: bytes, now_ms: int) -> set[HopKey]:
+    """Begin the claim anew just before a call that starts late; the hops that are still ours.
+
+    Another process may have found the claim too old, and the hops uncertain: those must not be sent any more.
+    """
+    listed = sql.rows(sorted(keys))
+    found = sql.fetch(
+        conn,
+        f"SELECT message_id, hop FROM hops WHERE (message_id, hop) IN ({listed}) AND claim=0x{token.hex()} "  # noqa: S608
+        f"AND state='{SENDING}' ORDER BY message_id, hop FOR UPDATE",
+    )
+    ours = {(message_id, hop) for message_id, hop in found}
+    if ours:
+        sql.execute(
+            conn,
+            f"UPDATE hops SET claimed_ms={now_ms:d} WHERE (message_id, hop) IN ({sql.rows(sorted(ours))})",  # noqa: S608
+        )
+    return ours
 
 
 def save_answers(conn: Connection, vendor: tuple[str, str, str], rows: Sequence[tuple[Any, ...]]) -> None:
@@ -131,7 +165,7 @@ def save_answers(conn: Connection, vendor: tuple[str, str, str], rows: Sequence[
             code,
             raw_code and raw_code[:32],
             raw_text and raw_text[:255],
-            ref,
+            ref and ref[:128],
             at,
         )
         for m, hop, kind, state, code, raw_code, raw_text, ref, at in sorted(rows)

@@ -18,6 +18,7 @@ from shared.domain.ids import Lane
 from shared.domain.routing import Message, Plan
 from shared.domain.states import State
 from shared.stores import sql
+from shared.stores.claims import RELEASED
 from shared.stores.sql import Connection
 
 _REQUEST = (
@@ -182,6 +183,32 @@ def load_hops(conn: Connection, ids: Iterable[bytes]) -> dict[bytes, list[tuple[
     for row in found:
         result[row[0]].append(row[1:])
     return result
+
+
+def carriers(conn: Connection, keys: Iterable[tuple[bytes, int]]) -> dict[tuple[bytes, int], tuple[str, str, str]]:
+    """(channel, vendor, account) of the hops (message, hop) that were claimed."""
+    wanted = sorted(set(keys))
+    if not wanted:
+        return {}
+    found = sql.fetch(
+        conn,
+        "SELECT message_id, hop, channel, vendor, vendor_account FROM hops "  # noqa: S608
+        f"WHERE (message_id, hop) IN ({sql.rows(wanted)})",
+    )
+    return {(m, hop): (channel, vendor, account) for m, hop, channel, vendor, account in found}
+
+
+def taken_again(conn: Connection, keys: Iterable[tuple[bytes, int]]) -> set[tuple[bytes, int]]:
+    """Of hops that a sender gave back, those that have been claimed again since; their rows are locked."""
+    wanted = sorted(set(keys))
+    if not wanted:
+        return set()
+    found = sql.fetch(
+        conn,
+        f"SELECT message_id, hop, state FROM hops WHERE (message_id, hop) IN ({sql.rows(wanted)}) "  # noqa: S608
+        "ORDER BY message_id, hop FOR UPDATE",
+    )
+    return {(m, hop) for m, hop, state in found if state != RELEASED}
 
 
 def finish_hops(

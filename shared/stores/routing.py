@@ -36,9 +36,11 @@ from shared.domain.events import (
 from shared.domain.ids import Lane, dashed, message_bytes, request_bytes
 from shared.domain.routing import Again, Ask, Check, End, Mark, Message, Pick, Plan, Start, Step, Wait, World
 from shared.domain.states import State
+from shared.runtime import logs
 from shared.runtime.clock import iso
 from shared.stores import messages as store
 from shared.stores import sql
+from shared.stores.claims import HopKey
 from shared.stores.sql import Connection
 from shared.stores.usage import Usage
 
@@ -49,6 +51,8 @@ Price = Callable[[str, str, str, str], Decimal]
 SHOWN = {"released": "failed", "unavailable": "failed"}
 """Words of hops that only senders need, and what clients read instead."""
 DEFAULT_WINDOW = 20_000
+
+log = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,10 +353,11 @@ def outcome(conn: Connection, event: Outcome, world: World, price: Price) -> lis
     rest = _quick_sent(conn, work, event, results) if event.via == "answer" else results
     rows = store.lock_messages(conn, [i for i, _ in rest])
     plans = _plans(conn, rows)
+    void = _of_others(conn, event, rows, rest) | _overtaken(conn, event, rows, rest)
     closed = []
     for (message_id, hop), result in sorted(rest.items()):
         row = rows.get(message_id)
-        if row is None:
+        if row is None or (message_id, hop) in void:
             continue
         plan, cause = plans[request_bytes(message_id)], _cause(result.cause)
         step = routing.on_result(row, plan, result.state, result.code, hop, cause, event.attempt, world)
@@ -364,6 +369,42 @@ def outcome(conn: Connection, event: Outcome, world: World, price: Price) -> lis
     if later:
         events += outcome(conn, event.model_copy(update={"results": later}), world, price)
     return events
+
+
+def _of_others(conn: Connection, event: Outcome, rows: dict[bytes, Message], results: Iterable[HopKey]) -> set[HopKey]:
+    """Receipts for hops that another vendor or account carried, or nobody: they count for nothing."""
+    if event.via != "receipt":
+        return set()
+    sender = (event.channel, event.vendor, event.account)
+    doubtful = set()
+    for message_id, hop in results:
+        row = rows.get(message_id)
+        if row is None or row.hop != hop or (row.channel, row.vendor, row.vendor_account) != sender:
+            doubtful.add((message_id, hop))
+    carried = store.carriers(conn, doubtful)
+    others = {key for key in doubtful if carried.get(key) != sender}
+    if others:
+        log.warning(
+            "receipts for hops that this account did not carry", vendor=f"{sender[1]}/{sender[2]}", n=len(others)
+        )
+    return others
+
+
+def _overtaken(
+    conn: Connection, event: Outcome, rows: dict[bytes, Message], results: dict[HopKey, Result]
+) -> set[HopKey]:
+    """Answers "not taken", told again, of hops that a sender has claimed anew since: they are being sent now."""
+    if event.via != "answer":
+        return set()
+    again = {
+        key
+        for key, result in results.items()
+        if result.state == "unavailable"
+        and (row := rows.get(key[0])) is not None
+        and row.in_window
+        and row.hop == key[1]
+    }
+    return store.taken_again(conn, again)
 
 
 def _one_each(results: Sequence[Result]) -> tuple[dict[tuple[bytes, int], Result], list[Result]]:

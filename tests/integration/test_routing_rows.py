@@ -1,0 +1,178 @@
+"""What route and the senders make of the rows, on a real MySQL: claims, receipts of others, answers told again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from local.testing import Platform
+from shared.domain.events import Accepted, Dispatch, Due, Event, Outcome, PlanHop, Recipient, Request, Result
+from shared.domain.routing import Pick, World
+from shared.domain.states import State
+from shared.runtime.clock import new_request_id, now_ms
+from shared.runtime.mysql import Database
+from shared.stores import claims, due, routing, sql
+
+OFFSET = 2200
+SOLAPI, NHN = ("mt", "solapi", "main"), ("mt", "nhn", "main")
+NOBODY: tuple[str, ...] = ()
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    from tests.ports import free_offset
+
+    env = {"IMS_PORT_OFFSET": free_offset(OFFSET)}
+    with Platform(tmp_path_factory.mktemp("rows"), env, servers_only=True) as platform:
+        database = Database(platform.demo["mysql"])
+        yield database
+        database.close()
+
+
+def world(*vendors: str) -> World:
+    def choose(channel: str, kind: str, test: bool, avoid: str | None, cap: Decimal | None) -> Pick | None:
+        able = [v for v in vendors if v != avoid]
+        return Pick(able[0], "main", Decimal(8), True) if able else None
+
+    return World(now_ms=now_ms(), choose=choose, type_of=lambda *_: "sms", park_ms=0)
+
+
+def price(*_: str) -> Decimal:
+    return Decimal(8)
+
+
+class Road:
+    """One message of an account of its own, moved by hand."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+        self.account_id = int.from_bytes(os.urandom(3), "big") + 1
+        self.id = b""
+
+    def accept(self, *vendors: str) -> list[Event]:
+        at = now_ms()
+        request = Request(
+            request_id=new_request_id(at).hex, account_id=self.account_id, username="demo", lane="realtime",
+            accepted_at=at, valid_until=at + 3_600_000, total=1, cause=os.urandom(16).hex(),
+            plan=[PlanHop(channel="mt", content={"text": "hi", "sender": "0215441234"})],
+            messages=[Recipient(n=1, to="01012345678", type="sms")],
+        )  # fmt: skip
+        events = self.db.run(routing.accept, Accepted(requests=[request]), world(*vendors), price, 24.0, {})
+        (row,) = self.db.run(sql.fetch, "SELECT message_id FROM messages WHERE account_id=%s", (self.account_id,))
+        self.id = row[0]
+        return events
+
+    def claim(self, vendor: tuple[str, str, str], hop: int = 1) -> claims.Claims:
+        return self.db.run(claims.claim, [(self.id, hop, "sms")], vendor, os.urandom(8), now_ms(), 10_000)
+
+    def answer(self, vendor: tuple[str, str, str], state: str, hop: int = 1) -> None:
+        row = (self.id, hop, "sms", state, "0000", None, None, "V" * 200, now_ms())
+        self.db.run(claims.save_answers, vendor, [row])
+
+    def outcome(
+        self, vendor: tuple[str, str, str], via: Any, state: Any, *vendors: str, hop: int = 1, cause: str = ""
+    ) -> list[Event]:
+        result = Result(
+            id=self.id.hex(), hop=hop, state=state, code="0000", at=now_ms(), account_id=self.account_id,
+            cause=cause or os.urandom(16).hex(),
+        )  # fmt: skip
+        channel, name, account = vendor
+        event = Outcome(channel=channel, vendor=name, account=account, via=via, results=[result])
+        return self.db.run(routing.outcome, event, world(*vendors), price)
+
+    def release(self, *vendors: str) -> list[Event]:
+        """What schedule takes, decided by route."""
+        taken: list[Any] = []
+        self.db.run(due.take, now_ms() + 1000, taken.extend)
+        events: list[Event] = []
+        for event in taken:
+            if isinstance(event, Due) and self.id.hex() in event.ids and event.kind != "timeout":
+                event.stamp(os.urandom(16).hex())
+                events += self.db.run(routing.due, event, world(*vendors), price, {})
+        return events
+
+    def row(self) -> tuple[State, int, str]:
+        query = "SELECT status, hop, vendor FROM messages WHERE message_id=%s"
+        ((status, hop, vendor),) = self.db.run(sql.fetch, query, (self.id,))
+        return State(status), hop, vendor
+
+    def in_flight(self) -> int:
+        found = self.db.run(sql.fetch, "SELECT in_flight FROM windows WHERE account_id=%s", (self.account_id,))
+        return int(found[0][0]) if found else 0
+
+
+@pytest.fixture
+def road(db: Database) -> Road:
+    return Road(db)
+
+
+def test_a_receipt_counts_only_for_a_hop_of_its_own_vendor_and_account(road: Road) -> None:
+    road.accept("solapi")
+    road.claim(SOLAPI)
+    road.outcome(SOLAPI, "answer", "sent")
+    for stranger in (NHN, ("mt", "solapi", "other")):
+        assert road.outcome(stranger, "receipt", "delivered") == []
+        assert road.outcome(stranger, "receipt", "failed") == []
+        assert road.outcome(stranger, "receipt", "delivered", hop=2) == []
+    assert road.row() == (State.sent, 1, "solapi")
+    road.outcome(SOLAPI, "receipt", "delivered")
+    assert road.row() == (State.delivered, 1, "solapi")
+
+
+def test_a_late_receipt_of_an_older_hop_counts_for_the_vendor_that_carried_it(road: Road) -> None:
+    road.accept("solapi")
+    road.claim(SOLAPI)
+    road.answer(SOLAPI, "uncertain")
+    road.outcome(SOLAPI, "answer", "uncertain")
+    road.outcome(SOLAPI, "poll", "unavailable", "nhn")
+    assert road.row() == (State.routed, 2, "nhn")
+    road.outcome(NHN, "receipt", "delivered", hop=1)
+    assert road.row() == (State.routed, 2, "nhn")
+    road.outcome(SOLAPI, "receipt", "delivered", hop=1)
+    assert road.row()[0] is State.delivered
+    assert road.in_flight() == 0
+
+
+def test_a_parked_hop_that_another_vendor_takes_over_belongs_to_that_vendor(road: Road) -> None:
+    road.accept("solapi")
+    road.claim(SOLAPI)
+    road.answer(SOLAPI, "released")
+    road.outcome(SOLAPI, "answer", "unavailable", *NOBODY)
+    (sent,) = road.release("nhn")
+    assert isinstance(sent, Dispatch)
+    assert (sent.vendor, sent.parts[0].messages[0].hop) == ("nhn", 1)
+    assert not road.claim(SOLAPI).mine, "the first dispatch, delivered again"
+    assert road.claim(NHN).mine
+    query = "SELECT vendor, state FROM hops WHERE message_id=%s"
+    assert road.db.run(sql.fetch, query, (road.id,)) == [("nhn", "sending")]
+    assert road.in_flight() == 1
+
+
+def test_an_unavailable_told_again_does_not_move_what_is_being_sent_now(road: Road) -> None:
+    road.accept("solapi")
+    road.claim(SOLAPI)
+    road.answer(SOLAPI, "released")
+    cause = os.urandom(16).hex()
+    road.outcome(SOLAPI, "answer", "unavailable", *NOBODY, cause=cause)
+    road.release("solapi")
+    assert road.claim(SOLAPI).mine
+    assert road.outcome(SOLAPI, "answer", "unavailable", "nhn", cause=cause) == []
+    assert road.row() == (State.routed, 1, "solapi")
+    road.answer(SOLAPI, "sent")
+    road.outcome(SOLAPI, "answer", "sent")
+    assert road.row() == (State.sent, 1, "solapi")
+    assert road.in_flight() == 0
+
+
+def test_a_claim_that_was_found_too_old_is_not_renewed(road: Road) -> None:
+    road.accept("solapi")
+    key, mine, other = (road.id, 1), os.urandom(8), os.urandom(8)
+    began = now_ms() - 20_000
+    road.db.run(claims.claim, [(*key, "sms")], SOLAPI, mine, began, 10_000)
+    assert road.db.run(claims.renew, [key], mine, now_ms() - 15_000) == {key}
+    assert road.db.run(claims.claim, [(*key, "sms")], SOLAPI, other, now_ms(), 10_000).stale == {key}
+    assert road.db.run(claims.renew, [key], mine, now_ms()) == set()
