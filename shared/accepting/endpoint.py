@@ -87,7 +87,7 @@ async def _dry_run(ims: Context, channel: Channel, who: Caller, acceptance: Acce
 
     prices: dict[str, Decimal] = {}
     for entry in await ims.vendors.entries():
-        if entry.channel == channel.name and entry.sandbox == who.test:
+        if entry.channel == channel.name and entry.enabled and entry.sandbox == who.test:
             for kind, price in entry.adapter.prices.items():
                 prices[kind] = max(price, prices.get(kind, price))
     view: dict[str, Any] = acceptance.plan_view(prices)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -9,6 +10,7 @@ from shared.domain.errors import Unavailable, Uncertain
 from shared.runtime import metrics
 from shared.vendors.base import Answer, Call
 
+GRACE_S = 1.0
 MAX_ANSWER = 8 * 1024 * 1024
 
 
@@ -17,17 +19,15 @@ async def perform(http: Any, call: Call, vendor: str, timeout_s: float) -> Answe
     import httpx2
 
     started = time.perf_counter()
+    timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, 3.0), pool=timeout_s)
     try:
-        response = await http.request(
-            call.method,
-            call.url,
-            headers=dict(call.headers),
-            content=call.body,
-            timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, 3.0), pool=timeout_s),
-        )
+        async with asyncio.timeout(timeout_s + GRACE_S):  # the client's time-outs are for each step, not for all of it
+            response = await http.request(
+                call.method, call.url, headers=dict(call.headers), content=call.body, timeout=timeout
+            )
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
         raise Unavailable(f"{vendor} cannot be reached: {type(error).__name__}") from error
-    except httpx2.HTTPError as error:
+    except (httpx2.HTTPError, TimeoutError) as error:
         raise Uncertain(f"{vendor} did not answer: {type(error).__name__}") from error
     finally:
         metrics.VENDOR_SECONDS.labels(vendor).observe(time.perf_counter() - started)

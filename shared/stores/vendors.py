@@ -23,13 +23,15 @@ TTL_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A vendor account with its adapter. `sandbox` ones serve test keys only."""
+    """A vendor account with its adapter. `sandbox` ones serve test keys only; one that is not `enabled` gets nothing
+    new, but what it carried before goes on: its receipts count and it is asked about what is uncertain."""
 
     account: VendorAccount
     adapter: Adapter
     channel: str
     weight: int
     sandbox: bool
+    enabled: bool = True
 
     @property
     def name(self) -> str:
@@ -46,7 +48,7 @@ class Vendors:
         self._until = 0.0
 
     async def entries(self) -> list[Entry]:
-        """All enabled accounts; what was known before serves while MySQL is away."""
+        """All accounts; what was known before serves while MySQL is away."""
         if time.monotonic() >= self._until:
             try:
                 self._entries = await self._db(read_entries)
@@ -101,6 +103,7 @@ def pick(
         for e in entries
         if e.channel == channel
         and kind in e.adapter.types
+        and e.enabled
         and e.sandbox == test
         and e.account.vendor != avoid
         and (cap is None or e.adapter.prices.get(kind, Decimal(0)) <= cap)
@@ -113,10 +116,9 @@ def pick(
 
 
 def read_entries(conn: Connection) -> list[Entry]:
-    """Enabled vendor accounts that have an adapter."""
+    """Vendor accounts that have an adapter."""
     found = sql.fetch(
-        conn,
-        "SELECT channel, vendor, account, base_url, weight, sandbox, settings FROM vendor_accounts WHERE enabled=1",
+        conn, "SELECT channel, vendor, account, base_url, weight, sandbox, settings, enabled FROM vendor_accounts"
     )
     return [
         Entry(
@@ -125,7 +127,8 @@ def read_entries(conn: Connection) -> list[Entry]:
             channel,
             weight,
             bool(sandbox),
+            bool(enabled),
         )
-        for channel, vendor, account, base_url, weight, sandbox, settings in found
+        for channel, vendor, account, base_url, weight, sandbox, settings, enabled in found
         if (vendor, channel) in REGISTRY
     ]

@@ -1,0 +1,145 @@
+"""The calls of one batch: each rests on the batch's claim, and each message gets one result."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shared.domain.defaults import in_night_window
+from shared.domain.errors import Rejected, Unavailable, Uncertain
+from shared.domain.events import Result, Send, SendPart
+from shared.runtime import Context, logs, metrics
+from shared.sending.calls import perform
+from shared.sending.results import result_of
+from shared.stores.claims import HopKey, renew
+from shared.stores.vendors import Entry
+from shared.vendors.base import Outbound, VendorResult
+
+CALL_WITHIN_MS = 2000
+"""A call that begins later than this after its claim begins the claim anew first."""
+
+log = logs.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One message to send."""
+
+    key: HopKey
+    send: Send
+    part: SendPart
+    outbound: Outbound
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The calls of one batch: where to, how long each may take, how many at once, and the claim they rest on."""
+
+    entry: Entry
+    lane: str
+    timeout_s: float
+    limit: asyncio.Semaphore
+    token: bytes
+    begun_ms: int
+    ims: Context
+
+
+def stopped_by_time(key: HopKey, part: SendPart, lane: str, now: int) -> Result | None:
+    """The result of a message that time has overtaken on its way here."""
+    if now >= part.valid_until:
+        return result_of(key, "expired", "0301", part, now)
+    if lane == "ad" and in_night_window(now):
+        return result_of(key, "unavailable", "1008", part, now, text="no advertisements at night")
+    return None
+
+
+async def call_vendor(job: Job, items: list[Item]) -> list[Result]:
+    """One call; whatever happens, one result for each message that is still ours."""
+    stopped: list[Result] = []
+    async with job.limit:
+        try:
+            file_ids = await _upload(job, items[0].outbound)
+            stopped, items = await _begin(job, items)
+            answers = await _exchange(job, items, file_ids) if items else []
+        except Rejected as error:
+            return stopped + await _all(job, items, "failed", error.code, error.raw_code, error.detail)
+        except Unavailable as error:
+            return stopped + await _all(job, items, "unavailable", "3001", None, error.detail)
+        except Uncertain as error:
+            return stopped + await _all(job, items, "uncertain", "0300", None, str(error))
+        except Exception as error:  # an answer that the adapter cannot bear must not make the other calls' results lost
+            log.exception("cannot read what the vendor says", vendor=job.entry.name)
+            return stopped + await _all(job, items, "uncertain", "0300", None, f"internal: {type(error).__name__}")
+    if items:
+        await _record(job.entry, job.ims, ok=1)
+    known, now = {a.reference: a for a in answers}, job.ims.now_ms()
+    return stopped + [_read(item, known.get(item.outbound.reference), now) for item in items]
+
+
+async def _begin(job: Job, items: list[Item]) -> tuple[list[Result], list[Item]]:
+    """Just before the call: leave out what is too late by now, and see that the claim outlasts the call.
+
+    Calls wait for each other. Without a new claim another process could find this one too old, call it uncertain, and
+    start another hop beside a call that is still to come.
+    """
+    now = job.ims.now_ms()
+    found = [stopped_by_time(i.key, i.part, job.lane, now) for i in items]
+    stopped = [result for result in found if result is not None]
+    going = [item for item, result in zip(items, found, strict=True) if result is None]
+    if going and now - job.begun_ms > CALL_WITHIN_MS:
+        try:
+            ours = await job.ims.db(renew, [i.key for i in going], job.token, now)
+        except Unavailable as error:
+            text = f"the claim could not be renewed: {error.detail}"
+            return stopped + [result_of(i.key, "unavailable", "3001", i.part, now, text=text) for i in going], []
+        going = [i for i in going if i.key in ours]
+    return stopped, going
+
+
+async def _all(
+    job: Job, items: Sequence[Item], state: Any, code: str, raw: str | None, text: str | None
+) -> list[Result]:
+    """The same result for all messages of a call; a refusal too shows that the vendor is there."""
+    await _record(job.entry, job.ims, ok=int(state == "failed"), failed=int(state != "failed"))
+    now = job.ims.now_ms()
+    return [result_of(i.key, state, code, i.part, now, raw, text) for i in items]
+
+
+async def _upload(job: Job, outbound: Outbound) -> list[str]:
+    """The vendor's ids of a message's files."""
+    adapter, account, ims = job.entry.adapter, job.entry.account, job.ims
+    try:
+        return [
+            adapter.read_upload(await perform(ims.http, call, account.vendor, job.timeout_s))
+            for call in adapter.uploads(account, outbound, ims.now_ms(), os.urandom(16).hex())
+        ]
+    except Uncertain as error:  # only a file: nothing was sent
+        raise Unavailable(str(error)) from error
+
+
+async def _exchange(job: Job, items: Sequence[Item], file_ids: list[str]) -> list[VendorResult]:
+    adapter, account, ims = job.entry.adapter, job.entry.account, job.ims
+    batch = [i.outbound for i in items]
+    if file_ids:
+        batch = [replace(o, file_ids=file_ids) for o in batch]
+    call = adapter.send(account, batch, ims.now_ms(), os.urandom(16).hex())
+    answer = await perform(ims.http, call, account.vendor, job.timeout_s)
+    return adapter.read_send(batch, answer, ims.now_ms())
+
+
+async def _record(entry: Entry, ims: Context, ok: int = 0, failed: int = 0) -> None:
+    result = "ok" if ok else "failed"
+    metrics.VENDOR_CALLS.labels(entry.account.vendor, entry.account.account, result).inc()
+    await ims.breakers.record(entry.name, ok=ok, failed=failed)
+
+
+def _read(item: Item, answer: VendorResult | None, now: int) -> Result:
+    if answer is None:
+        return result_of(item.key, "uncertain", "0300", item.part, now, text="the answer does not name this message")
+    state = "sent" if answer.state == "pending" else answer.state
+    result = result_of(item.key, state, answer.code, item.part, now, answer.raw_code, answer.raw_text)
+    result.vendor_ref = answer.vendor_ref or None
+    return result

@@ -1,0 +1,130 @@
+"""What a sender does with a batch, its servers and the vendor replaced by what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared.domain.events import Dispatch, Event, Outcome, Send, SendPart
+from shared.domain.ids import message_id, request_id
+from shared.runtime.settings import VendorSettings
+from shared.sending import send
+from shared.stores.claims import Claims, claim, renew, save_answers
+from shared.stores.vendors import Entry
+from shared.vendors.base import VendorAccount
+from shared.vendors.registry import REGISTRY
+
+NOON = 1_790_000_000_000 // 86_400_000 * 86_400_000 + 3 * 3_600_000
+NIGHT = NOON + 9 * 3_600_000
+HOUR = 3_600_000
+ACCOUNT = VendorAccount("solapi", "main", "http://vendor", {"api_key": "k", "api_secret": "s"})
+ENTRY = Entry(ACCOUNT, REGISTRY["solapi", "mt"], "mt", 1, sandbox=False)
+SENT = b'{"groupInfo": {}, "failedMessageList": []}'
+
+
+class Servers:
+    """Everything a sender touches; `slow_ms` is how long it takes from the claim to the call."""
+
+    def __init__(self, *, now: int = NOON, entry: Entry = ENTRY, answer: bytes = SENT, slow_ms: int = 0) -> None:
+        self.now, self.answer, self.slow_ms, self.entry = now, answer, slow_ms, entry
+        self.lost = False
+        self.calls: list[bytes] = []
+        self.saved: list[tuple[Any, ...]] = []
+        self.vendor_settings = VendorSettings()
+        self.vendors = SimpleNamespace(get=self._get)
+        self.breakers = SimpleNamespace(allows=self._allows, record=self._record)
+        self.http = SimpleNamespace(request=self._request)
+
+    def now_ms(self) -> int:
+        return self.now
+
+    async def _get(self, *_: str) -> Entry:
+        return self.entry
+
+    async def _allows(self, _: str) -> bool:
+        self.now += self.slow_ms
+        return True
+
+    async def _record(self, *_: Any, **__: Any) -> None:
+        pass
+
+    async def _request(self, _: str, __: str, *, content: bytes, **___: Any) -> Any:
+        self.calls.append(content)
+        headers: Mapping[str, str] = {}
+        return SimpleNamespace(status_code=200, headers=headers, content=self.answer)
+
+    async def db(self, fn: Any, *args: Any) -> Any:
+        if fn is claim:
+            return Claims(mine={(m, hop) for m, hop, _ in args[0]})
+        if fn is renew:
+            return set() if self.lost else set(args[0])
+        assert fn is save_answers
+        self.saved += args[1]
+        return None
+
+
+def batch(lane: str = "realtime", valid_until: int = NOON + HOUR, test: bool = False) -> Dispatch:
+    one = message_id(UUID(int=request_id(NOON, 7).int), 1, lane)
+    part = SendPart(
+        account_id=1, username="demo", test=test, valid_until=valid_until,
+        content={"sender": "0215441234", "text": "hello", "subject": None, "type": "sms", "files": []},
+        messages=[Send(id=one.hex, hop=1, to="01012345678", type="sms")],
+    )  # fmt: skip
+    return Dispatch(lane=lane, channel="mt", vendor="solapi", account="main", parts=[part])
+
+
+async def states(servers: Any, event: Dispatch) -> list[str]:
+    events: list[Event] = await send(event, servers)
+    return [r.state for e in events if isinstance(e, Outcome) for r in e.results]
+
+
+async def test_a_prompt_call_needs_no_second_look_at_the_claim() -> None:
+    servers = Servers()
+    servers.lost = True
+    assert await states(servers, batch()) == ["sent"]
+    assert len(servers.calls) == 1
+
+
+async def test_a_late_call_is_made_only_while_the_claim_is_still_ours() -> None:
+    kept, lost = Servers(slow_ms=5000), Servers(slow_ms=5000)
+    lost.lost = True
+    assert await states(kept, batch()) == ["sent"]
+    assert await states(lost, batch()) == []
+    assert not lost.calls
+    assert not lost.saved
+
+
+async def test_what_became_too_late_while_it_waited_for_its_call_is_not_sent() -> None:
+    servers = Servers(slow_ms=5000)
+    assert await states(servers, batch(valid_until=NOON + 4000)) == ["expired"]
+    assert servers.calls == []
+
+
+async def test_an_advertisement_that_arrives_at_night_goes_back() -> None:
+    servers = Servers(now=NIGHT)
+    assert await states(servers, batch("ad", NIGHT + 24 * HOUR)) == ["unavailable"]
+    assert servers.calls == []
+
+
+@pytest.mark.parametrize("entry", [replace(ENTRY, enabled=False), replace(ENTRY, sandbox=True)])
+async def test_nothing_new_goes_to_an_account_that_may_not_carry_it(entry: Entry) -> None:
+    servers = Servers(entry=entry)
+    assert await states(servers, batch()) == ["unavailable"]
+    assert servers.calls == []
+
+
+async def test_a_test_keys_message_never_goes_to_a_live_account() -> None:
+    servers = Servers()
+    assert await states(servers, batch(test=True)) == ["unavailable"]
+    assert servers.calls == []
+
+
+async def test_an_answer_that_the_adapter_cannot_bear_is_uncertain() -> None:
+    servers = Servers(answer=b'{"groupInfo": {}, "failedMessageList": [7]}')
+    assert await states(servers, batch()) == ["uncertain"]
+    assert len(servers.saved) == 1
