@@ -34,7 +34,8 @@ def endpoint(channel: Channel, files: Files) -> Callable[[HttpRequest, Context],
         require_json(request)
         body = await read_body(request)
         submitter = submitters.setdefault(id(ims), Submitter(ims))
-        key = read_key(who.account.account_id, request.headers.get("idempotency-key"), request.scope["path"], body)
+        header, path = request.headers.get("idempotency-key"), request.scope["path"]
+        key = read_key(who.account.account_id, header, path, body, test=who.test)
         try:
             acceptance = await _accept(channel, who, body, await _view(ims, who, files(body)), ims.now_ms())
         except InvalidRequest as error:

@@ -68,14 +68,17 @@ def unpack(value: bytes) -> Held:
     return Held(value[:1], request_id.decode(), body_hash.decode(), int(deadline), kept)
 
 
-def read_key(account_id: int, header: str | None, path: str, body: bytes) -> Key | None:
-    """The key of a request, or None; 422 when it is not usable."""
+def read_key(account_id: int, header: str | None, path: str, body: bytes, *, test: bool) -> Key | None:
+    """The key of a request, or None; 422 when it is not usable.
+
+    Test and live requests do not share keys: the answer to a test must not stand for the real thing.
+    """
     if header is None:
         return None
     if not 1 <= len(header) <= MAX_KEY or not header.isprintable():
         fault = {"pointer": "", "code": "format", "detail": f"Idempotency-Key has 1 to {MAX_KEY} printable characters"}
         raise Problem(422, "The Idempotency-Key is not usable.", [fault], kind="idempotency-key")
-    digest = hashlib.blake2b(header.encode(), digest_size=16).hexdigest()
+    digest = hashlib.blake2b(header.encode(), digest_size=16, person=b"test" if test else b"").hexdigest()
     content = hashlib.blake2b(path.encode() + b"\0" + body, digest_size=16).hexdigest()
     return Key(account_id, digest, content)
 

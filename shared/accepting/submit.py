@@ -82,15 +82,14 @@ class Submitter:
         keyed = [s for s in group if s.key is not None]
         try:
             await self._one_pipeline(group, keyed, now)
+            for s in keyed:
+                await self._settle(s, now)
+            await self._ask_mysql([s for s in keyed if s.held is None and s.problem is None], now)
         except Exception as error:
             log.warning("Redis is away", error=type(error).__name__)
             for s in group:
                 if s.key is not None or s.request.lane not in OPEN_LANES:
                     s.problem = Problem(503, "Limits and keys cannot be checked right now; try again.", retry_after=2)
-            return
-        for s in keyed:
-            await self._settle(s, now)
-        await self._ask_mysql([s for s in keyed if s.held is None and s.problem is None], now)
 
     async def _one_pipeline(self, group: Sequence[Submission], keyed: Sequence[Submission], now: int) -> None:
         accept = self._ims.accept
@@ -118,10 +117,18 @@ class Submitter:
             s.held = None if old is None else unpack(old)
         at += len(keyed)
         for s in limited:
-            _check_limits(s, answers[at : at + 4 : 2])
+            if s.held is None:  # the same request again was counted the first time
+                _check_limits(s, answers[at : at + 4 : 2])
             at += 4
-        for s in (s for s in limited if s.problem is not None and s.key is not None and s.held is None):
-            await self._ims.redis.state.delete(s.key.name)  # type: ignore[union-attr]
+        for s in (s for s in limited if s.problem is not None or s.held is not None):
+            await self._give_back(s, now)
+
+    async def _give_back(self, s: Submission, now: int) -> None:
+        """What is refused or was counted before uses up nothing, and holds no key."""
+        for name, _ in _counters(s, now):
+            await self._ims.redis.state.decrby(name, len(s.request.messages))
+        if s.key is not None and s.held is None:
+            await self._ims.redis.state.delete(s.key.name)
 
     async def _settle(self, s: Submission, now: int) -> None:
         """What an existing key means: conflict, the kept answer, or taking over after its lease."""
@@ -158,6 +165,8 @@ class Submitter:
             s.problem = conflict(s.key, held, now)
             if s.problem is None:
                 s.adopt(held.request_id)
+            else:  # the key is not this request's; let the right one find it free
+                await self._ims.redis.state.delete(s.key.name)
 
     async def keep_answer(self, s: Submission, answer: bytes) -> None:
         """Keep the answer for retries of the same key; if it is lost, a retry publishes the same ids again."""
