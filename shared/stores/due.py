@@ -41,9 +41,10 @@ def take_backlog(conn: Connection, publish: Publish, released: dict[tuple[int, s
         "JOIN accounts a ON a.account_id = b.account_id "
         "LEFT JOIN windows w ON w.account_id = b.account_id AND w.lane = b.lane WHERE b.kind = 'backlog'",
     )
-    room = {(a, lane): limit - flying - released.get((a, Lane(lane).name), 0) for a, lane, flying, limit in waiting}
+    flying = {(a, lane): n + released.get((a, Lane(lane).name), 0) for a, lane, n, _ in waiting}
+    room = {(a, lane): limit - flying[a, lane] for a, lane, _, limit in waiting}
     queues = {key: _oldest(conn, *key) for key, left in room.items() if left > 0}
-    chosen = _in_turn(queues, room)
+    chosen = _in_turn(queues, room, flying)
     for account_id, lane, row in chosen:
         key = (account_id, Lane(lane).name)
         released[key] = released.get(key, 0) + row[3]
@@ -61,18 +62,23 @@ def _oldest(conn: Connection, account_id: int, lane: int) -> list[tuple[Any, ...
 
 
 def _in_turn(
-    queues: dict[tuple[int, int], list[tuple[Any, ...]]], room: dict[tuple[int, int], int]
+    queues: dict[tuple[int, int], list[tuple[Any, ...]]],
+    room: dict[tuple[int, int], int],
+    flying: dict[tuple[int, int], int],
 ) -> list[tuple[int, int, tuple[Any, ...]]]:
+    """The batches that fit, by route's own rule: one that did not fit would come back to the end of its queue."""
+    used = dict(flying)
     chosen, left = [], dict(room)
     while any(queues.values()):
         for key, rows in queues.items():
             if not rows:
                 continue
-            if left[key] <= 0:
+            if used[key] > 0 and rows[0][3] > left[key]:
                 rows.clear()
                 continue
             row = rows.pop(0)
             left[key] -= row[3]
+            used[key] += row[3]
             chosen.append((*key, row))
     return chosen
 

@@ -154,6 +154,18 @@ def windows(conn: Connection, keys: Iterable[tuple[int, str]]) -> dict[tuple[int
     return {(a, Lane(lane).name): n for a, lane, n in found}
 
 
+def backlogs(conn: Connection, keys: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Which of these (account, lane) have messages waiting for their window."""
+    wanted = [("backlog", account, int(Lane[lane])) for account, lane in keys]
+    if not wanted:
+        return set()
+    found = sql.fetch(
+        conn,
+        f"SELECT DISTINCT account_id, lane FROM due WHERE (kind, account_id, lane) IN ({sql.rows(wanted)})",  # noqa: S608
+    )
+    return {(account, Lane(lane).name) for account, lane in found}
+
+
 def next_feed_numbers(conn: Connection, accounts: Iterable[int]) -> dict[int, int]:
     """One number per account for the reports that this transaction ends; its row stays locked until the commit."""
     wanted = sorted(set(accounts))
@@ -196,6 +208,12 @@ def carriers(conn: Connection, keys: Iterable[tuple[bytes, int]]) -> dict[tuple[
         f"WHERE (message_id, hop) IN ({sql.rows(wanted)})",
     )
     return {(m, hop): (channel, vendor, account) for m, hop, channel, vendor, account in found}
+
+
+def hop_types(conn: Connection, keys: Sequence[tuple[bytes, int]]) -> dict[tuple[bytes, int], str]:
+    """The message types that hops carried."""
+    query = f"SELECT message_id, hop, type FROM hops WHERE (message_id, hop) IN ({sql.rows(keys)})"  # noqa: S608
+    return {(m, hop): kind for m, hop, kind in sql.fetch(conn, query)}
 
 
 def taken_again(conn: Connection, keys: Iterable[tuple[bytes, int]]) -> set[tuple[bytes, int]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -186,17 +186,25 @@ def _cause(event_id: str) -> bytes:
 def accept(
     conn: Connection, event: Accepted, world: World, price: Price, key_hours: float, window_of: dict[int, int]
 ) -> list[Event]:
-    """Store new messages and decide their first step; `window_of` is each account's window."""
+    """Store new messages and decide their first step; `window_of` is each account's window.
+
+    While its window is well used, new messages queue behind an account's backlog: small requests that always fit would
+    else keep its large batches waiting for ever.
+    """
     work = Work(world, event.lane, price)
     lost = store.claim_keys(conn, event.requests, world.now_ms + int(key_hours * 3_600_000), world.now_ms)
     store.insert_requests(conn, event.requests)
     in_flight = store.windows(conn, {(r.account_id, r.lane) for r in event.requests})
+    limits = {key: window_of.get(key[0], DEFAULT_WINDOW) for key in in_flight}
+    queued = store.backlogs(
+        conn, [key for key, flying in in_flight.items() if flying > 0 and 2 * flying >= limits[key]]
+    )
     decided = []
     for batch in _batches(event.requests):
         key, n = (batch.plan.account_id, batch.plan.lane), len(batch.members)
         step, flying = _first_step(batch, lost.get(batch.request.request_id), world), in_flight.get(key, 0)
         if isinstance(step, Start):
-            if flying > 0 and flying + n > window_of.get(key[0], DEFAULT_WINDOW):
+            if key in queued or (flying > 0 and flying + n > window_of.get(key[0], DEFAULT_WINDOW)):
                 step = Wait("backlog", None, State.accepted, 0)
             else:
                 in_flight[key] = flying + n
@@ -361,6 +369,8 @@ def outcome(conn: Connection, event: Outcome, world: World, price: Price) -> lis
             continue
         plan, cause = plans[request_bytes(message_id)], _cause(result.cause)
         step = routing.on_result(row, plan, result.state, result.code, hop, cause, event.attempt, world)
+        if isinstance(step, End) and hop != row.hop:
+            row = _as_carried(conn, row, hop, event)
         if event.via != "answer" and result.state in ("delivered", "failed"):
             closed.append((message_id, hop, result.state, result.code, result.raw_code, result.raw_text))
         _apply(work, row, plan, step, cause, result, event)
@@ -388,6 +398,12 @@ def _of_others(conn: Connection, event: Outcome, rows: dict[bytes, Message], res
             "receipts for hops that this account did not carry", vendor=f"{sender[1]}/{sender[2]}", n=len(others)
         )
     return others
+
+
+def _as_carried(conn: Connection, row: Message, hop: int, event: Outcome) -> Message:
+    """A message that an older hop has delivered: it ends as that hop carried it."""
+    kind = store.hop_types(conn, [(row.message_id, hop)]).get((row.message_id, hop), row.type)
+    return replace(row, channel=event.channel, type=kind)
 
 
 def _overtaken(
@@ -632,6 +648,8 @@ def _number_feeds(conn: Connection, work: Work) -> None:
             ("finished_ms", work.world.now_ms),
             ("feed_seq", numbers[end.row.account_id]),
         )
+        if end.result is not None and end.result.hop != end.row.hop:
+            change = (*change, ("channel", end.row.channel), ("type", end.row.type))
         if end.status is State.delivered and end.row.sent_ms is None:
             change = (*change, ("sent_ms", work.world.now_ms))
         changes.append((end.row.message_id, change))

@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from local.testing import Platform
-from shared.domain.events import Accepted, Dispatch, Due, Event, Outcome, PlanHop, Recipient, Request, Result
+from shared.domain.events import Accepted, Dispatch, Due, Event, Finished, Outcome, PlanHop, Recipient, Request, Result
+from shared.domain.ids import message_id
 from shared.domain.routing import Pick, World
 from shared.domain.states import State
 from shared.runtime.clock import new_request_id, now_ms
@@ -53,17 +55,17 @@ class Road:
         self.account_id = int.from_bytes(os.urandom(3), "big") + 1
         self.id = b""
 
-    def accept(self, *vendors: str) -> list[Event]:
+    def accept(self, *vendors: str, n: int = 1, window: int = 20_000) -> list[Event]:
         at = now_ms()
         request = Request(
             request_id=new_request_id(at).hex, account_id=self.account_id, username="demo", lane="realtime",
-            accepted_at=at, valid_until=at + 3_600_000, total=1, cause=os.urandom(16).hex(),
+            accepted_at=at, valid_until=at + 3_600_000, total=n, cause=os.urandom(16).hex(),
             plan=[PlanHop(channel="mt", content={"text": "hi", "sender": "0215441234"})],
-            messages=[Recipient(n=1, to="01012345678", type="sms")],
+            messages=[Recipient(n=i, to="01012345678", type="sms") for i in range(1, n + 1)],
         )  # fmt: skip
-        events = self.db.run(routing.accept, Accepted(requests=[request]), world(*vendors), price, 24.0, {})
-        (row,) = self.db.run(sql.fetch, "SELECT message_id FROM messages WHERE account_id=%s", (self.account_id,))
-        self.id = row[0]
+        windows = {self.account_id: window}
+        events = self.db.run(routing.accept, Accepted(requests=[request]), world(*vendors), price, 24.0, windows)
+        self.id = message_id(UUID(hex=request.request_id), 1, "realtime").bytes
         return events
 
     def claim(self, vendor: tuple[str, str, str], hop: int = 1) -> claims.Claims:
@@ -176,3 +178,39 @@ def test_a_claim_that_was_found_too_old_is_not_renewed(road: Road) -> None:
     assert road.db.run(claims.renew, [key], mine, now_ms() - 15_000) == {key}
     assert road.db.run(claims.claim, [(*key, "sms")], SOLAPI, other, now_ms(), 10_000).stale == {key}
     assert road.db.run(claims.renew, [key], mine, now_ms()) == set()
+
+
+def test_an_older_hop_that_delivers_ends_the_message_as_it_carried_it(road: Road) -> None:
+    road.accept("solapi")
+    road.claim(SOLAPI)
+    road.db.run(sql.execute, f"UPDATE hops SET type='lms' WHERE message_id=0x{road.id.hex()}")
+    road.answer(SOLAPI, "uncertain")
+    road.db.run(sql.execute, f"UPDATE hops SET type='lms' WHERE message_id=0x{road.id.hex()}")
+    road.outcome(SOLAPI, "answer", "uncertain")
+    road.outcome(SOLAPI, "poll", "unavailable", "nhn")
+    (finished,) = road.outcome(SOLAPI, "receipt", "delivered", hop=1)
+    assert isinstance(finished, Finished)
+    assert finished.reports[0].data["type"] == "lms"
+    query = "SELECT type FROM messages WHERE message_id=%s"
+    assert road.db.run(sql.fetch, query, (road.id,)) == [("lms",)]
+
+
+def test_a_small_request_does_not_overtake_a_backlog_while_the_window_is_well_used(road: Road) -> None:
+    assert isinstance(road.accept("solapi", window=2)[0], Dispatch)
+    road.accept("solapi", window=2, n=2)
+    assert road.accept("solapi", window=2) == []
+    query = "SELECT messages FROM due WHERE account_id=%s AND kind='backlog' ORDER BY due_id"
+    assert road.db.run(sql.fetch, query, (road.account_id,)) == [(2,), (1,)]
+    assert road.in_flight() == 1
+
+
+def test_only_what_fits_its_window_is_let_go_so_that_its_place_is_kept(road: Road) -> None:
+    columns, values = "account_id, username, callback_secrets, created_ms, send_window", (os.urandom(6).hex(), "[]")
+    road.db.run(sql.insert, "accounts", columns, [(road.account_id, *values, now_ms(), 3)])
+    road.accept("solapi", window=3, n=2)
+    road.accept("solapi", window=3, n=2)
+    taken: list[Any] = []
+    assert road.db.run(due.take_backlog, taken.extend, {}) == 0
+    road.db.run(sql.execute, f"UPDATE windows SET in_flight=1 WHERE account_id={road.account_id}")
+    assert road.db.run(due.take_backlog, taken.extend, {}) == 1
+    assert len(taken[0].ids) == 2
