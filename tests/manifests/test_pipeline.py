@@ -1,0 +1,230 @@
+"""Both pipelines call what is there, in the right order; the canary's steps are taken on a real API server."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy import cluster, overlays
+from deploy.objects import dns
+from local.home import ROOT
+from shared import flow
+
+SCRIPTS = ROOT / "tools" / "pipeline"
+JENKINS = re.sub(r"^\s*//.*$", "", (ROOT / "Jenkinsfile").read_text(), flags=re.MULTILINE)
+WORKFLOW: dict[Any, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+STEPS = [step for job in WORKFLOW["jobs"].values() for step in job["steps"]]
+COMMANDS = "\n".join(step["run"] for step in STEPS if "run" in step)
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def bare(groovy: str) -> str:
+    """Without strings and comments."""
+    return re.sub(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"|//[^\n]*", "", groovy)
+
+
+def blocks(groovy: str, depth: int) -> list[str]:
+    """The heads of the blocks at a depth."""
+    found, head, level = [], "", 0
+    for character in groovy:
+        if character == "{":
+            if level == depth:
+                found.append(head.strip())
+            level, head = level + 1, ""
+        elif character == "}":
+            level, head = level - 1, ""
+        else:
+            head = "" if character == "\n" else head + character
+    assert level == 0
+    return found
+
+
+@pytest.mark.parametrize("pipeline", [JENKINS, COMMANDS], ids=["Jenkinsfile", "ci.yml"])
+def test_every_make_target_and_script_exists(pipeline: str) -> None:
+    assert set(re.findall(r"make ([a-z-]+)", pipeline)) <= TARGETS
+    assert {"check", "test", "manifests"} <= set(re.findall(r"make ([a-z-]+)", pipeline))
+    named = set(re.findall(r"tools/pipeline/[\w.]+", pipeline))
+    assert named == {f"tools/pipeline/{p.name}" for p in SCRIPTS.glob("*.sh")}
+    assert all(os.access(ROOT / name, os.X_OK) for name in named)
+
+
+def test_the_jenkinsfile_is_a_declarative_pipeline() -> None:
+    plain = bare(JENKINS)
+    for opening, closing in ("{}", "()", "[]"):
+        assert plain.count(opening) == plain.count(closing)
+    assert blocks(plain, 0) == ["pipeline"]
+    assert blocks(plain, 1) == ["agent", "options", "parameters", "environment", "stages", "post"]
+    stages = re.findall(r"stage\('(\w+)'\)", JENKINS)
+    assert stages == ["check", "manifests", "test", "image", "scan", "dev", "smoke", "approval", "prod"]
+    inner = [
+        block for block in blocks(plain, 3) if block in ("steps", "when", "post", "input", "options", "environment")
+    ]
+    assert inner.count("steps") == len(stages)
+
+
+def test_production_waits_for_an_approval_and_goes_back_when_it_fails() -> None:
+    approval, prod = JENKINS.index("stage('approval')"), JENKINS.index("stage('prod')")
+    assert "input {" in JENKINS[approval:prod]
+    order = [
+        "canary.sh start",
+        "deploy.sh prod",
+        "canary.sh weight",
+        "canary.sh judge",
+        "canary.sh rollback",
+        "canary.sh promote",
+    ]
+    places = [JENKINS.index(step, prod) for step in order]
+    assert places == sorted(places)
+    steps = WORKFLOW["jobs"]["prod"]["steps"]
+    assert next(s for s in steps if s.get("if") == "failure()")["run"].endswith("canary.sh rollback")
+    assert WORKFLOW["jobs"]["prod"]["environment"] == "prod"
+
+
+def test_the_workflow_is_well_formed() -> None:
+    assert {"name", "permissions", "jobs"} <= set(WORKFLOW)
+    assert WORKFLOW[True].keys() >= {"pull_request", "push"}, "`on` is a boolean in YAML 1.1"
+    for name, job in WORKFLOW["jobs"].items():
+        assert {"runs-on", "timeout-minutes", "steps"} <= set(job), name
+        needs = job.get("needs", [])
+        assert set([needs] if isinstance(needs, str) else needs) <= set(WORKFLOW["jobs"])
+        assert all(("uses" in step) != ("run" in step) for step in job["steps"])
+    assert all(re.search(r"@v\d", step["uses"]) for step in STEPS if "uses" in step)
+
+
+@pytest.mark.parametrize("script", sorted(p.name for p in SCRIPTS.glob("*.sh")))
+def test_a_script_is_bash(script: str) -> None:
+    assert subprocess.run(["bash", "-n", SCRIPTS / script], check=False).returncode == 0
+
+
+def test_images_of_every_function_are_built_with_their_origin() -> None:
+    env = {**os.environ, "DRY_RUN": "1", "REGISTRY": "registry.example", "VERSION": "1", "BASE": "python@sha256:0"}
+    said = subprocess.run([SCRIPTS / "images.sh"], env=env, capture_output=True, text=True, check=True).stdout
+    lines = said.strip().splitlines()
+    assert all("--sbom=true --provenance=mode=max" in line for line in lines)
+    built = set(re.findall(r"--tag registry.example/ims/([\w-]+):1", said))
+    assert built == {dns(f.name) for f in flow.FLOW} | {"bridges"}
+    assert {f"ims/{name}" for name in built} == set(overlays._images())
+
+
+def test_a_base_without_a_digest_is_refused() -> None:
+    env = {**os.environ, "DRY_RUN": "1", "REGISTRY": "r", "VERSION": "1", "BASE": "python:3.11"}
+    assert subprocess.run([SCRIPTS / "images.sh"], env=env, capture_output=True, check=False).returncode != 0
+
+
+def test_a_live_key_is_refused_by_the_smoke_test() -> None:
+    env = {**os.environ, "IMS_URL": "http://127.0.0.1:9", "IMS_TEST_KEY": "ims_live_x"}
+    result = subprocess.run([SCRIPTS / "smoke.sh"], env=env, capture_output=True, text=True, check=False)
+    assert "real message" in result.stderr
+
+
+# --- on a real API server -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def config() -> Iterator[Path]:
+    """An API server with two functions, each with a Ready revision."""
+    with cluster.cluster() as found:
+        for name in ("ims", "ims-data"):
+            cluster.run(found, "create", "namespace", name)
+        for name in ("route-fast", "api-mt"):
+            apply(found, service(name))
+            status = {"latestReadyRevisionName": f"{name}-00001", "latestCreatedRevisionName": f"{name}-00002"}
+            patch(found, name, {"status": status}, "--subresource=status")
+        yield found
+
+
+def service(name: str, image: str = "ims/x:1") -> dict[str, Any]:
+    return {
+        "apiVersion": "serving.knative.dev/v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": "ims", "labels": {"app.kubernetes.io/part-of": "ims"}},
+        "spec": {"template": {"spec": {"containers": [{"image": image}]}}},
+    }
+
+
+def apply(config: Path, thing: dict[str, Any]) -> None:
+    assert cluster.run(config, "apply", "-f", "-", given=json.dumps(thing)).returncode == 0
+
+
+def patch(config: Path, name: str, change: dict[str, Any], *more: str) -> None:
+    result = cluster.run(config, "-n", "ims", "patch", "ksvc", name, "--type", "merge", "-p", json.dumps(change), *more)
+    assert result.returncode == 0, result.stderr
+
+
+def canary(config: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(cluster.kubectl()).parent}:{os.environ['PATH']}"
+    own = {**os.environ, "KUBECONFIG": str(config), "PATH": path, **env}
+    return subprocess.run([SCRIPTS / "canary.sh", *words], env=own, capture_output=True, text=True, check=False)
+
+
+def shares(config: Path, name: str = "route-fast") -> dict[str, int]:
+    text = cluster.run(config, "-n", "ims", "get", "ksvc", name, "-o", "json").stdout
+    return {t.get("revisionName", "newest"): t["percent"] for t in json.loads(text)["spec"].get("traffic", [])}
+
+
+def test_a_canary_goes_up_by_steps_and_back_at_once(config: Path) -> None:
+    assert canary(config, "weight", "10").returncode != 0, "without a start there is nothing to go back to"
+    assert canary(config, "start").returncode == 0
+    assert shares(config) == {"route-fast-00001": 100, "newest": 0}
+    apply(config, service("route-fast", "ims/x:2"))
+    assert shares(config) == {"route-fast-00001": 100, "newest": 0}, "a roll-out leaves the traffic where it is"
+    assert canary(config, "weight", "10").returncode == 0
+    assert shares(config) == {"route-fast-00001": 90, "newest": 10}
+    assert shares(config, "api-mt") == {"api-mt-00001": 90, "newest": 10}
+    assert canary(config, "rollback").returncode == 0
+    assert shares(config) == {"route-fast-00001": 100}
+    assert canary(config, "promote").returncode == 0
+    assert shares(config) == {"newest": 100}
+
+
+@pytest.mark.parametrize(("value", "good"), [("0.001", True), ("0.3", False), ("NaN", True), (None, True)])
+def test_the_judge_asks_prometheus_about_the_new_revisions(config: Path, value: str | None, good: bool) -> None:
+    asked: list[str] = []
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            body = json.dumps({"data": {"result": [{"value": [0, value]}] if value else []}}).encode()
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        result = canary(config, "judge", PROMETHEUS_URL=f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+    assert (result.returncode == 0) == good, result.stderr
+    assert "route-fast-00002" in asked[0]
+
+
+@pytest.mark.parametrize("overlay", ["dev", "prod"])
+def test_a_roll_out_uses_the_images_that_were_built_by_digest(config: Path, overlay: str) -> None:
+    digest = f"sha256:{'1' * 64}"
+    listed = ROOT / "build" / "images.txt"
+    listed.parent.mkdir(exist_ok=True)
+    listed.write_text("".join(f"{name}=registry.example/{name}@{digest}\n" for name in overlays._images()))
+    path = f"{Path(cluster.kubectl()).parent}:{os.environ['PATH']}"
+    env = {**os.environ, "KUBECONFIG": str(config), "PATH": path, "DRY_RUN": "1"}
+    apply_grant = cluster.run(config, "create", "namespace", "kourier-system")
+    assert apply_grant.returncode == 0 or "exists" in apply_grant.stderr
+    done = subprocess.run([SCRIPTS / "deploy.sh", overlay], env=env, capture_output=True, text=True, check=False)
+    made = cluster.run(config, "kustomize", str(ROOT / "build" / "deploy" / overlay)).stdout
+    listed.unlink()
+    assert done.returncode == 0, done.stderr
+    services = [o for o in yaml.safe_load_all(made) if o["kind"] == "Service" and "knative" in o["apiVersion"]]
+    boxes = [one["spec"]["template"]["spec"]["containers"][0] for one in services]
+    assert {box["image"].partition("@")[2] for box in boxes} == {digest}
+    assert all(re.match(r"ims-settings-\w+", box["envFrom"][0]["configMapRef"]["name"]) for box in boxes)

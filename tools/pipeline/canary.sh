@@ -1,0 +1,64 @@
+#!/bin/bash
+# A roll-out in steps by Knative's traffic split, for all functions at once: requests and events alike go by it.
+#   canary.sh start       before the roll-out: everything stays on the revisions that are Ready now
+#   canary.sh weight 10   10 % to the new revisions
+#   canary.sh judge       fails when the new revisions fail more often than LIMIT (0.02); PROMETHEUS_URL
+#   canary.sh promote     everything to the newest, and to whatever comes after it
+#   canary.sh rollback    everything back to the revisions that `start` remembered
+set -euo pipefail
+namespace=${NAMESPACE:-ims}
+selector=app.kubernetes.io/part-of=ims
+stable_of='{.spec.traffic[?(@.tag=="stable")].revisionName}'
+
+services() { kubectl -n "$namespace" get ksvc -l "$selector" -o 'jsonpath={range .items[*]}{.metadata.name}{"\n"}{end}'; }
+get() { kubectl -n "$namespace" get ksvc "$1" -o "jsonpath=$2"; }
+traffic() { kubectl -n "$namespace" patch ksvc "$1" --type merge -p "{\"spec\":{\"traffic\":[$2]}}"; }
+split() { # service, stable revision, weight of the newest
+    traffic "$1" "{\"revisionName\":\"$2\",\"percent\":$((100 - $3)),\"tag\":\"stable\"},{\"latestRevision\":true,\"percent\":$3,\"tag\":\"candidate\"}"
+}
+remembered() {
+    local revision
+    revision=$(get "$1" "$stable_of")
+    [ -n "$revision" ] || { echo "$1: there was no \`canary.sh start\`" >&2; return 1; }
+    echo "$revision"
+}
+
+start() {
+    for service in $(services); do
+        revision=$(get "$service" '{.status.latestReadyRevisionName}')
+        if [ -n "$revision" ]; then split "$service" "$revision" 0; else echo "$service is new"; fi
+    done
+}
+
+weight() {
+    [[ $1 =~ ^[0-9]+$ && $1 -le 100 ]] || { echo "a weight is a number from 0 to 100" >&2; exit 1; }
+    for service in $(services); do
+        revision=$(remembered "$service") && split "$service" "$revision" "$1"
+    done
+}
+
+promote() { for service in $(services); do traffic "$service" '{"latestRevision":true,"percent":100}'; done; }
+
+rollback() {
+    for service in $(services); do
+        revision=$(remembered "$service") && traffic "$service" "{\"revisionName\":\"$revision\",\"percent\":100,\"tag\":\"stable\"}"
+    done
+}
+
+judge() {
+    names=$(for service in $(services); do get "$service" '{.status.latestCreatedRevisionName}' && echo; done | paste -sd '|')
+    for metric in "ims_events_total:result!=\"done\"" "ims_http_requests_total:status=~\"5..\""; do
+        name=${metric%%:*} bad=${metric#*:}
+        query="sum(rate(${name}{revision=~\"$names\",$bad}[5m])) / sum(rate(${name}{revision=~\"$names\"}[5m]))"
+        share=$(curl -sS --fail --get "${PROMETHEUS_URL:?}/api/v1/query" --data-urlencode "query=$query" |
+            python3 -c 'import json, sys; r = json.load(sys.stdin)["data"]["result"]; print(float(r[0]["value"][1]) if r else 0.0)')
+        echo "$name of the new revisions: $share fail"
+        python3 -c 'import sys; sys.exit(not float(sys.argv[1]) <= float(sys.argv[2]))' "${share/nan/0}" "${LIMIT:-0.02}"
+    done
+}
+
+case ${1:-} in
+start | promote | rollback | judge) "$1" ;;
+weight) weight "${2:?percent}" ;;
+*) sed -n '2,7s/^# \{0,1\}//p' "$0" && exit 2 ;;
+esac

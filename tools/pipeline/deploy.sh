@@ -1,0 +1,30 @@
+#!/bin/bash
+# Rolls an overlay out with the images of build/images.txt: schema first, then functions, until all are Ready.
+#   tools/pipeline/deploy.sh OVERLAY      DRY_RUN=1: only asks the API server
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+overlay=${1:?dev, kind or prod}
+folder=build/deploy/$overlay
+mkdir -p "$folder"
+{
+    printf 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n'
+    printf 'resources: [../../../knative/overlays/%s]\nimages:\n' "$overlay"
+    while IFS='=' read -r name reference; do
+        # an overlay may have renamed the image already: both names lead to the same
+        for known in "$name" "dev.local/$name" "kind.local/$name"; do
+            printf '  - {name: %s, newName: %s, digest: "%s"}\n' "$known" "${reference%@*}" "${reference#*@}"
+        done
+    done <build/images.txt
+} >"$folder/kustomization.yaml"
+
+if [ "${DRY_RUN:-}" = 1 ]; then
+    kubectl apply -k "$folder" --server-side --force-conflicts --dry-run=server --field-manager=ims-check
+    exit
+fi
+kubectl -n ims-data delete job flyway --ignore-not-found
+kubectl apply -k infra/flyway
+kubectl -n ims-data wait --for=condition=complete job/flyway --timeout=10m
+kubectl apply -k "$folder"
+kubectl -n ims wait --for=condition=Ready ksvc --all --timeout=10m
+kubectl -n ims wait --for=condition=Ready kafkasource --all --timeout=5m
+kubectl -n ims rollout status deployment --timeout=5m
