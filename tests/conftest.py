@@ -15,7 +15,7 @@ from local.testing import Platform
 from tests.ports import free_offset
 from tests.road import NORMAL, Road
 
-FOLDERS = ("unit", "contract", "wiring", "integration", "e2e")
+FOLDERS = ("unit", "contract", "wiring", "manifests", "integration", "e2e")
 LAST = ("test_kill.py", "test_down.py", "test_clusters.py")
 """These break most, or need the machine for themselves."""
 

@@ -16,25 +16,22 @@ MIGRATIONS = ROOT / "migrations"
 WARNINGS_ONLY = "-Djava.util.logging.SimpleFormatter.format=%4$s %5$s%n"
 
 
-def install(say: Say) -> None:
-    """See to Java with its compiler, Flyway's jars, and the launcher (our one source file) as a class."""
+def install(say: Say) -> Path:
+    """The folder with Flyway's jars and the launcher (our one source file) as a class newer than its source."""
     java(say)
-    javac = program("javac", ["openjdk-17-jdk-headless"], "put a Java development kit on the PATH", say)
-    jars = _jars(say)
-    source = FILES / "Migrate.java"
-    if not (jars / "Migrate.class").exists():
+    jars = maven("flyway", FILES / "flyway.pom.xml", say)
+    source, launcher = FILES / "Migrate.java", jars / "Migrate.class"
+    if not launcher.exists() or launcher.stat().st_mtime < source.stat().st_mtime:
+        javac = program("javac", ["openjdk-17-jdk-headless"], "put a Java development kit on the PATH", say)
         subprocess.run([javac, "-cp", f"{jars}/*", "-d", str(jars), str(source)], check=True)
-
-
-def _jars(say: Say) -> Path:
-    return maven("flyway", FILES / "flyway.pom.xml", say)
+    return jars
 
 
 def migrate(address: str) -> None:
     """Bring the schema of a `mysql+pymysql://user:password@host:port/name` address up to date."""
     url = urlsplit(address)
     jdbc = f"jdbc:mariadb://{url.hostname}:{url.port or 3306}{url.path}"
-    jars = _jars(print)
+    jars = install(print)
     command = [java(print), "-XX:TieredStopAtLevel=1", WARNINGS_ONLY, "-cp", f"{jars}:{jars}/*", "Migrate"]
     result = subprocess.run(
         [*command, jdbc, unquote(url.username or ""), str(MIGRATIONS)],
