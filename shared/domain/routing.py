@@ -1,7 +1,7 @@
 """What happens to a message next: the decisions of `route`, pure. Only they start a hop or end a message.
 
 Each decision looks at the message as it is stored (under its row lock), at the plan of its request, and at what came
-in; it answers with one of the steps below. Effects (rows, events) are made from the step by shared/stores/routing.py.
+in; it answers with one of the steps below. Effects (rows, events) are made from the step by shared/stores/routing.
 """
 
 from __future__ import annotations

@@ -1,0 +1,105 @@
+"""From a step (shared/domain/routing.py) to what the transaction gathers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from shared.domain.events import Outcome, Result, Send
+from shared.domain.ids import request_bytes
+from shared.domain.routing import Again, Ask, Check, End, Mark, Message, Plan, Start, Step, Wait
+from shared.domain.states import State
+from shared.stores import messages as store
+from shared.stores.routing.work import Ended, Work
+from shared.stores.sql import Connection
+
+
+def plans_of(conn: Connection, rows: dict[bytes, Message]) -> dict[bytes, Plan]:
+    """The plans of messages by request."""
+    return store.load_plans(conn, {request_bytes(i) for i in rows})
+
+
+def apply(
+    work: Work, row: Message, plan: Plan, step: Step, cause: bytes, result: Result | None, event: Outcome | None
+) -> None:
+    """Turn a step into row changes, due work and events."""
+    if isinstance(step, Start):
+        _apply_start(work, row, plan, step, cause)
+    elif isinstance(step, End):
+        work.ended.append(Ended(row, plan, step.status, step.code, cause, result, event))
+    elif isinstance(step, Mark):
+        _apply_mark(work, row, plan, step)
+    elif isinstance(step, Ask):
+        _poll(work, row, plan, step.poll_ms, step.attempt)
+    elif isinstance(step, Wait):
+        work.leave_window(row, plan)
+        change = (("status", int(step.status)), ("hop", step.hop), ("step", step.step), ("tries", step.tries))
+        work.changes.append((row.message_id, (*change, ("in_window", 0), ("cause", cause))))
+        due_ms = (step.due_ms or 0) // 100 * 100 + 100
+        work.waits[due_ms, step.kind, step.hop].append(row.message_id.hex())
+    elif isinstance(step, Check):
+        work.check(step.due_ms, row.hop, [row.message_id])
+    elif isinstance(step, Again):
+        work.again.append((row, plan))
+    elif step.trail and result is not None and event is not None:
+        work.trail.append(
+            (
+                row.message_id,
+                result.hop,
+                result.state,
+                result.code,
+                result.raw_code,
+                result.raw_text,
+                event.via,
+                cause,
+                result.at,
+            )
+        )
+
+
+def _apply_start(work: Work, row: Message, plan: Plan, step: Start, cause: bytes) -> None:
+    if not row.in_window:
+        work.windows[row.account_id, plan.lane] += 1
+    change = (
+        ("status", int(State.routed)),
+        ("hop", step.hop),
+        ("step", step.step),
+        ("tries", step.tries),
+        ("channel", step.channel),
+        ("type", step.type),
+        ("vendor", step.pick.vendor),
+        ("vendor_account", step.pick.account),
+        ("in_window", 1),
+        ("cause", cause),
+    )
+    work.changes.append((row.message_id, change))
+    work.start(plan, step, [(row.message_id, address_of(row, step.channel), variables_of(row))])
+
+
+def variables_of(row: Message) -> dict[str, str] | None:
+    """The recipient's values for the text."""
+    return None if row.vars is None else orjson.loads(row.vars)
+
+
+def address_of(row: Message, channel: str) -> str:
+    """The recipient's address on a channel."""
+    addresses = {} if row.addresses is None else orjson.loads(row.addresses)
+    return str(addresses.get(channel, row.recipient))
+
+
+def _apply_mark(work: Work, row: Message, plan: Plan, step: Mark) -> None:
+    work.leave_window(row, plan)
+    change: tuple[tuple[str, Any], ...] = (("status", int(step.status)), ("in_window", 0))
+    if step.status is State.sent:
+        change = (*change, ("sent_ms", work.world.now_ms))
+    work.changes.append((row.message_id, change))
+    if step.poll_ms is not None:
+        _poll(work, row, plan, step.poll_ms, step.attempt)
+
+
+def _poll(work: Work, row: Message, plan: Plan, due_ms: int, attempt: int) -> None:
+    if row.vendor is None or row.vendor_account is None:
+        return
+    send = Send(id=row.message_id.hex(), hop=row.hop, to=address_of(row, row.channel), type=row.type)
+    work.polls[due_ms // 100 * 100 + 100, attempt, row.channel, row.vendor, row.vendor_account].append(send)

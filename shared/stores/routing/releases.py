@@ -1,0 +1,60 @@
+"""Due work: releases of what waited, missing receipts, cancellations."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from shared.domain import routing
+from shared.domain.events import Due, Event
+from shared.domain.ids import request_bytes
+from shared.domain.routing import Message, Plan, Start, World
+from shared.stores import messages as store
+from shared.stores.routing.applying import apply, plans_of
+from shared.stores.routing.ending import flush
+from shared.stores.routing.work import DEFAULT_WINDOW, Price, Work, cause_of
+from shared.stores.sql import Connection
+
+
+def due(conn: Connection, event: Due, world: World, price: Price, window_of: dict[int, int]) -> list[Event]:
+    """Decide what is due of a batch: a release, a time-out check or a cancellation."""
+    work = Work(world, event.lane, price)
+    rows = store.lock_messages(conn, [bytes.fromhex(i) for i in event.ids])
+    plans, cause = plans_of(conn, rows), cause_of(event.cause)
+    starting: dict[bytes, list[tuple[Message, Start]]] = defaultdict(list)
+    for message_id, row in rows.items():
+        plan = plans[request_bytes(message_id)]
+        if event.kind == "timeout":
+            step = routing.on_timeout(row, plan, event.hop, cause, world)
+        elif event.kind == "cancel":
+            step = routing.on_cancel(row, cause)
+        else:
+            step = routing.on_release(row, plan, event.kind, event.hop, cause, world)
+            if isinstance(step, Start):
+                starting[plan.request_id].append((row, step))
+                continue
+        apply(work, row, plan, step, cause, None, None)
+    _release(conn, work, starting, plans, cause, window_of)
+    return flush(conn, work)
+
+
+def _release(
+    conn: Connection,
+    work: Work,
+    starting: dict[bytes, list[tuple[Message, Start]]],
+    plans: dict[bytes, Plan],
+    cause: bytes,
+    window_of: dict[int, int],
+) -> None:
+    """Start what was waiting (by request), unless its account's window is full."""
+    in_flight = store.windows(conn, {(plans[r].account_id, plans[r].lane) for r in starting})
+    for request_id, members in starting.items():
+        plan = plans[request_id]
+        key, limit = (plan.account_id, plan.lane), window_of.get(plan.account_id, DEFAULT_WINDOW)
+        flying = in_flight.get(key, 0)
+        if flying > 0 and flying + len(members) > limit:
+            hop = members[0][0].hop
+            work.backlog[plan.account_id, hop].extend(m.message_id.hex() for m, _ in members)
+            continue
+        in_flight[key] = flying + len(members)
+        for row, step in members:
+            apply(work, row, plan, step, cause, None, None)
