@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from deploy import cluster, rules
+from deploy import cluster, rules, webhooks
 from deploy.settings import Json
 from local.home import ROOT
 from local.problems import Problem
@@ -62,9 +62,18 @@ def read(text: str) -> list[Json]:
     return [document for document in yaml.safe_load_all(text) if document]
 
 
-def complaints(one: Set) -> list[str]:
-    """What our own rules say."""
-    return rules.check(one.objects, FEATURES.get(one.name, frozenset()))
+def complaints(config: Path | None, one: Set) -> tuple[int, list[str]]:
+    """How many objects Knative's webhooks were asked about (a cluster of KUBECONFIG has its own), and all refusals."""
+    features = FEATURES.get(one.name, frozenset())
+    asked, refused = webhooks.ask(one.objects, features) if config else (0, [])
+    return asked, [*refused, *rules.check(one.objects, features)]
+
+
+def are_awake(objects: list[Json]) -> bool:
+    """Whether the webhooks refuse a reserved variable; if not, their word on the rest is worth nothing."""
+    service = copy.deepcopy(next(o for o in objects if o["apiVersion"].startswith("serving.knative.dev/")))
+    service["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "K_SERVICE", "value": "mine"}]
+    return webhooks.ask([service])[1] != []
 
 
 def unknown(config: Path | None, objects: list[Json]) -> set[tuple[str, str]]:
@@ -114,19 +123,24 @@ def main() -> None:
     """Print what was accepted; fail when anything was not."""
     with ExitStack() as stack:
         config = None if os.environ.get("KUBECONFIG") else stack.enter_context(cluster.cluster())
-        asked, good, total = list(sets()), True, 0
+        asked, good, total, admitted = list(sets()), True, 0, 0
         needed = {o["metadata"].get("namespace", "") for one in asked for o in one.objects}
         stack.enter_context(namespaces(config, needed - {""}))
         if not is_strict(config, asked[0].objects):
             raise Problem("this API server takes a misspelt field", "its Kubernetes must be 1.27 or newer")
+        if config:
+            webhooks.build()
+            if not are_awake(asked[0].objects):
+                raise Problem("Knative's webhooks take a reserved variable", "mend tools/webhooks")
         for one in asked:
-            faults = complaints(one)
+            knative, faults = complaints(config, one)
+            admitted += knative
             accepted, unasked, refused = accept(config, one)
             total += accepted
             good = good and not faults and not refused and not (unasked and config)
             print(f"{one.name}: {accepted} of {len(one.objects)} objects accepted", flush=True)
             print("".join(f"  ✗ {fault}\n" for fault in [*faults, *refused.splitlines()]), end="")
-        print(f"{total} objects accepted by the API server")
+        print(f"{total} objects accepted by the API server, {admitted} of them asked of Knative's own webhooks too")
     if not good:
         sys.exit(1)
 

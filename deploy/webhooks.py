@@ -1,0 +1,54 @@
+"""Ask Knative's own admission webhooks about manifests: their Go code, built once, without a cluster.
+
+A cluster's API server knows the schemas; what a webhook refuses on top of them (reserved variables, fields behind a
+flag, a cron that is none) is decided by this code, of the release that the CRDs are of. The Kafka source's webhook is
+not to be had as a module: deploy/rules.py stands for it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import yaml
+
+from deploy.cluster import GO_ENV
+from deploy.settings import Json
+from local.home import DIST, ROOT
+from local.install import have
+from local.problems import Problem
+
+MODULE = ROOT / "tools" / "webhooks"
+PROGRAM = DIST / "kubernetes" / "webhooks"
+SOURCES = ("go.sum", "main.go")
+
+
+def build() -> None:
+    """The program, unless what stands there was built from the same files (2 minutes of CPU the first time)."""
+    stamp, wanted = PROGRAM.with_suffix(".of"), "".join((MODULE / name).read_text() for name in SOURCES)
+    if PROGRAM.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return
+    go = have("go") or shutil.which("go", path="/usr/local/go/bin")
+    if go is None:
+        raise Problem("Go 1.24 or newer is needed to build Knative's webhooks", "install it")
+    print("building Knative's webhooks from Go modules, once: 2 minutes of CPU", flush=True)
+    PROGRAM.parent.mkdir(parents=True, exist_ok=True)
+    command = ["nice", "-n", "15", go, "build", "-ldflags", "-s -w", "-o", str(PROGRAM), "."]
+    result = subprocess.run(
+        command, cwd=MODULE, env={**os.environ, **GO_ENV}, capture_output=True, text=True, check=False
+    )
+    if result.returncode != 0:
+        raise Problem(f"Knative's webhooks could not be built: {result.stderr.strip()[-300:]}", "check the network")
+    stamp.write_text(wanted)
+
+
+def ask(objects: list[Json], features: frozenset[str] = frozenset()) -> tuple[int, list[str]]:
+    """How many of the objects have a webhook, and what the webhooks refuse; `features` are flags that are on."""
+    given = yaml.safe_dump_all(objects)
+    answer = subprocess.run(
+        [str(PROGRAM), *sorted(features)], input=given, capture_output=True, text=True, timeout=120, check=False
+    )
+    if answer.returncode not in (0, 1):
+        raise Problem(f"Knative's webhooks could not be asked: {answer.stderr.strip()[-300:]}")
+    return int(answer.stderr), answer.stdout.splitlines()
