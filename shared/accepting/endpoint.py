@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from shared.accepting.answer import accepted
 from shared.accepting.callers import Caller, caller
-from shared.accepting.keys import Key, read_key
+from shared.accepting.keys import Held, Key, read_key
 from shared.accepting.submit import Submission, Submitter
 from shared.channels.acceptance import Acceptance, accept_in_steps
 from shared.channels.common import AccountView, Channel, FileInfo, InvalidRequest
+from shared.domain.ids import accepted_ms
 from shared.runtime import Context
 from shared.runtime.clock import new_request_id
 from shared.runtime.http import read_body, require_json
@@ -27,24 +31,66 @@ Files = Callable[[bytes], list[str]]
 
 def endpoint(channel: Channel, files: Files) -> Callable[[HttpRequest, Context], Awaitable[Response]]:
     """The handler that accepts messages of a channel; `files(body)` are the file ids that a body names."""
-    submitters: dict[int, Submitter] = {}
+    submitters: WeakKeyDictionary[Context, Submitter] = WeakKeyDictionary()
 
     async def send(request: HttpRequest, ims: Context) -> Response:
         who = await caller(request, ims, f"{channel.name}:send")
         require_json(request)
         body = await read_body(request)
-        submitter = submitters.setdefault(id(ims), Submitter(ims))
+        submitter = submitters.get(ims) or submitters.setdefault(ims, Submitter(ims))
         header, path = request.headers.get("idempotency-key"), request.scope["path"]
         key = read_key(who.account.account_id, header, path, body, test=who.test)
+        draft = Draft(channel, who, body, await _view(ims, who, files(body)))
+        dry_run = _flag(request, "dry_run")
         try:
-            acceptance = await _accept(channel, who, body, await _view(ims, who, files(body)), ims.now_ms())
+            acceptance = await draft.check(new_request_id(ims.now_ms()))
         except InvalidRequest as error:
-            return await _invalid(error, key, submitter)
-        if _flag(request, "dry_run"):
+            held = await submitter.held(key) if key is not None and error.status == 422 and not dry_run else None
+            if held is None:
+                raise _faulty(error) from error
+            if held.answer is not None:
+                return _response(held.answer, replayed=True)
+            acceptance = await _as_at_first(draft, held)
+        if dry_run:
             return await _dry_run(ims, channel, who, acceptance)
         return await _submit(submitter, request, who, acceptance, key, len(body))
 
     return send
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A body with what is known of its sender."""
+
+    channel: Channel
+    who: Caller
+    body: bytes
+    view: AccountView
+
+    async def check(self, request_id: UUID) -> Acceptance:
+        """Check it at the moment that the id carries, letting other requests go between every 500 recipients."""
+        steps = accept_in_steps(
+            self.channel, self.body, account=self.view, now_ms=accepted_ms(request_id), request_id=request_id,
+            test=self.who.test,
+        )  # fmt: skip
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                result: Acceptance = end.value
+                return result
+            await asyncio.sleep(0)
+
+
+async def _as_at_first(draft: Draft, held: Held) -> Acceptance:
+    """A retry of what may be on its way in part: checked by the clock of its first try, whose ids it keeps.
+
+    So a reservation whose time has come meanwhile is completed, not refused.
+    """
+    try:
+        return await draft.check(UUID(hex=held.request_id))
+    except InvalidRequest as error:
+        raise _faulty(error, request_id=str(UUID(hex=held.request_id))) from error
 
 
 def _flag(request: HttpRequest, name: str) -> bool:
@@ -60,27 +106,12 @@ async def _view(ims: Context, who: Caller, names: list[str]) -> AccountView:
     return AccountView(account.account_id, account.username, account.senders, account.callback_uri, infos)
 
 
-async def _accept(channel: Channel, who: Caller, body: bytes, view: AccountView, now_ms: int) -> Acceptance:
-    """Check a body, letting other requests go between every 500 recipients."""
-    steps = accept_in_steps(
-        channel, body, account=view, now_ms=now_ms, request_id=new_request_id(now_ms), test=who.test
-    )
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: Acceptance = end.value
-            return result
-        await asyncio.sleep(0)
-
-
-async def _invalid(error: InvalidRequest, key: Key | None, submitter: Submitter) -> Response:
-    kept = await submitter.kept_answer(key) if key is not None else None
-    if kept:
-        return _response(kept, replayed=True)
+def _faulty(error: InvalidRequest, **extra: Any) -> Problem:
     faults = [{"pointer": f.pointer, "code": f.code, "detail": f.detail} for f in error.errors]
     detail = "The body is not readable." if error.status == 400 else f"{len(faults)} fault(s); nothing was accepted."
-    raise Problem(error.status, detail, faults)
+    if extra:
+        detail = f"{len(faults)} fault(s); an earlier try of this request may have been accepted in part."
+    return Problem(error.status, detail, faults, **extra)
 
 
 async def _dry_run(ims: Context, channel: Channel, who: Caller, acceptance: Acceptance) -> Response:

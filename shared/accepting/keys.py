@@ -4,6 +4,10 @@ A key is held in Redis as (account, key) → state, request id, body hash, deadl
 reserved under a lease before anything is published; a retry after the lease takes over *with the same request id*, so
 the rows, unique by id, complete instead of doubling. MySQL knows the key too (`idempotency`, written by route): it
 answers when Redis has lost it.
+
+    LEASED    somebody is publishing; its messages are counted in the limits
+    RELEASED  the publish failed: whoever comes next takes over at once, and its messages are counted anew
+    DONE      accepted; with the answer, unless that was long
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from shared.runtime.problems import Problem
 
 MAX_KEY = 255
 MAX_KEPT_ANSWER = 64 * 1024
-LEASED, DONE = b"L", b"D"
+LEASED, RELEASED, DONE = b"L", b"R", b"D"
 
 TAKE_OVER = """
 local now = redis.call('GET', KEYS[1])

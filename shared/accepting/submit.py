@@ -7,21 +7,22 @@ same ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
-from shared.accepting import seen
-from shared.accepting.keys import DONE, LEASED, MAX_KEPT_ANSWER, TAKE_OVER, Held, Key, conflict, unpack
+from shared.accepting import limits, seen
+from shared.accepting.keys import DONE, LEASED, MAX_KEPT_ANSWER, RELEASED, TAKE_OVER, Held, Key, conflict, unpack
+from shared.accepting.packing import pack
 from shared.domain.errors import Unavailable
-from shared.domain.events import MAX_MESSAGES, Accepted, Request
+from shared.domain.events import MAX_MESSAGES, Request
 from shared.runtime import Context, logs
 from shared.runtime.groups import Groups
 from shared.runtime.problems import Problem
 from shared.stores.accounts import Account
 from shared.stores.messages import find_keys
 
-EVENT_BYTES = 400 * 1024
 OPEN_LANES = frozenset({"auth", "realtime"})
 """Lanes that go on without limits while Redis is away; the others wait."""
 
@@ -30,7 +31,10 @@ log = logs.get(__name__)
 
 @dataclass(slots=True)
 class Submission:
-    """A request on its way in: `size` is its body's length, `request_id` may be replaced by the one its key holds."""
+    """A request on its way in: `size` is its body's length, `request_id` may be replaced by the one its key holds.
+
+    `lease` is what this request has put under its key, `counted` whether its messages are in the limits.
+    """
 
     account: Account
     request: Request
@@ -39,7 +43,15 @@ class Submission:
     problem: Problem | None = None
     replay: bytes | None = None
     held: Held | None = field(default=None, repr=False)
+    lease: Held | None = field(default=None, repr=False)
+    counted: bool = False
     repeated: bool = False
+
+    @property
+    def uses_limits(self) -> bool:
+        """Whether it goes on, and nothing of it was counted before."""
+        released = self.held is not None and self.held.state == RELEASED
+        return self.problem is None and (not self.repeated or released)
 
     def adopt(self, request_id: str) -> None:
         """Go on as the request that holds the key."""
@@ -67,68 +79,81 @@ class Submitter:
         return done
 
     async def _accept(self, group: list[Submission]) -> list[Submission]:
-        await self._reserve(group)
+        now = self._ims.now_ms()
+        await self._reserve(group, now)
         going = [s for s in group if s.problem is None and s.replay is None]
         try:
             await self._ims.bus.publish(pack([(s.request, s.size) for s in going]))
         except Unavailable as error:
             for s in going:
                 s.problem = _unpublished(s, error)
+            await self._release(going, now)
         return group
 
-    async def _reserve(self, group: Sequence[Submission]) -> None:
+    async def _reserve(self, group: Sequence[Submission], now: int) -> None:
         """Reserve keys and count limits in one pipeline; set `problem` or `replay` on those that must not go on."""
-        now = self._ims.now_ms()
         keyed = [s for s in group if s.key is not None]
         try:
             await self._one_pipeline(group, keyed, now)
             for s in keyed:
                 await self._settle(s, now)
             await self._ask_mysql([s for s in keyed if s.held is None and s.problem is None], now)
+            await self._give_back([s for s in group if s.counted and not s.uses_limits], now)
+            await self._free([s for s in keyed if s.held is None and s.problem is not None])
         except Exception as error:
             log.warning("Redis is away", error=type(error).__name__)
             for s in group:
                 if s.key is not None or s.request.lane not in OPEN_LANES:
                     s.problem = Problem(503, "Limits and keys cannot be checked right now; try again.", retry_after=2)
 
-    async def _one_pipeline(self, group: Sequence[Submission], keyed: Sequence[Submission], now: int) -> None:
-        accept = self._ims.accept
-        keep_ms = int(accept.idempotency_hours * 3_600_000)
-        pipe = (
-            self._ims.redis.state.pipeline(transaction=False)
-            if not self._ims.redis.cluster
-            else (self._ims.redis.state.pipeline())
+    @property
+    def _keep_ms(self) -> int:
+        return int(self._ims.accept.idempotency_hours * 3_600_000)
+
+    def _lease(self, s: Submission, key: Key, request_id: str, now: int) -> Held:
+        s.lease = Held(
+            LEASED, request_id, key.body_hash, now + int(self._ims.accept.idempotency_lease_seconds * 1000), None
         )
+        return s.lease
+
+    def _pipeline(self) -> Any:
+        redis = self._ims.redis
+        return redis.state.pipeline() if redis.cluster else redis.state.pipeline(transaction=False)
+
+    async def _one_pipeline(self, group: Sequence[Submission], keyed: Sequence[Submission], now: int) -> None:
+        pipe = self._pipeline()
         for s in keyed:
-            if s.key is None:
-                continue
-            lease = now + int(accept.idempotency_lease_seconds * 1000)
-            held = Held(LEASED, s.request.request_id, s.key.body_hash, lease, None)
-            pipe.set(s.key.name, held.pack(), nx=True, px=keep_ms, get=True)
-        limited = [s for s in group if s.account.rate_per_second or s.account.daily_limit]
+            if s.key is not None:
+                lease = self._lease(s, s.key, s.request.request_id, now)
+                pipe.set(s.key.name, lease.pack(), nx=True, px=self._keep_ms, get=True)
+        limited = [s for s in group if limits.limited(s.account)]
         for s in limited:
-            for name, ttl in _counters(s, now):
-                pipe.incrby(name, len(s.request.messages))
-                pipe.expire(name, ttl)
+            _add(pipe, s, len(s.request.messages), now)
         seen.note(pipe, ((s.request.request_id, s.account.account_id, s.request.total) for s in group))
         answers = await pipe.execute()
-        at = 0
-        for s, old in zip(keyed, answers[at : at + len(keyed)], strict=True):
+        for s, old in zip(keyed, answers, strict=False):
             s.held = None if old is None else unpack(old)
-        at += len(keyed)
-        for s in limited:
-            if s.held is None:  # the same request again was counted the first time
-                _check_limits(s, answers[at : at + 4 : 2])
-            at += 4
-        for s in (s for s in limited if s.problem is not None or s.held is not None):
-            await self._give_back(s, now)
+        for at, s in enumerate(limited):
+            counts = answers[len(keyed) + 2 * limits.COUNTERS * at :][: 2 * limits.COUNTERS : 2]
+            s.counted = True
+            if s.held is None or s.held.state == RELEASED:  # the same request again was counted the first time
+                s.problem = limits.refusal(s.account, len(s.request.messages), counts)
 
-    async def _give_back(self, s: Submission, now: int) -> None:
-        """What is refused or was counted before uses up nothing, and holds no key."""
-        for name, _ in _counters(s, now):
-            await self._ims.redis.state.decrby(name, len(s.request.messages))
-        if s.key is not None and s.held is None:
-            await self._ims.redis.state.delete(s.key.name)
+    async def _give_back(self, group: Sequence[Submission], now: int) -> None:
+        """What is refused, was counted before or did not reach Kafka uses up no limit."""
+        if not group:
+            return
+        pipe = self._pipeline()
+        for s in group:
+            _add(pipe, s, -len(s.request.messages), now)
+            s.counted = False
+        await pipe.execute()
+
+    async def _free(self, group: Sequence[Submission]) -> None:
+        """What is refused holds no key."""
+        for s in group:
+            if s.key is not None and s.lease is not None:
+                await self._ims.redis.state.delete(s.key.name)
 
     async def _settle(self, s: Submission, now: int) -> None:
         """What an existing key means: conflict, the kept answer, or taking over after its lease."""
@@ -141,32 +166,59 @@ class Submitter:
         if s.held.state == DONE:
             s.replay = s.held.answer if s.held.answer is not None else b""
             return
-        lease = now + int(self._ims.accept.idempotency_lease_seconds * 1000)
-        mine = Held(LEASED, s.held.request_id, s.key.body_hash, lease, None)
-        keep = int(self._ims.accept.idempotency_hours * 3_600_000)
-        won = await self._ims.redis.state.eval(TAKE_OVER, 1, s.key.name, s.held.pack(), mine.pack(), keep)
+        await self._take_over(s, s.key, s.held, self._lease(s, s.key, s.held.request_id, now))
+
+    async def _take_over(self, s: Submission, key: Key, old: Held, new: Held) -> bool:
+        """Put `new` in the place of `old` under the key; 409 when somebody else was faster."""
+        won = await self._ims.redis.state.eval(TAKE_OVER, 1, key.name, old.pack(), new.pack(), self._keep_ms)
         if not won:
-            s.problem = Problem(409, "Another retry with this key is being accepted.", retry_after=1)
+            s.lease = None
+            s.problem = s.problem or Problem(409, "Another retry with this key is being accepted.", retry_after=1)
+        return bool(won)
 
     async def _ask_mysql(self, fresh: Sequence[Submission], now: int) -> None:
-        """A key new to Redis may be known to MySQL: Redis may have lost it."""
-        if not fresh:
-            return
-        wanted = [(s.key.account_id, bytes.fromhex(s.key.key_hash)) for s in fresh if s.key is not None]
+        """A key new to Redis may be known to MySQL: Redis may have lost it. Redis learns its request id at once."""
         try:
-            known = await self._ims.db(find_keys, wanted, now)
+            known = await self._known([s.key for s in fresh if s.key is not None], now)
         except Unavailable:
             return  # route refuses a second request with the key when MySQL is back
-        for s, place in zip(fresh, wanted, strict=True):
-            found = known.get(place)
-            if found is None or s.key is None:
+        for s in fresh:
+            held = known.get(s.key.name) if s.key is not None else None
+            if held is None or s.key is None or s.lease is None:
                 continue
-            held = Held(DONE, found[0].hex(), found[1].hex(), 0, None)
             s.problem = conflict(s.key, held, now)
             if s.problem is None:
                 s.adopt(held.request_id)
-            else:  # the key is not this request's; let the right one find it free
-                await self._ims.redis.state.delete(s.key.name)
+                await self._take_over(s, s.key, s.lease, self._lease(s, s.key, held.request_id, now))
+
+    async def _known(self, keys: Sequence[Key], now: int) -> dict[str, Held]:
+        """What MySQL knows of keys, by their names."""
+        if not keys:
+            return {}
+        places = {key.name: (key.account_id, bytes.fromhex(key.key_hash)) for key in keys}
+        found = await self._ims.db(find_keys, list(places.values()), now)
+        return {
+            name: Held(DONE, found[place][0].hex(), found[place][1].hex(), 0, None)
+            for name, place in places.items()
+            if place in found
+        }
+
+    async def _release(self, group: Sequence[Submission], now: int) -> None:
+        """The publish failed: a retry may take over at once, and what it will count again is not counted now.
+
+        The key first: dying in between counts the messages twice, never not at all.
+        """
+        try:
+            freed = [s for s in group if s.key is None or await self._hand_on(s, s.key)]
+            await self._give_back([s for s in freed if s.counted], now)
+        except Exception as error:
+            log.warning("keys stay leased", error=type(error).__name__)
+
+    async def _hand_on(self, s: Submission, key: Key) -> bool:
+        if s.lease is None:
+            return False
+        state = RELEASED if s.counted else LEASED
+        return await self._take_over(s, key, s.lease, Held(state, s.request.request_id, key.body_hash, 0, None))
 
     async def keep_answer(self, s: Submission, answer: bytes) -> None:
         """Keep the answer for retries of the same key; if it is lost, a retry publishes the same ids again."""
@@ -175,21 +227,30 @@ class Submitter:
         kept = answer if len(answer) <= MAX_KEPT_ANSWER else None
         held = Held(DONE, s.request.request_id, s.key.body_hash, 0, kept)
         try:
-            keep = int(self._ims.accept.idempotency_hours * 3_600_000)
-            await self._ims.redis.state.set(s.key.name, held.pack(), px=keep)
+            await self._ims.redis.state.set(s.key.name, held.pack(), px=self._keep_ms)
         except Exception as error:
             log.warning("answer not kept", error=type(error).__name__)
 
-    async def kept_answer(self, key: Key) -> bytes | None:
-        """The answer that the same key and body got before (for a body that would not be accepted any more)."""
+    async def held(self, key: Key) -> Held | None:
+        """What the same key and body led to before, if anything; raises Unavailable when nobody can tell.
+
+        Asked of a body that would not be accepted (any more): its first try may be on its way, or answered.
+        """
         try:
             value = await self._ims.redis.state.get(key.name)
-        except Exception:
-            return None
-        held = None if value is None else unpack(value)
-        if held is None or held.state != DONE or held.body_hash != key.body_hash:
-            return None
-        return held.answer
+        except Exception as error:
+            raise Unavailable(f"Redis: {type(error).__name__}") from error
+        if value is not None:
+            held: Held | None = unpack(value)
+        else:
+            held = (await self._known([key], self._ims.now_ms())).get(key.name)
+        return held if held is not None and held.body_hash == key.body_hash else None
+
+
+def _add(pipe: Any, s: Submission, messages: int, now: int) -> None:
+    for name, ttl in limits.counters(s.account, now):
+        pipe.incrby(name, messages)
+        pipe.expire(name, ttl)
 
 
 def _unpublished(s: Submission, error: Unavailable) -> Problem:
@@ -198,45 +259,3 @@ def _unpublished(s: Submission, error: Unavailable) -> Problem:
         detail = "A part may be on its way already: the same request with the same Idempotency-Key completes it."
     request_id = str(UUID(hex=s.request.request_id))
     return Problem(503, detail, retry_after=error.retry_after, request_id=request_id)
-
-
-def _counters(s: Submission, now: int) -> list[tuple[str, int]]:
-    account, second, day = s.account.account_id, now // 1000, (now + 9 * 3_600_000) // 86_400_000
-    return [(f"rate:{account}:{second}", 5), (f"daily:{account}:{day}", 2 * 86_400)]
-
-
-def _check_limits(s: Submission, counts: Sequence[int]) -> None:
-    per_second, per_day = counts
-    if s.account.rate_per_second and per_second > max(s.account.rate_per_second, len(s.request.messages)):
-        s.problem = Problem(429, f"At most {s.account.rate_per_second} messages a second.", retry_after=1)
-    elif s.account.daily_limit and per_day > s.account.daily_limit:
-        s.problem = Problem(429, f"The daily limit of {s.account.daily_limit} messages is used up.", retry_after=3600)
-
-
-def pack(requests: Iterable[tuple[Request, int]]) -> list[Accepted]:
-    """Requests as events of at most 500 messages and about 400 KiB; large requests are sliced."""
-    events: list[Accepted] = []
-    group: list[Request] = []
-    count = size = 0
-    for part, weight in _slices(requests):
-        n = len(part.messages)
-        if group and (count + n > MAX_MESSAGES or size + weight > EVENT_BYTES):
-            events.append(Accepted(lane=group[0].lane, requests=group))
-            group, count, size = [], 0, 0
-        group.append(part)
-        count, size = count + n, size + weight
-    if group:
-        events.append(Accepted(lane=group[0].lane, requests=group))
-    return events
-
-
-def _slices(requests: Iterable[tuple[Request, int]]) -> Iterable[tuple[Request, int]]:
-    for request, size in requests:
-        total = len(request.messages)
-        per_event = max(1, min(MAX_MESSAGES, EVENT_BYTES * total // max(1, size)))
-        if total <= per_event:
-            yield request, size
-            continue
-        for i in range(0, total, per_event):
-            part = request.messages[i : i + per_event]
-            yield request.model_copy(update={"messages": part}), size * len(part) // total

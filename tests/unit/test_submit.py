@@ -2,80 +2,15 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
-from shared.accepting.keys import Key, read_key
+from shared.accepting.keys import Key, read_key, unpack
 from shared.accepting.submit import Submission, Submitter
-from shared.domain.events import Event, PlanHop, Recipient, Request
+from shared.domain.events import PlanHop, Recipient, Request
 from shared.runtime.clock import new_request_id
 from shared.runtime.problems import Problem
-from shared.runtime.settings import AcceptSettings
 from shared.stores.accounts import Account
-
-NOW = 1_790_000_000_000
-
-
-class Redis:
-    """As much of Redis as accepting uses; a pipeline that runs at once."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-        self.answers: list[Any] = []
-
-    def pipeline(self, **_: Any) -> Redis:
-        self.answers = []
-        return self
-
-    def set(self, name: str, value: bytes, **_: Any) -> None:
-        self.answers.append(self.values.get(name))
-        self.values.setdefault(name, value)
-
-    def incrby(self, name: str, n: int) -> None:
-        self.values[name] = self.values.get(name, 0) + n
-        self.answers.append(self.values[name])
-
-    def expire(self, *_: Any) -> None:
-        self.answers.append(True)
-
-    def hset(self, *_: Any, **__: Any) -> None:
-        self.answers.append(1)
-
-    async def execute(self) -> list[Any]:
-        return self.answers
-
-    async def decrby(self, name: str, n: int) -> None:
-        self.values[name] -= n
-
-    async def delete(self, name: str) -> None:
-        self.values.pop(name, None)
-
-
-class Servers:
-    """Everything a submitter touches."""
-
-    def __init__(self, known: dict[Any, Any] | None = None) -> None:
-        self.redis = SimpleNamespace(state=Redis(), cluster=False)
-        self.accept, self.known = AcceptSettings(), known or {}
-        self.published: list[Event] = []
-        self.bus = SimpleNamespace(publish=self._publish)
-
-    def now_ms(self) -> int:
-        return NOW
-
-    async def _publish(self, events: list[Event]) -> None:
-        self.published += events
-
-    async def db(self, *_: Any) -> dict[Any, Any]:
-        return self.known
-
-
-def account(**limits: Any) -> Account:
-    given = {"rate_per_second": None, "daily_limit": None, **limits}
-    return Account(1, "demo", True, None, True, 1, (), 20_000, given["rate_per_second"], given["daily_limit"],
-                   frozenset())  # fmt: skip
+from tests.accepting import NOW, Servers, account
 
 
 def submission(n: int, who: Account, key: Key | None = None) -> Submission:
@@ -118,6 +53,56 @@ async def test_a_key_that_mysql_knows_with_another_body_stays_free_for_the_right
     again = submission(1, account(), right)
     assert await status(submitter, again) == 202
     assert again.request.request_id == (b"r" * 16).hex()
+
+
+async def test_a_key_that_mysql_knows_holds_its_request_id_in_redis_before_anything_is_published() -> None:
+    """Dying after that publish, the retry must find the request that MySQL knows, not one that route would refuse."""
+    key = read_key(1, "k", "/v1/mt/messages", b"{}", test=False)
+    assert key is not None
+    first = b"r" * 16
+    servers = Servers({(1, bytes.fromhex(key.key_hash)): (first, bytes.fromhex(key.body_hash))})
+    assert await status(Submitter(servers), submission(8, account(daily_limit=10), key)) == 202  # type: ignore[arg-type]
+    assert unpack(servers.at_publish[key.name]).request_id == first.hex()
+    assert servers.day_count == 0, "it was counted when MySQL got to know it"
+
+
+@pytest.mark.parametrize("limits", [{}, {"daily_limit": 10}])
+async def test_after_a_failed_publish_a_retry_completes_the_same_request_at_once(limits: dict[str, int]) -> None:
+    servers, who = Servers(), account(**limits)
+    submitter = Submitter(servers)  # type: ignore[arg-type]
+    key = read_key(1, "k", "/v1/mt/messages", b"{}", test=False)
+    first, again = submission(8, who, key), submission(8, who, key)
+    servers.kafka = False
+    assert await status(submitter, first) == 503
+    assert servers.day_count == 0
+    servers.kafka = True
+    assert await status(submitter, again) == 202
+    assert again.request.request_id == first.request.request_id
+    assert servers.day_count == (8 if limits else 0)
+
+
+async def test_a_failed_publish_without_a_key_uses_up_nothing() -> None:
+    servers = Servers()
+    servers.kafka = False
+    assert await status(Submitter(servers), submission(8, account(daily_limit=10))) == 503  # type: ignore[arg-type]
+    assert servers.day_count == 0
+
+
+async def test_a_retry_over_the_limit_after_a_failed_publish_is_refused_and_keeps_its_request_id() -> None:
+    servers, who = Servers(), account(daily_limit=10)
+    submitter = Submitter(servers)  # type: ignore[arg-type]
+    key = read_key(1, "k", "/v1/mt/messages", b"{}", test=False)
+    first = submission(8, who, key)
+    servers.kafka = False
+    await status(submitter, first)
+    servers.kafka = True
+    assert await status(submitter, submission(5, who)) == 202
+    assert await status(submitter, submission(8, who, key)) == 429
+    assert key is not None
+    held = await submitter.held(key)
+    assert held is not None
+    assert held.request_id == first.request.request_id
+    assert servers.day_count == 5
 
 
 @pytest.mark.parametrize("header", ["k", "주문-1"])
