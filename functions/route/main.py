@@ -25,7 +25,7 @@ async def route(event: Accepted | Outcome | Due, ims: Context) -> list[Event]:
     if isinstance(event, Outcome):
         return await ims.db(routing.outcome, event, world, price)
     if isinstance(event, Due):
-        return await ims.db(routing.due, event, world, price, ims.accounts.known_windows())
+        return await ims.db(routing.due, event, world, price)
     windows = await ims.accounts.windows(r.account_id for r in event.requests)
     return await ims.db(routing.accept, event, world, price, ims.accept.idempotency_hours, windows)
 

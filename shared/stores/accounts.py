@@ -104,10 +104,6 @@ class Cache(Generic[K, V]):
             self._values.popitem(last=False)
         return value
 
-    def values(self) -> list[V]:
-        """All values, fresh or not."""
-        return [value for _, value in self._values.values()]
-
     def forget(self, key: K) -> None:
         """Ask the source next time."""
         self._values.pop(key, None)
@@ -133,10 +129,6 @@ class Accounts:
         """Each account's window."""
         found = [await self.by_id(i) for i in set(account_ids)]
         return {a.account_id: a.send_window for a in found if a is not None}
-
-    def known_windows(self) -> dict[int, int]:
-        """The windows of the accounts seen lately (for batches that do not name their accounts)."""
-        return {a.account_id: a.send_window for a in self._accounts.values() if a is not None}
 
     def forget(self, account_id: int) -> None:
         """The account has changed."""
@@ -177,6 +169,14 @@ def read_account(conn: Connection, account_id: int) -> Account | None:
         row[0], row[1], bool(row[2]), row[3], bool(row[4]), row[5], _list(row[6]), row[7], row[8], row[9],
         frozenset(n for (n,) in senders),
     )  # fmt: skip
+
+
+def send_windows(conn: Connection, account_ids: Iterable[int]) -> dict[int, int]:
+    """The windows of accounts as they are now, for batches that do not name their accounts."""
+    wanted = ",".join(str(number) for number in sorted(set(account_ids)))
+    if not wanted:
+        return {}
+    return dict(sql.fetch(conn, f"SELECT account_id, send_window FROM accounts WHERE account_id IN ({wanted})"))  # noqa: S608 - numbers
 
 
 def set_callbacks(conn: Connection, account_id: int, changes: dict[str, Any]) -> None:

@@ -121,7 +121,7 @@ class Client:
     async def release(self, event: Due) -> list[Event]:
         """What route makes of a due event."""
         event.stamp(os.urandom(16).hex())
-        return await self.ims.db(routing.due, event, world(), price, {})
+        return await self.ims.db(routing.due, event, world(), price)
 
     async def due_events(self, request: Request) -> list[Due]:
         """What schedule takes now of a request."""

@@ -89,12 +89,12 @@ class Road:
     def release(self, *vendors: str) -> list[Event]:
         """What schedule takes, decided by route."""
         taken: list[Any] = []
-        self.db.run(due.take, now_ms() + 1000, taken.extend)
+        self.db.run(due.take, "realtime", now_ms() + 1000, taken.extend)
         events: list[Event] = []
         for event in taken:
             if isinstance(event, Due) and self.id.hex() in event.ids and event.kind != "timeout":
                 event.stamp(os.urandom(16).hex())
-                events += self.db.run(routing.due, event, world(*vendors), price, {})
+                events += self.db.run(routing.due, event, world(*vendors), price)
         return events
 
     def row(self) -> tuple[State, int, str]:
@@ -210,7 +210,21 @@ def test_only_what_fits_its_window_is_let_go_so_that_its_place_is_kept(road: Roa
     road.accept("solapi", window=3, n=2)
     road.accept("solapi", window=3, n=2)
     taken: list[Any] = []
-    assert road.db.run(due.take_backlog, taken.extend, {}) == 0
+    assert road.db.run(due.take_backlog, "realtime", now_ms(), taken.extend, due.Backlogs()) == 0
     road.db.run(sql.execute, f"UPDATE windows SET in_flight=1 WHERE account_id={road.account_id}")
-    assert road.db.run(due.take_backlog, taken.extend, {}) == 1
+    assert road.db.run(due.take_backlog, "realtime", now_ms(), taken.extend, due.Backlogs()) == 1
     assert len(taken[0].ids) == 2
+
+
+def test_a_release_keeps_to_the_window_of_its_account_in_a_process_that_has_never_met_it(road: Road) -> None:
+    road.db.run(
+        sql.execute,
+        "INSERT INTO accounts (account_id, username, callback_secrets, send_window, created_ms) "
+        f"VALUES ({road.account_id}, 'w{road.account_id}', '[]', 2, 0)",
+    )
+    road.accept("solapi", n=2, window=2)
+    assert road.accept("solapi", n=2, window=2) == [], "they wait in the backlog"
+    waiting = Due(kind="backlog", ids=[road.id.hex()], hop=0)
+    waiting.stamp(os.urandom(16).hex())
+    assert road.db.run(routing.due, waiting, world("solapi"), price) == []
+    assert road.in_flight() == 2

@@ -9,13 +9,14 @@ from shared.domain.events import Due, Event
 from shared.domain.ids import request_bytes
 from shared.domain.routing import Message, Plan, Start, World
 from shared.stores import messages as store
+from shared.stores.accounts import send_windows
 from shared.stores.routing.applying import apply, plans_of
 from shared.stores.routing.ending import flush
 from shared.stores.routing.work import DEFAULT_WINDOW, Price, Work, cause_of
 from shared.stores.sql import Connection
 
 
-def due(conn: Connection, event: Due, world: World, price: Price, window_of: dict[int, int]) -> list[Event]:
+def due(conn: Connection, event: Due, world: World, price: Price) -> list[Event]:
     """Decide what is due of a batch: a release, a time-out check or a cancellation."""
     work = Work(world, event.lane, price)
     rows = store.lock_messages(conn, [bytes.fromhex(i) for i in event.ids])
@@ -28,12 +29,12 @@ def due(conn: Connection, event: Due, world: World, price: Price, window_of: dic
         elif event.kind == "cancel":
             step = routing.on_cancel(row, cause)
         else:
-            step = routing.on_release(row, plan, event.kind, event.hop, cause, world)
+            step = routing.on_release(row, plan, event.kind, event.hop, cause, world, event.due_at)
             if isinstance(step, Start):
                 starting[plan.request_id].append((row, step))
                 continue
         apply(work, row, plan, step, cause, None, None)
-    _release(conn, work, starting, plans, cause, window_of)
+    _release(conn, work, starting, plans, cause)
     return flush(conn, work)
 
 
@@ -43,10 +44,10 @@ def _release(
     starting: dict[bytes, list[tuple[Message, Start]]],
     plans: dict[bytes, Plan],
     cause: bytes,
-    window_of: dict[int, int],
 ) -> None:
     """Start what was waiting (by request), unless its account's window is full."""
     in_flight = store.windows(conn, {(plans[r].account_id, plans[r].lane) for r in starting})
+    window_of = send_windows(conn, {plans[r].account_id for r in starting})
     for request_id, members in starting.items():
         plan = plans[request_id]
         key, limit = (plan.account_id, plan.lane), window_of.get(plan.account_id, DEFAULT_WINDOW)
