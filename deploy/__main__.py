@@ -1,4 +1,4 @@
-"""Write knative/, stack.yml, stack.ce.yml, openfaas/ and docker/requirements.lock from the map.
+"""Write knative/, stack.yml, stack.ce.yml, openfaas/, docker/requirements.lock and the tables of docs/deploy/sizing.md.
 
 Examples:
   python -m deploy            write what changed
@@ -11,6 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from deploy.sizing import GUIDE, guide
 from deploy.write import files, stale, write
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,10 +28,12 @@ def main() -> None:
         wanted = files(ROOT)
         wrong = [p for p, text in wanted.items() if not (ROOT / p).exists() or (ROOT / p).read_text() != text]
         wrong += stale(ROOT, wanted)
+        wrong += [GUIDE] if guide((ROOT / GUIDE).read_text()) != (ROOT / GUIDE).read_text() else []
         if wrong:
             sys.exit("stale, run `make manifests`:\n  " + "\n  ".join(wrong))
     else:
         changed, gone = write(ROOT)
+        (ROOT / GUIDE).write_text(guide((ROOT / GUIDE).read_text()))
         print(f"{len(files(ROOT))} files from the map: {changed} changed, {gone} removed")
 
 
