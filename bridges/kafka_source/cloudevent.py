@@ -6,19 +6,14 @@ anything else becomes a `dev.knative.kafka.event` (InvalidCloudEventInterceptor 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
-
-import orjson
+from typing import Protocol
 
 from shared.runtime.clock import iso
+from shared.runtime.cloudevents import STRUCTURED, Parts, is_event, take_apart
 
-REQUIRED = ("specversion", "id", "type", "source")
 PLAIN_TYPE = "dev.knative.kafka.event"
-STRUCTURED = "application/cloudevents+json"
 
 _SAFE = re.compile(r"[\x21\x23\x24\x26-\x7e]*\Z")
 _UNSAFE = re.compile(rb'[^\x21-\x7e]|["%]')
@@ -41,16 +36,9 @@ class Record(Protocol):
 def to_http(record: Record, source: str) -> tuple[list[tuple[str, str]], bytes]:
     """Headers and body of the request; `source` names the Kafka source in events that are made from plain records."""
     headers = text_headers(record)
-    body = record.value or b""
-    kind = headers.get("content-type", "")
-    attributes: dict[str, str] | None = None
-    if kind.startswith(STRUCTURED):
-        attributes, structured_kind, body = _structured(body)
-        kind = structured_kind if attributes is not None else kind
-    elif "ce_specversion" in headers:
-        attributes = {name[3:]: value for name, value in headers.items() if name.startswith("ce_")}
-    if attributes is None or not all(attributes.get(name) for name in REQUIRED):
-        attributes = _plain(record, headers, source)
+    event = _event(record, headers)
+    kind, body = (event.kind, event.data) if event else (headers.get("content-type", ""), record.value or b"")
+    attributes = event.attributes if event and is_event(event.attributes) else _plain(record, headers, source)
     attributes["knativekafkapartition"] = str(record.partition)
     attributes["knativekafkaoffset"] = str(record.offset)
     out = [(f"ce-{_NOT_NAME.sub('', name.lower())}", _encode(value)) for name, value in attributes.items()]
@@ -59,38 +47,28 @@ def to_http(record: Record, source: str) -> tuple[list[tuple[str, str]], bytes]:
     return out, body
 
 
+def _event(record: Record, headers: Mapping[str, str]) -> Parts | None:
+    kind, value = headers.get("content-type", ""), record.value or b""
+    if kind.startswith(STRUCTURED):
+        return take_apart(value)
+    if "ce_specversion" in headers:
+        return Parts({name[3:]: v for name, v in headers.items() if name.startswith("ce_")}, kind, value)
+    return None
+
+
+def as_binary(record: Record) -> tuple[dict[str, str], bytes]:
+    """Headers and value of a record as they were, or would have been, in binary mode."""
+    headers = text_headers(record)
+    event = _event(record, headers)
+    if event is None:
+        return headers, record.value or b""
+    attributes = {f"ce_{name}": value for name, value in event.attributes.items()}
+    return {**headers, "content-type": event.kind, **attributes}, event.data
+
+
 def text_headers(record: Record) -> dict[str, str]:
     """The record's headers, names in lower case; of repeated ones the last."""
     return {name.lower(): (value or b"").decode("utf-8", "replace") for name, value in record.headers}
-
-
-def _structured(value: bytes) -> tuple[dict[str, str] | None, str, bytes]:
-    """Attributes, content type of the data, and the data; no attributes when it is not a CloudEvent."""
-    try:
-        event = orjson.loads(value)
-        data = _data(event)
-    except (orjson.JSONDecodeError, binascii.Error, AttributeError, TypeError):
-        return None, "", value
-    attributes = {k: _text(v) for k, v in event.items() if k not in ("data", "data_base64", "datacontenttype")}
-    return attributes, event.get("datacontenttype") or "application/json", data
-
-
-def _data(event: Mapping[str, Any]) -> bytes:
-    if event.get("data_base64") is not None:
-        return base64.b64decode(event["data_base64"], validate=True)
-    data = event.get("data")
-    if data is None:
-        return b""
-    kind = (event.get("datacontenttype") or "application/json").partition(";")[0].strip()
-    if isinstance(data, str) and not kind.endswith(("/json", "+json")):
-        return data.encode()
-    return orjson.dumps(data)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
 
 
 def _plain(record: Record, headers: Mapping[str, str], source: str) -> dict[str, str]:

@@ -187,8 +187,7 @@ class Delivery(Generic[K]):
 
 def dead_letter(record: Record, reason: str, at: int) -> Dead:
     """The event for `ims.dead`; a body that is no text stands in base64, and `body-encoding` in the headers says so."""
-    headers = cloudevent.text_headers(record)
-    body = record.value or b""
+    headers, body = cloudevent.as_binary(record)
     try:
         text = body.decode()
     except UnicodeDecodeError:

@@ -46,8 +46,14 @@ async def _key(request: Request, ims: Context) -> ApiKey:
 
 
 def client_address(request: Request) -> str:
-    """The caller's address as the gateway saw it (the last entry of X-Forwarded-For), else the peer's."""
+    """The caller's address as the gateway saw it (the last entry of X-Forwarded-For), else the peer's.
+
+    OpenFaaS' gateway writes it with the port: `10.0.0.7:51234`, `[2001:db8::7]:51234`.
+    """
     forwarded = request.headers.get("x-forwarded-for", "")
     if forwarded:
-        return forwarded.rpartition(",")[2].strip()
+        last = forwarded.rpartition(",")[2].strip()
+        if last.startswith("["):
+            return last[1:].partition("]")[0]
+        return last.partition(":")[0] if last.count(":") == 1 else last
     return request.client.host if request.client else ""

@@ -1,4 +1,4 @@
-"""The bus: events as binary CloudEvents on Kafka, acknowledged by all in-sync replicas before anyone is told "done".
+"""The bus: events as CloudEvents on Kafka, acknowledged by all in-sync replicas before anyone is told "done".
 
 The producer is idempotent and has its own network thread; `publish` hands all events of a call over at once and waits
 for their acknowledgements together. Records have no key: no hot partition, and handlers need no order.
@@ -17,6 +17,7 @@ from shared.domain.errors import Unavailable
 from shared.domain.events import MAX_BYTES, Event
 from shared.runtime import metrics, trace
 from shared.runtime.clock import iso, now_ms
+from shared.runtime.cloudevents import JSON, STRUCTURED, put_together
 from shared.runtime.settings import KafkaSettings
 
 if TYPE_CHECKING:
@@ -53,25 +54,27 @@ Record = tuple[str, bytes, list[tuple[str, bytes]]]
 """Topic, value and headers."""
 
 
-def records(event: Event, source: str, traceparent: str | None) -> list[Record]:
-    """An event as records of the CloudEvents Kafka protocol binding, binary mode; halved until it is not too large."""
+def records(event: Event, source: str, traceparent: str | None, mode: str = "binary") -> list[Record]:
+    """An event as records of the CloudEvents Kafka protocol binding; halved until it is not too large."""
     value = event.model_dump_json(exclude_defaults=True).encode()
     if len(value) > MAX_BYTES:
         parts = event.halves()
         if len(parts) > 1:
-            return [r for part in parts for r in records(part, source, traceparent)]
-    headers = {
-        "ce_specversion": "1.0",
-        "ce_id": os.urandom(16).hex(),
-        "ce_type": event.TYPE,
-        "ce_source": source,
-        "ce_time": iso(now_ms()),
-        "ce_lane": event.lane,
-        "content-type": "application/json",
+            return [r for part in parts for r in records(part, source, traceparent, mode)]
+    attributes = {
+        "specversion": "1.0",
+        "id": os.urandom(16).hex(),
+        "type": event.TYPE,
+        "source": source,
+        "time": str(iso(now_ms())),
+        "lane": event.lane,
     }
     if traceparent:
-        headers["ce_traceparent"] = traceparent
-    return [(event.topic, value, [(k, str(v).encode()) for k, v in headers.items()])]
+        attributes["traceparent"] = traceparent
+    if mode == "structured":
+        return [(event.topic, put_together(attributes, value), [("content-type", STRUCTURED.encode())])]
+    headers = [(f"ce_{name}", text.encode()) for name, text in attributes.items()]
+    return [(event.topic, value, [*headers, ("content-type", JSON.encode())])]
 
 
 class Bus:
@@ -110,7 +113,8 @@ class Bus:
         loop = asyncio.get_running_loop()
         span = trace.current()
         header = span.header() if span else None
-        batch = [r for event in events for r in records(event, self._source, header)]
+        mode = self._settings.event_mode
+        batch = [r for event in events for r in records(event, self._source, header, mode)]
         topics = [r[0] for r in batch]
         if self._known.issuperset(topics):
             futures = self._hand_over(batch)

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 from uuid import uuid4
 
 from starlette.exceptions import HTTPException
 
-from shared.domain.events import Tick
+from shared.domain.events import Event, Tick
 from shared.runtime import logs, metrics
+from shared.runtime.cloudevents import STRUCTURED, binary_attributes, is_event, take_apart
 from shared.runtime.context import Context, use
 from shared.runtime.settings import FunctionSettings, load
 
@@ -64,6 +64,7 @@ class App:
         signature = "cloudevent" if event_driven else "http"
         self._inner = create_asgi_app("main", str(find_function(name)), signature)  # type: ignore[no-untyped-call]
         self._handle: Any = getattr(sys.modules["main"].main, "receive", None)
+        self._handles: tuple[type[Event], ...] = getattr(sys.modules["main"].main, "handles", ())
         self._in_flight = 0
         self._warm: asyncio.Future[None] | None = None
 
@@ -75,34 +76,25 @@ class App:
         else:
             self._in_flight += 1
             try:
-                attributes = (binary_attributes(scope) or self._bare_tick(scope)) if self._handle else None
-                if attributes is not None:
-                    await self._event(attributes, receive, send)
+                if self._handle and scope["method"] == "POST":
+                    await self._event(scope, receive, send)
                 else:
                     await self._inner(scope, receive, send)
             finally:
                 self._in_flight -= 1
 
-    def _bare_tick(self, scope: Scope) -> dict[str, str] | None:
-        """OpenFaaS' cron connector posts nothing at all: to a function that takes ticks, that is one."""
-        headers = dict(scope["headers"])
-        event = any(name.startswith(b"ce-") for name in headers) or headers.get(b"content-length", b"0") != b"0"
-        if scope["method"] != "POST" or event or Tick not in sys.modules["main"].main.handles:
-            return None
-        return {"specversion": "1.0", "id": uuid4().hex, "type": Tick.TYPE, "source": "/openfaas/cron"}
-
-    async def _event(self, attributes: dict[str, str], receive: Receive, send: Send) -> None:
-        """The short way of a binary CloudEvent: no second parse of its data, no routing of a single route."""
-        chunks, more = [], True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            chunks.append(message.get("body", b""))
-            more = message.get("more_body", False)
+    async def _event(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The short way of an event: no second parse of its data, no routing of a single route."""
+        body = await _whole(receive)
+        if body is None:
+            return
+        event = read_event(scope, body, Tick in self._handles)
+        if event is None:
+            await self._inner(scope, _again(body), send)
+            return
         status, detail = 200, b""
         try:
-            await self._handle(attributes, b"".join(chunks) or b"{}")
+            await self._handle(*event)
         except HTTPException as error:
             status, detail = error.status_code, str(error.detail).encode()
         except Exception:
@@ -146,19 +138,50 @@ class App:
         log.info("drained", left=self._in_flight)
 
 
-def binary_attributes(scope: Scope) -> dict[str, str] | None:
-    """The attributes of a CloudEvent in binary mode with JSON data; None for any other request."""
-    if scope["method"] != "POST":
+def read_event(scope: Scope, body: bytes, ticks: bool) -> tuple[dict[str, str], bytes] | None:
+    """Attributes and data of a POST to an event-driven function; None when it is no event.
+
+    Besides both modes of CloudEvents there are OpenFaaS' connectors: cron posts nothing at all, which is a tick to a
+    function that takes `ticks`; Kafka's (its mark is X-Topic) posts a record's value under any content type.
+    """
+    attributes = binary_attributes(scope)
+    if attributes is not None:
+        return attributes, body or b"{}"
+    headers = dict(scope["headers"])
+    topic = headers.get(b"x-topic", b"").decode("latin-1")
+    if not body:
+        return (_made("/openfaas/cron", Tick.TYPE), b"{}") if ticks else None
+    if not topic and not headers.get(b"content-type", b"").startswith(STRUCTURED.encode()):
         return None
-    attributes: dict[str, str] = {}
-    is_json = False
-    for name, value in scope["headers"]:
-        if name.startswith(b"ce-"):
-            attributes[name[3:].decode()] = unquote(value.decode())
-        elif name == b"content-type":
-            is_json = value.split(b";")[0].strip() == b"application/json"
-    needed = attributes.get("specversion") == "1.0" and attributes.keys() >= {"id", "type", "source"}
-    return attributes if is_json and needed else None
+    parts = take_apart(body)
+    if parts is None or not is_event(parts.attributes):
+        return {**_made("/openfaas/kafka", "unreadable"), "knativekafkatopic": topic}, body
+    return parts.attributes, parts.data or b"{}"
+
+
+def _made(source: str, kind: str) -> dict[str, str]:
+    return {"specversion": "1.0", "id": uuid4().hex, "type": kind, "source": source}
+
+
+async def _whole(receive: Receive) -> bytes | None:
+    """The body; None when the client has left."""
+    chunks, more = [], True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunks.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(chunks)
+
+
+def _again(body: bytes) -> Receive:
+    """A `receive` for whoever reads the body next."""
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
 
 
 async def _answer(send: Send, status: int, body: bytes, kind: bytes = b"application/json") -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRETS_DIR = Path("/var/openfaas/secrets")
@@ -41,6 +42,10 @@ class KafkaSettings(_Settings):
     kafka_username: str = Field("", description="SCRAM-SHA-512 user; empty: no authentication")
     kafka_password: str = Field("", description="SCRAM-SHA-512 password")
     kafka_ca_file: str = Field("", description="CA certificate for TLS; empty: plaintext")
+    event_mode: Literal["binary", "structured"] = Field(
+        "binary",
+        description="how events are written: structured for what drops headers (OpenFaaS Pro's Kafka connector)",
+    )
 
 
 class MysqlSettings(_Settings):
@@ -86,8 +91,12 @@ class ReportSettings(_Settings):
     report_hold_seconds: float = Field(1.0, description="how long an event may wait for its callbacks' answers")
     report_first_concurrency: int = Field(32, description="first tries at once to one host from one process")
     report_retry_concurrency: int = Field(16, description="retries at once to one host from one process")
-    report_lease_seconds: float = Field(15.0, description="a claimed retry that ends without a result is due again")
-    report_claim_seconds: float = Field(6.0, description="a first try that ends without a result may be taken over")
+    report_lease_seconds: float = Field(
+        15.0, ge=8, description="a claimed retry that ends without a result is due again; a call takes up to 7 s of it"
+    )
+    report_claim_seconds: float = Field(
+        6.0, ge=6, description="a first try that ends without a result may be taken over; a call takes up to 5 s of it"
+    )
     report_done_seconds: float = Field(300.0, description="how long at least a repeated first report is recognised")
     report_grace_seconds: float = Field(15.0, description="an overdue report that Redis does not know is put back then")
 
@@ -95,10 +104,33 @@ class ReportSettings(_Settings):
 class EgressSettings(_Settings):
     """Requests to addresses that clients gave."""
 
-    egress_timeout_seconds: float = Field(5.0, description="connect, send and answer together")
+    egress_timeout_seconds: float = Field(5.0, gt=0, le=5, description="connect, send and answer together")
     egress_http: bool = Field(False, description="true: plain http is allowed too (never in production)")
     egress_allow: str = Field("", description="CIDR ranges, comma-separated, open in spite of the rules (local use)")
     egress_deny: str = Field("", description="further forbidden CIDR ranges: the cluster's pods, services and nodes")
+
+
+class MailSettings(_Settings):
+    """The mail server by which digests go out."""
+
+    smtp_host: str = Field("", description="empty: nothing is sent by e-mail")
+    smtp_port: int = Field(587, description="its port")
+    smtp_user: str = Field("", description="empty: without logging in")
+    smtp_password: str = Field("", description="of that user")
+    smtp_starttls: bool = Field(True, description="false: unencrypted (never beyond one's own network)")
+    smtp_ca: str = Field("", description="path of a CA certificate to trust; empty: the system's")
+    smtp_from: str = Field(
+        "ims@ims.example", description="the sender's address; its domain makes Message-ID and List-Id"
+    )
+    smtp_timeout_seconds: float = Field(10.0, description="connect, and each answer of the server")
+
+
+class DigestSettings(_Settings):
+    """The daily digest."""
+
+    digest_lease_seconds: float = Field(60.0, description="a try that ends without a result may be taken over then")
+    digest_parallel: int = Field(32, description="digests that one process sends at once")
+    gateway_url: str = Field("", description="the gateway's address as clients know it, for links in mails")
 
 
 class ExpirySettings(_Settings):
@@ -121,14 +153,23 @@ def _load_secret_files() -> None:
             os.environ.setdefault(secret.name, secret.read_text().strip())
 
 
+def _wrong(fault: ErrorDetails) -> str:
+    """The setting as its owner wrote it, and what is wrong with it. Secrets are not repeated."""
+    name = f"IMS_{fault['loc'][0]}".upper()
+    return f"{name}: {fault['msg'].replace('Input should', 'should')}"
+
+
 _loaded: dict[type[Any], Any] = {}
 
 
 def load(kind: type[T]) -> T:
-    """The settings of one concern, read once per process."""
+    """The settings of one concern, read once per process; SystemExit names every one that is wrong."""
     if kind not in _loaded:
         _load_secret_files()
-        _loaded[kind] = kind()
+        try:
+            _loaded[kind] = kind()
+        except ValidationError as error:
+            raise SystemExit("\n".join(map(_wrong, error.errors()))) from None
     settings: T = _loaded[kind]
     return settings
 

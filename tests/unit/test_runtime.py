@@ -13,6 +13,7 @@ from shared.domain.events import Dead, Due, Event, Finished, Outcome, Report, Re
 from shared.runtime import bus, logs, trace
 from shared.runtime.context import Context, use
 from shared.runtime.events import PING, event_function
+from shared.runtime.server import read_event
 
 
 class FakeBus:
@@ -161,12 +162,37 @@ def test_logs_hide_numbers_and_secrets(text: str, masked: str) -> None:
     assert logs.mask(text) == masked
 
 
-async def test_an_empty_post_is_a_tick_to_a_function_that_takes_ticks() -> None:
-    from shared.runtime.server import App
+def post(*headers: tuple[bytes, bytes]) -> dict[str, Any]:
+    return {"type": "http", "method": "POST", "path": "/", "headers": list(headers)}
 
-    app = App("schedule")
-    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-length", b"0")]}
-    assert (app._bare_tick(scope) or {})["type"] == Tick.TYPE
-    assert app._bare_tick({**scope, "headers": [(b"content-length", b"5")]}) is None
-    assert App("route")._bare_tick(scope) is None
-    use(Context("ims"))
+
+FORWARDED = ((b"x-forwarded-host", b"gateway:8080"), (b"x-forwarded-for", b"10.0.0.7:51234"), (b"x-call-id", b"1"))
+"""What OpenFaaS' gateway adds."""
+
+
+@pytest.mark.parametrize(
+    "more", [((b"content-length", b"0"),), ((b"transfer-encoding", b"chunked"),), ((b"x-topic", b"cron-function"),)]
+)
+def test_an_empty_post_is_a_tick_to_a_function_that_takes_ticks(more: tuple[tuple[bytes, bytes], ...]) -> None:
+    scope = post(*FORWARDED, *more)
+    attributes, data = read_event(scope, b"", ticks=True) or ({}, b"")
+    assert (attributes["type"], data) == (Tick.TYPE, b"{}")
+    assert read_event(scope, b"", ticks=False) is None
+
+
+@pytest.mark.parametrize("headers", [(), ((b"content-type", b"application/json"),), ((b"ce-id", b"1"),)])
+def test_a_post_that_is_no_event_is_none(headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    assert read_event(post(*headers), b'{"a": 1}', ticks=True) is None
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b'{"specversion": "1.0", "id": "1"}'])
+async def test_what_the_kafka_connector_brings_unreadable_goes_to_the_dead_letters(ims: Any, body: bytes) -> None:
+    async def handler(event: Due, ims: Context) -> None:
+        raise AssertionError("must not be called")
+
+    headers = ((b"content-type", b"text/plain"), (b"x-topic", b"ims.outcome.auth"))
+    event = read_event(post(*headers), body, ticks=False)
+    assert event is not None
+    await event_function(handler).receive(*event)  # type: ignore[attr-defined]
+    (dead,) = ims.bus.published
+    assert (type(dead), dead.source_topic) == (Dead, "ims.outcome.auth")
