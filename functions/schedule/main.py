@@ -1,7 +1,8 @@
 """Let go what is due: reservations, held advertisements, parked batches, retries, polls, time-outs and backlogs.
 
 A cron tick starts a run of a little over a minute, so ticks overlap rather than leave a gap; rows are locked, so runs
-and replicas never take the same one.
+and replicas never take the same one. Each lane has a loop and a database connection of its own: a one-time password
+never waits until a bulk batch has left.
 """
 
 from __future__ import annotations
@@ -9,41 +10,69 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from shared.domain.errors import Unavailable
 from shared.domain.events import Event, Tick
+from shared.domain.ids import LANES
 from shared.runtime import Context, event_function, logs
 from shared.stores import due
 
 RUN_SECONDS = 61.0
-PAUSE_SECONDS = 0.2
+PAUSE_SECONDS: dict[str, float] = {"auth": 0.2, "realtime": 0.2, "bulk": 0.4, "ad": 0.4}
+"""Between two looks at a lane in which nothing was due."""
 BACKLOG_SECONDS = 0.5
 FORGET_SECONDS = 2.0
 """After this long the windows show what was released from the backlog."""
+TROUBLE_SECONDS = 1.0
 
 log = logs.get(__name__)
+_served: set[str] = set()
+"""Lanes with a transaction in this process: where ticks overlap, the later one leaves them to the earlier."""
+
+
+@dataclass
+class Lane:
+    """One lane's loop: when it looks at the backlogs again, and what it remembers of them."""
+
+    name: str
+    backlog_at: float = 0.0
+    forget_at: float = 0.0
+    backlogs: due.Backlogs = field(default_factory=due.Backlogs)
 
 
 async def schedule(event: Tick, ims: Context) -> None:
     """Run until the next tick has surely come, or the process drains."""
     until = time.monotonic() + RUN_SECONDS
-    released: dict[tuple[int, str], int] = {}
-    backlog_at = forget_at = 0.0
-    while (now := time.monotonic()) < until and not ims.draining:
-        if now >= forget_at:
-            released.clear()
-            forget_at = now + FORGET_SECONDS
-        try:
-            taken = await ims.db(due.take, ims.now_ms(), _publisher(ims))
-            if now >= backlog_at:
-                taken += await ims.db(due.take_backlog, _publisher(ims), released)
-                backlog_at = now + BACKLOG_SECONDS
-        except Unavailable as error:
-            log.warning("due work waits", detail=error.detail)
-            taken = 0
-            await asyncio.sleep(1)
-        if not taken:
-            await asyncio.sleep(PAUSE_SECONDS)
+    await asyncio.gather(*(_run(Lane(name), until, ims) for name in LANES))
+
+
+async def _run(lane: Lane, until: float, ims: Context) -> None:
+    while time.monotonic() < until and not ims.draining:
+        pause = PAUSE_SECONDS[lane.name]
+        if lane.name not in _served:
+            _served.add(lane.name)
+            try:
+                pause = 0 if await _take(lane, ims) else pause
+            except Unavailable as error:
+                log.warning("due work waits", lane=lane.name, detail=error.detail)
+                pause = TROUBLE_SECONDS
+            finally:
+                _served.discard(lane.name)
+        await asyncio.sleep(pause)
+
+
+async def _take(lane: Lane, ims: Context) -> int:
+    """Let go what is due in a lane now; how many batches that were."""
+    publish, now = _publisher(ims), time.monotonic()
+    taken = await ims.db(due.take, lane.name, ims.now_ms(), publish)
+    if now >= lane.forget_at:
+        lane.backlogs.released.clear()
+        lane.forget_at = now + FORGET_SECONDS
+    if now >= lane.backlog_at:
+        taken += await ims.db(due.take_backlog, lane.name, ims.now_ms(), publish, lane.backlogs)
+        lane.backlog_at = now + BACKLOG_SECONDS
+    return taken
 
 
 def _publisher(ims: Context) -> due.Publish:

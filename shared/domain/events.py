@@ -135,13 +135,17 @@ class Accepted(Event):
 
 
 class Due(Event):
-    """What `schedule` found due: a release (scheduled, held, parked, backlog, retry), a cancel or a time-out check."""
+    """What `schedule` found due: a release (scheduled, held, parked, backlog, retry), a cancel or a time-out check.
+
+    `due_at`: the time of the reservation that it was taken for; when its client has moved that since, it is void.
+    """
 
     TYPE: ClassVar[str] = "com.ims.message.due.v1"
     LISTS: ClassVar[tuple[str, ...]] = ("ids",)
     kind: str
     ids: list[str]
     hop: int = 0
+    due_at: int = 0
     cause: str = ""
 
     @property
@@ -360,9 +364,19 @@ class ReportDue(Event):
 
 
 class Tick(Event):
-    """A cron source's tick; carries nothing."""
+    """A cron source's tick; carries nothing but, in its CloudEvent, when it happened."""
 
     TYPE: ClassVar[str] = "com.ims.tick.v1"
+    _at_ms: int | None = PrivateAttr(default=None)
+
+    @property
+    def at_ms(self) -> int | None:
+        """When the source says that it ticked; None where it does not say."""
+        return self._at_ms
+
+    def happened(self, at_ms: int | None) -> None:
+        """Note the time of the CloudEvent that carried it."""
+        self._at_ms = at_ms
 
 
 class Dead(Event):

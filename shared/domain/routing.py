@@ -39,6 +39,7 @@ class Plan:
     max_price: Decimal | None
     accepted_ms: int
     valid_ms: int
+    scheduled_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -231,8 +232,13 @@ def _wait_ms(plan: Plan, step: int, world: World) -> int:
     return int((defaults.hop_wait_s(plan.lane) if wait is None else float(wait)) * world.unit_ms)
 
 
-def on_release(message: Message, plan: Plan, kind: str, hop: int, cause: bytes, world: World) -> Step:
-    """A due row came: scheduled, held, parked, retry, backlog (or a first dispatch)."""
+def on_release(
+    message: Message, plan: Plan, kind: str, hop: int, cause: bytes, world: World, due_at: int = 0
+) -> Step:
+    """A due row came: scheduled, held, parked, retry, backlog (or a first dispatch).
+
+    `due_at`: what the reservation's time was (ms) when it was taken; a client that moved it since is heard.
+    """
     if message.status.final:
         return Again() if message.cause == cause else Ignore()
     if message.hop != hop or message.status in (State.sending, State.sent, State.uncertain):
@@ -241,6 +247,8 @@ def on_release(message: Message, plan: Plan, kind: str, hop: int, cause: bytes, 
         return Again() if message.cause == cause else Ignore()
     if message.cancel:
         return End(State.canceled, CANCELED)
+    if kind == "scheduled" and due_at and plan.scheduled_ms not in (None, due_at):
+        return Ignore()
     if _resting(plan, world):
         return Wait("held", defaults.next_ad_time(world.now_ms), State.held, message.hop, message.step, message.tries)
     return start(message, plan, world, hop=max(1, message.hop), step=message.step, tries=message.tries, avoid=None)

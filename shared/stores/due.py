@@ -1,101 +1,177 @@
-"""Work that is due: taken in whole batches, published, and only then forgotten."""
+"""Work that is due: taken in whole batches, published, and only then forgotten. Each lane by itself: its rows, its
+bound, its transaction, so that a lane with much to let go never holds another one back.
+
+If the process dies after publishing and before the commit, the rows are published again: route ignores a release that
+it has seen, and a dead letter is kept once.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import Any
+import base64
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from shared.domain.events import REGISTRY, Event
+from pydantic import ValidationError
+
+from shared.domain.events import REGISTRY, Dead, Due, Event
 from shared.domain.ids import Lane
 from shared.stores import sql
 from shared.stores.sql import Connection
 
 Publish = Callable[[Sequence[Event]], None]
-BATCH = 100
+BATCH: dict[str, int] = {"auth": 200, "realtime": 100, "bulk": 40, "ad": 40}
+"""Rows of one transaction. Those of bulk and ad carry up to 500 messages each, the others mostly a few."""
+ACCOUNTS = 100
+"""Accounts whose backlog one call looks at; the next call goes on with the others."""
+SOURCE = "/ims/schedule"
+_COLUMNS = "due_id, type, topic, payload, due_ms"
 
 
-def take(conn: Connection, now_ms: int, publish: Publish) -> int:
-    """Publish what is due and delete it, in one transaction; rows that another process holds are skipped.
+class Row(NamedTuple):
+    """Due work as it is stored."""
 
-    If the process dies after publishing and before the commit, the rows are published again, and route ignores a
-    release that it has seen. How many rows were taken.
+    due_id: int
+    type: str
+    topic: str
+    payload: bytes
+    due_ms: int | None
+
+
+@dataclass
+class Backlogs:
+    """What a run of schedule remembers of a lane's backlogs: messages it let go so lately that the windows do not show
+    them yet, by account, and the account that it looked at last."""
+
+    released: dict[int, int] = field(default_factory=dict)
+    after: int = -1
+
+
+def take(conn: Connection, lane: str, now_ms: int, publish: Publish) -> int:
+    """Publish what is due in a lane and delete it, in one transaction; rows that another process holds are skipped.
+
+    A row that cannot be read becomes a dead letter. How many rows were taken.
     """
     found = sql.fetch(
         conn,
-        "SELECT due_id, type, payload FROM due WHERE due_ms <= %s ORDER BY due_ms LIMIT %s FOR UPDATE SKIP LOCKED",
-        (now_ms, BATCH),
+        f"SELECT {_COLUMNS} FROM due WHERE lane=%s AND due_ms<=%s ORDER BY due_ms LIMIT %s "  # noqa: S608 - constant
+        "FOR UPDATE SKIP LOCKED",
+        (int(Lane[lane]), now_ms, BATCH[lane]),
     )
-    _leave(conn, [(r[0], r[1], r[2]) for r in found], publish)
+    _leave(conn, [Row(*r) for r in found], now_ms, publish)
     return len(found)
 
 
-def take_backlog(conn: Connection, publish: Publish, released: dict[tuple[int, str], int]) -> int:
-    """Free backlogs into the windows that have room: one batch an account in turn, oldest first.
+def take_backlog(conn: Connection, lane: str, now_ms: int, publish: Publish, memory: Backlogs) -> int:
+    """Free a lane's backlogs into the windows that have room: one batch an account in turn, oldest first.
 
-    `released` counts messages that were let go so recently that the windows do not show them yet; it is added to.
+    Its cost follows the accounts that wait and what is let go, not the length of their backlogs. How many batches left.
     """
-    waiting = sql.fetch(
-        conn,
-        "SELECT DISTINCT b.account_id, b.lane, COALESCE(w.in_flight, 0), a.send_window FROM due b "
-        "JOIN accounts a ON a.account_id = b.account_id "
-        "LEFT JOIN windows w ON w.account_id = b.account_id AND w.lane = b.lane WHERE b.kind = 'backlog'",
-    )
-    flying = {(a, lane): n + released.get((a, Lane(lane).name), 0) for a, lane, n, _ in waiting}
-    room = {(a, lane): limit - flying[a, lane] for a, lane, _, limit in waiting}
-    queues = {key: _oldest(conn, *key) for key, left in room.items() if left > 0}
+    windows = _windows(conn, lane, _waiting(conn, lane, memory))
+    flying = {a: n + memory.released.get(a, 0) for a, n, _ in windows}
+    room = {a: limit - flying[a] for a, _, limit in windows}
+    queues = {account: _oldest(conn, lane, account) for account, left in room.items() if left > 0}
     chosen = _in_turn(queues, room, flying)
-    for account_id, lane, row in chosen:
-        key = (account_id, Lane(lane).name)
-        released[key] = released.get(key, 0) + row[3]
-    _leave(conn, [row[:3] for _, _, row in chosen], publish)
+    for account, _, messages in chosen:
+        memory.released[account] = memory.released.get(account, 0) + messages
+    _leave(conn, [row for _, row, _ in chosen], now_ms, publish)
     return len(chosen)
 
 
-def _oldest(conn: Connection, account_id: int, lane: int) -> list[tuple[Any, ...]]:
-    return sql.fetch(
+def _waiting(conn: Connection, lane: str, memory: Backlogs) -> list[int]:
+    """Accounts with a backlog, each found by one leap in the index (MariaDB would read a DISTINCT's every row)."""
+    accounts: list[int] = []
+    while len(accounts) < ACCOUNTS:
+        found = sql.fetch(
+            conn,
+            "SELECT account_id FROM due WHERE kind='backlog' AND lane=%s AND account_id>%s ORDER BY account_id LIMIT 1",
+            (int(Lane[lane]), memory.after),
+        )
+        if not found:
+            memory.after = -1
+            break
+        memory.after = found[0][0]
+        accounts.append(memory.after)
+    return accounts
+
+
+def _windows(conn: Connection, lane: str, accounts: Iterable[int]) -> list[tuple[int, int, int]]:
+    """(account, messages in flight, the most it may have) of accounts."""
+    listed = ",".join(map(str, accounts))
+    if not listed:
+        return []
+    found = sql.fetch(
         conn,
-        "SELECT due_id, type, payload, messages FROM due WHERE kind='backlog' AND account_id=%s AND lane=%s "
-        "ORDER BY due_id LIMIT %s FOR UPDATE SKIP LOCKED",
-        (account_id, lane, BATCH),
+        "SELECT a.account_id, COALESCE(w.in_flight, 0), a.send_window FROM accounts a LEFT JOIN windows w "  # noqa: S608
+        f"ON w.account_id=a.account_id AND w.lane={int(Lane[lane])} WHERE a.account_id IN ({listed})",
     )
+    return [(int(a), int(n), int(limit)) for a, n, limit in found]
+
+
+def _oldest(conn: Connection, lane: str, account: int) -> list[tuple[Row, int]]:
+    found = sql.fetch(
+        conn,
+        f"SELECT {_COLUMNS}, messages FROM due WHERE kind='backlog' AND lane=%s AND account_id=%s "  # noqa: S608
+        "ORDER BY due_id LIMIT %s FOR UPDATE SKIP LOCKED",
+        (int(Lane[lane]), account, BATCH[lane]),
+    )
+    return [(Row(*r[:-1]), r[-1]) for r in found]
 
 
 def _in_turn(
-    queues: dict[tuple[int, int], list[tuple[Any, ...]]],
-    room: dict[tuple[int, int], int],
-    flying: dict[tuple[int, int], int],
-) -> list[tuple[int, int, tuple[Any, ...]]]:
+    queues: dict[int, list[tuple[Row, int]]], room: dict[int, int], flying: dict[int, int]
+) -> list[tuple[int, Row, int]]:
     """The batches that fit, by route's own rule: one that did not fit would come back to the end of its queue."""
-    used = dict(flying)
-    chosen, left = [], dict(room)
+    used, left = dict(flying), dict(room)
+    chosen: list[tuple[int, Row, int]] = []
     while any(queues.values()):
-        for key, rows in queues.items():
+        for account, rows in queues.items():
             if not rows:
                 continue
-            if used[key] > 0 and rows[0][3] > left[key]:
+            row, messages = rows.pop(0)
+            if used[account] > 0 and messages > left[account]:
                 rows.clear()
                 continue
-            row = rows.pop(0)
-            left[key] -= row[3]
-            used[key] += row[3]
-            chosen.append((*key, row))
+            left[account] -= messages
+            used[account] += messages
+            chosen.append((account, row, messages))
     return chosen
 
 
-def _leave(conn: Connection, rows: Sequence[tuple[Any, ...]], publish: Publish) -> None:
+def _leave(conn: Connection, rows: Sequence[Row], now_ms: int, publish: Publish) -> None:
     if not rows:
         return
-    events: dict[int, Event] = {}
-    for due_id, kind, payload in rows:
-        events[due_id] = REGISTRY[kind].model_validate_json(payload)
-    publish(list(events.values()))
-    sql.execute(conn, f"DELETE FROM due WHERE due_id IN ({','.join(map(str, events))})")  # noqa: S608
+    publish([_event(row, now_ms) for row in rows])
+    listed = ",".join(str(row.due_id) for row in rows)
+    sql.execute(conn, f"DELETE FROM due WHERE due_id IN ({listed})")  # noqa: S608 - integers
 
 
-def counts(conn: Connection) -> dict[str, int]:
-    """Rows waiting, by kind."""
-    totals: dict[str, int] = defaultdict(int)
-    for kind, n in sql.fetch(conn, "SELECT kind, COUNT(*) FROM due GROUP BY kind"):
-        totals[kind] = n
-    return totals
+def _event(row: Row, now_ms: int) -> Event:
+    """The event that a row holds; the dead letter of a row that holds none, or one for another topic than it says."""
+    kind = REGISTRY.get(row.type)
+    if kind is None:
+        return _dead(row, f"no event of the type {row.type}", now_ms)
+    try:
+        event = kind.model_validate_json(row.payload)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        return _dead(row, f"unreadable: {first['loc']}: {first['msg']}", now_ms)
+    if event.topic != row.topic:
+        return _dead(row, f"an event for {event.topic} in a row for {row.topic}", now_ms)
+    if isinstance(event, Due) and event.kind == "scheduled":
+        event.due_at = row.due_ms or 0
+    return event
+
+
+def _dead(row: Row, reason: str, now_ms: int) -> Dead:
+    digest = hashlib.blake2b(row.payload, digest_size=8).hexdigest()
+    headers = {
+        "ce_specversion": "1.0", "ce_id": f"due-{row.due_id}-{digest}", "ce_type": row.type, "ce_source": SOURCE,
+        "content-type": "application/json",
+    }  # fmt: skip
+    try:
+        body = row.payload.decode()
+    except UnicodeDecodeError:
+        body, headers["body-encoding"] = base64.b64encode(row.payload).decode(), "base64"
+    return Dead(source_topic=row.topic, reason=f"due work: {reason}"[:255], headers=headers, body=body, at=now_ms)

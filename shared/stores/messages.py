@@ -84,6 +84,7 @@ def plan_of_row(row: Sequence[Any]) -> Plan:
         max_price=row[9],
         accepted_ms=row[10],
         valid_ms=row[12],
+        scheduled_ms=row[11],
     )
 
 
@@ -156,13 +157,11 @@ def windows(conn: Connection, keys: Iterable[tuple[int, str]]) -> dict[tuple[int
 
 def backlogs(conn: Connection, keys: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
     """Which of these (account, lane) have messages waiting for their window."""
-    wanted = [("backlog", account, int(Lane[lane])) for account, lane in keys]
+    wanted = [(account, int(Lane[lane])) for account, lane in keys]
     if not wanted:
         return set()
-    found = sql.fetch(
-        conn,
-        f"SELECT DISTINCT account_id, lane FROM due WHERE (kind, account_id, lane) IN ({sql.rows(wanted)})",  # noqa: S608
-    )
+    one = "(SELECT account_id, lane FROM due WHERE kind='backlog' AND lane={:d} AND account_id={:d} LIMIT 1)"
+    found = sql.fetch(conn, " UNION ALL ".join(one.format(lane, account) for account, lane in wanted))
     return {(account, Lane(lane).name) for account, lane in found}
 
 

@@ -109,7 +109,8 @@ def _chunks(ids: Sequence[bytes]) -> list[Sequence[bytes]]:
 def reschedule(conn: Connection, account_id: int, request: RequestRow, at_ms: int, valid_ms: int) -> None:
     """Move the reservation; raises Left when it has left, wholly or in part, and Arriving before all of it is here.
 
-    `schedule` takes these rows under the same locks, so either it or we have them.
+    `schedule` takes these rows under the same locks, so either it or we have them. Should it have died between
+    publishing and its commit, route is told: under the messages' locks it finds the new time, or we find them gone.
     """
     if request.stored < request.total:
         raise Arriving
@@ -118,12 +119,13 @@ def reschedule(conn: Connection, account_id: int, request: RequestRow, at_ms: in
         "SELECT due_id, messages FROM due WHERE request_id=%s AND kind='scheduled' ORDER BY due_id FOR UPDATE",
         (request.request_id.bytes,),
     )
-    (left,) = sql.fetch(
+    messages = sql.fetch(
         conn,
-        f"SELECT COUNT(*), COALESCE(SUM(cancel), 0) FROM messages WHERE {_span(request.request_id)} "  # noqa: S608
-        f"AND account_id={account_id:d} AND status={int(State.scheduled)}",
+        f"SELECT status, cancel FROM messages WHERE {_span(request.request_id)} AND account_id={account_id:d} "  # noqa: S608
+        "ORDER BY message_id FOR UPDATE",
     )
-    waiting, canceled = int(left[0]), int(left[1])
+    left = [canceled for status, canceled in messages if status == State.scheduled]
+    waiting, canceled = len(left), sum(left)
     if not due or waiting == canceled or sum(n for _, n in due) < waiting:
         raise Left
     listed = ",".join(str(due_id) for due_id, _ in due)

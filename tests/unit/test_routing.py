@@ -265,6 +265,14 @@ def test_a_release_starts_what_waits_and_the_same_release_repeats_it() -> None:
     assert routing.on_release(gone, plan(), "scheduled", 1, OTHER, world()) == Ignore()
 
 
+def test_a_release_for_a_time_that_its_client_has_changed_since_is_ignored() -> None:
+    waiting, moved = message(State.scheduled, hop=0, vendor=None), plan(scheduled_ms=NOON_KST + 60_000)
+    assert routing.on_release(waiting, moved, "scheduled", 0, CAUSE, world(), NOON_KST) == Ignore()
+    assert isinstance(routing.on_release(waiting, moved, "scheduled", 0, CAUSE, world(), NOON_KST + 60_000), Start)
+    assert isinstance(routing.on_release(waiting, moved, "scheduled", 0, CAUSE, world()), Start), "of an older version"
+    assert isinstance(routing.on_release(waiting, moved, "backlog", 0, CAUSE, world(), NOON_KST), Start)
+
+
 def test_a_cancelled_message_ends_at_its_release() -> None:
     waiting = message(State.scheduled, hop=0, cancel=True)
     assert routing.on_release(waiting, plan(), "scheduled", 0, CAUSE, world()) == End(State.canceled, "0302")

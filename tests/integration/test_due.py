@@ -1,0 +1,219 @@
+"""Due work on a real MySQL: each lane by itself, rows that nobody can read, backlogs of any length."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from shared.domain.events import Dead, Due, Event
+from shared.domain.ids import LANES, Lane
+from shared.runtime.clock import now_ms
+from shared.runtime.mysql import Database
+from shared.stores import due, messages, sql
+
+NOW = now_ms()
+COLUMNS = "due_ms, kind, lane, account_id, messages, topic, type, payload"
+
+
+@pytest.fixture
+def db(rows: Database) -> Iterator[Database]:
+    """A `due` without rows."""
+    rows.run(sql.execute, "DELETE FROM due")
+    yield rows
+    rows.run(sql.execute, "DELETE FROM due")
+
+
+def a_release(lane: str = "realtime", kind: str = "parked") -> Due:
+    return Due(lane=lane, kind=kind, ids=[os.urandom(16).hex()], hop=1)
+
+
+def insert(
+    db: Database, event: Event, due_ms: int | None = NOW, kind: str = "parked", account: int | None = None
+) -> None:
+    db.run(messages.insert_due, [(due_ms, kind, event)], account_id=account)
+
+
+def insert_raw(db: Database, payload: bytes, type_name: str = Due.TYPE, topic: str = "ims.outcome.realtime") -> None:
+    row = (NOW - 1000, "parked", int(Lane.realtime), None, 1, topic, type_name, payload)
+    db.run(sql.insert, "due", COLUMNS, [row])
+
+
+def take(db: Database, lane: str = "realtime") -> list[Event]:
+    taken: list[Event] = []
+    db.run(due.take, lane, NOW, taken.extend)
+    return taken
+
+
+def left(db: Database) -> int:
+    return int(db.run(sql.fetch, "SELECT COUNT(*) FROM due")[0][0])
+
+
+def test_a_lane_takes_only_its_own_rows_however_late_the_others_are(db: Database) -> None:
+    for _ in range(3 * due.BATCH["bulk"]):
+        insert(db, a_release("bulk"), NOW - 60_000)
+    for lane in LANES:
+        insert(db, a_release(lane))
+    for lane in ("auth", "realtime", "ad"):
+        assert [event.lane for event in take(db, lane)] == [lane]
+    assert len(take(db, "bulk")) == due.BATCH["bulk"]
+
+
+def test_auth_leaves_while_the_transaction_of_bulk_is_under_way(db: Database) -> None:
+    insert(db, a_release("bulk"), NOW - 60_000)
+    insert(db, a_release("auth"))
+    left_meanwhile: list[Event] = []
+
+    def publish(events: Sequence[Event]) -> None:
+        left_meanwhile.extend(take(Database(db._url.geturl()), "auth"))
+
+    assert db.run(due.take, "bulk", NOW, publish) == 1
+    assert [event.lane for event in left_meanwhile] == ["auth"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "type_name", "topic"),
+    [
+        (b"{not json", Due.TYPE, "ims.outcome.realtime"),
+        (b'{"kind": "parked"}', Due.TYPE, "ims.outcome.realtime"),
+        (b'{"kind": "parked", "ids": []}', "com.ims.of.tomorrow.v9", "ims.outcome.realtime"),
+        (b'{"kind": "parked", "ids": [], "lane": "nowhere"}', Due.TYPE, "ims.outcome.realtime"),
+        (b"\xff\xfe", Due.TYPE, "ims.outcome.realtime"),
+    ],
+)
+def test_a_row_that_cannot_be_read_becomes_a_dead_letter_and_holds_nothing_up(
+    db: Database, payload: bytes, type_name: str, topic: str
+) -> None:
+    insert_raw(db, payload, type_name, topic)
+    good = a_release()
+    insert(db, good)
+    dead, released = take(db)
+    assert isinstance(dead, Dead)
+    assert (dead.topic, dead.source_topic) == ("ims.dead", topic)
+    assert dead.headers["ce_type"] == type_name
+    assert isinstance(released, Due)
+    assert released.ids == good.ids
+    assert left(db) == 0
+
+
+def test_a_dead_letter_that_is_published_twice_has_the_same_id(db: Database) -> None:
+    insert_raw(db, b"{")
+    seen: list[Event] = []
+
+    def publish_and_die(events: Sequence[Event]) -> None:
+        seen.extend(events)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        db.run(due.take, "realtime", NOW, publish_and_die)
+    assert left(db) == 1
+    first, again = [*seen, *take(db)]
+    assert isinstance(first, Dead)
+    assert isinstance(again, Dead)
+    assert first.headers["ce_id"] == again.headers["ce_id"]
+
+
+def test_a_reservation_is_released_with_the_time_that_it_was_taken_for(db: Database) -> None:
+    insert(db, a_release(kind="scheduled"), NOW - 5, "scheduled")
+    insert(db, a_release(), NOW - 4)
+    reservation, parked = take(db)
+    assert isinstance(reservation, Due)
+    assert isinstance(parked, Due)
+    assert (reservation.due_at, parked.due_at) == (NOW - 5, 0)
+
+
+# --- backlogs -------------------------------------------------------------------------------------------------------
+
+
+class Clients:
+    """Accounts with windows of their own."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def make(self, window: int = 3, in_flight: int = 0) -> int:
+        name = os.urandom(6).hex()
+        columns = "username, callback_secrets, created_ms, send_window"
+        self.db.run(sql.insert, "accounts", columns, [(name, "[]", NOW, window)])
+        ((account,),) = self.db.run(sql.fetch, "SELECT account_id FROM accounts WHERE username=%s", (name,))
+        self.db.run(messages.move_windows, {(int(account), "bulk"): in_flight})
+        return int(account)
+
+    def queue(self, account: int, batches: int, lane: str = "bulk") -> None:
+        event = a_release(lane, "backlog")
+        rows = [(None, "backlog", event)] * batches
+        self.db.run(messages.insert_due, rows, account_id=account)
+
+
+@pytest.fixture
+def clients(db: Database) -> Clients:
+    return Clients(db)
+
+
+def free(db: Database, memory: due.Backlogs | None = None, lane: str = "bulk") -> int:
+    return db.run(due.take_backlog, lane, NOW, lambda _: None, memory or due.Backlogs())
+
+
+def test_a_backlog_leaves_by_lane_and_as_far_as_its_window_goes(db: Database, clients: Clients) -> None:
+    account = clients.make(window=3)
+    clients.queue(account, 5)
+    clients.queue(account, 1, "ad")
+    memory = due.Backlogs()
+    assert [free(db, memory), free(db, memory)] == [3, 0]
+    assert free(db, lane="ad") == 1
+
+
+def test_with_more_waiting_accounts_than_one_call_looks_at_all_have_their_turn(
+    db: Database, clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(due, "ACCOUNTS", 2)
+    for account in [clients.make(window=1) for _ in range(5)]:
+        clients.queue(account, 1)
+    memory = due.Backlogs()
+    assert sum(free(db, memory) for _ in range(3)) == 5
+
+
+def rows_read(db: Database, work: Callable[[], Any]) -> int:
+    """Index and row reads of the server for this connection's work."""
+
+    def count() -> int:
+        found = db.run(sql.fetch, "SHOW SESSION STATUS LIKE 'Handler_read%'")
+        return sum(int(value) for name, value in found if not name.endswith(("rnd_next", "rnd_deleted")))
+
+    before = count()
+    work()
+    return count() - before
+
+
+def test_looking_for_backlogs_costs_the_same_however_long_they_are(rows: Database, clients: Clients) -> None:
+    one = Database(rows._url.geturl(), pool=1)
+    full = clients.make(window=1, in_flight=1)
+    clients.queue(full, 10)
+    short = rows_read(one, lambda: free(one))
+    for _ in range(10):
+        clients.queue(full, 1000)
+    assert rows_read(one, lambda: free(one)) == short < 20
+    asked = rows_read(one, lambda: one.run(messages.backlogs, [(full, "bulk"), (full, "ad")]))
+    assert asked <= 4
+    one.close()
+
+
+def plan_of(db: Database, statement: str) -> dict[str, Any]:
+    """The only line of EXPLAIN."""
+    ((_, _, _, kind, _, key, *_, extra),) = db.run(sql.fetch, f"EXPLAIN {statement}")
+    return {"type": kind, "key": key, "extra": extra}
+
+
+def test_due_work_and_backlogs_are_found_by_their_indexes(db: Database, clients: Clients) -> None:
+    for account in [clients.make() for _ in range(3)]:
+        clients.queue(account, 300)
+    for lane in LANES:
+        for i in range(100):
+            insert(db, a_release(lane), NOW + i)
+    db.run(sql.fetch, "ANALYZE TABLE due")
+    leap = "SELECT account_id FROM due WHERE kind='backlog' AND lane=2 AND account_id>1 ORDER BY account_id LIMIT 1"
+    assert plan_of(db, leap) == {"type": "range", "key": "backlog", "extra": "Using where; Using index"}
+    look = f"SELECT due_id, payload FROM due WHERE lane=0 AND due_ms<={NOW} ORDER BY due_ms LIMIT 100"
+    assert plan_of(db, look) == {"type": "range", "key": "due", "extra": "Using index condition"}
