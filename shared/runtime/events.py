@@ -11,6 +11,7 @@ import inspect
 import time
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from types import UnionType
 from typing import Any, Union
 
@@ -102,7 +103,18 @@ def _read(types: dict[str, type[Event]], attributes: Any, data: Any) -> Event:
         first = error.errors(include_url=False, include_input=False)[0]
         return _dead(attributes, data, f"unreadable: {first['loc']}: {first['msg']}")
     event.received(str(attributes["id"]))
+    if isinstance(event, Tick):
+        event.happened(_milliseconds(attributes.get("time")))
     return event
+
+
+def _milliseconds(time_attribute: str | None) -> int | None:
+    """A CloudEvent's time; None when it has none that can be read."""
+    try:
+        moment = datetime.fromisoformat(time_attribute or "")
+    except ValueError:
+        return None
+    return round(moment.timestamp() * 1000) if moment.tzinfo else None
 
 
 def _text(data: Any) -> str:

@@ -130,7 +130,9 @@ def _insert(conn: Connection, work: Work, decided: Sequence[tuple[Batch, Step]])
 def _count_accepted(work: Work, batch: Batch, new: int) -> None:
     plan = batch.plan
     if new:
-        work.usage.of(plan.account_id, plan.accepted_ms, plan.hops[0]["channel"], batch.kind).accepted += new
+        channel = plan.hops[0]["channel"]
+        work.usage.of(plan.account_id, plan.accepted_ms, channel, batch.kind).accepted += new
+        work.results.accepted(plan, channel, new)
 
 
 def _act(conn: Connection, work: Work, batch: Batch, step: Step) -> None:

@@ -31,6 +31,7 @@ def flush(conn: Connection, work: Work) -> list[Event]:
     store.move_windows(conn, work.windows)
     _count_ends(work)
     work.usage.save(conn)
+    work.results.save(conn)
     _number_feeds(conn, work)
     reports = [Finished(lane=work.lane, reports=part) for part in chunks([*finished, *told], MAX_MESSAGES)]
     return [*work.dispatches(), *reports]
@@ -60,6 +61,7 @@ def _end(conn: Connection, work: Work) -> list[Report]:
 def _count_ends(work: Work) -> None:
     for end in work.ended:
         count = work.usage.of(end.row.account_id, end.plan.accepted_ms, end.row.channel, end.row.type)
+        work.results.ended(end.plan, end.row.channel, end.row.message_id, (end.status, end.code), work.world.now_ms)
         if end.status is State.delivered:
             count.delivered += 1
             count.price += end.price(work.price)

@@ -13,6 +13,7 @@ from typing import Any
 from shared.domain.events import MAX_MESSAGES, Dispatch, Event, Outcome, Result, Send, SendPart
 from shared.domain.routing import Message, Pick, Plan, Start, World
 from shared.domain.states import State
+from shared.stores.results import Results
 from shared.stores.usage import Usage
 
 Price = Callable[[str, str, str, str], Decimal]
@@ -63,9 +64,10 @@ class Work:
     again: list[tuple[Message, Plan]] = field(default_factory=list)
     trail: list[tuple[Any, ...]] = field(default_factory=list)
     usage: Usage = field(init=False)
+    results: Results = field(init=False)
 
     def __post_init__(self) -> None:
-        self.usage = Usage(self.lane)
+        self.usage, self.results = Usage(self.lane), Results(self.lane)
 
     def leave_window(self, message: Message, plan: Plan) -> None:
         """The message is no longer in ims.send.*."""
