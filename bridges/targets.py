@@ -1,28 +1,43 @@
-"""Where a process's replicas listen: the map's port on this machine, or what the environment says."""
+"""Where a process's replicas listen: the map's port on this machine, or what the environment says.
+
+Behind OpenFaaS' gateway a target has a path: `http://gateway.openfaas:8080/function/route`.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from shared.flow import Process
 
-Address = tuple[str, int]
+
+class Address(NamedTuple):
+    """One replica, or the gateway before all of them."""
+
+    host: str
+    port: int
+    path: str = "/"
 
 
 def addresses(process: Process, port_offset: int) -> list[Address]:
     """`IMS_TARGET_SEND_MT_FAST=http://127.0.0.1:40401,…` for the process send_mt-fast, else its port of the map."""
     given = os.environ.get("IMS_TARGET_" + process.name.upper().replace("-", "_"))
     if not given:
-        return [("127.0.0.1", process.port + port_offset)]
-    return [_address(text) for text in given.split(",") if text.strip()]
+        return [Address("127.0.0.1", process.port + port_offset)]
+    return [_address(text.strip()) for text in given.split(",") if text.strip()]
 
 
 def _address(text: str) -> Address:
-    host, _, port = text.strip().removeprefix("http://").rstrip("/").rpartition(":")
-    if not host or not port.isdigit():
+    try:
+        url = urlsplit(text if "://" in text else f"http://{text}")
+        host, port = url.hostname, url.port
+    except ValueError:
+        host = port = None
+    if not host or not port or url.scheme != "http":
         raise ValueError(f"{text!r} is not http://host:port")
-    return host.strip("[]"), int(port)
+    return Address(host, port, url.path or "/")
 
 
 class Targets:

@@ -102,8 +102,8 @@ class Ticker:
     async def _try(self, job: Job, headers: list[tuple[str, str]]) -> tuple[str, bool]:
         """One try: its result, and whether another may help."""
         result = "unreachable"
-        for host, port in job.targets.in_turn():
-            request = http.request("POST", "/", headers, b"{}", f"{host}:{port}")
+        for host, port, path in job.targets.in_turn():
+            request = http.request("POST", path, headers, b"{}", f"{host}:{port}")
             try:
                 answer = await self._client.post(host, port, request, self._settings.cron_timeout_seconds)
             except http.Unreachable:

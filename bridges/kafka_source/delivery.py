@@ -129,8 +129,8 @@ class Delivery(Generic[K]):
     async def _try(self, headers: list[tuple[str, str]], body: bytes) -> Failure | None:
         """One try; a replica that refuses the connection has not seen the record, so the next one gets it at once."""
         refused = ""
-        for host, port in self._targets.in_turn():
-            request = http.request("POST", "/", headers, body, f"{host}:{port}")
+        for host, port, path in self._targets.in_turn():
+            request = http.request("POST", path, headers, body, f"{host}:{port}")
             try:
                 answer = await self._client.post(host, port, request, self._settings.source_timeout_seconds)
             except http.Unreachable as error:

@@ -40,7 +40,7 @@ def sinks() -> list[str]:
     if given:
         return [given]
     process = next(p for p in flow.processes() if p.name == "report_retry")
-    return [f"http://{host}:{port}" for host, port in addresses(process, load(AddressSettings).port_offset)]
+    return [f"http://{host}:{port}{path}" for host, port, path in addresses(process, load(AddressSettings).port_offset)]
 
 
 class App:

@@ -1,7 +1,7 @@
 """Every setting of IMS, one class per concern, read from the environment (prefix `IMS_`).
 
 docs/settings.md is made from this file by `make docs`. A value can also come from a file: `IMS_MYSQL_URL_FILE=/path` or
-a secret mounted at /var/openfaas/secrets/IMS_MYSQL_URL, so that secrets need not stand in the environment.
+a secret mounted as /var/openfaas/secrets/ims-mysql-url, so that secrets need not stand in the environment.
 """
 
 from __future__ import annotations
@@ -148,9 +148,11 @@ def _load_secret_files() -> None:
     for name, path in list(os.environ.items()):
         if name.startswith("IMS_") and name.endswith("_FILE") and name != "IMS_KAFKA_CA_FILE":
             os.environ.setdefault(name.removesuffix("_FILE"), Path(path).read_text().strip())
-    if SECRETS_DIR.is_dir():
-        for secret in SECRETS_DIR.glob("IMS_*"):
-            os.environ.setdefault(secret.name, secret.read_text().strip())
+    folder = Path(os.environ.get("IMS_SECRETS_DIR") or SECRETS_DIR)
+    for secret in folder.glob("*") if folder.is_dir() else ():
+        name = secret.name.upper().replace("-", "_")
+        if name.startswith("IMS_") and secret.is_file():
+            os.environ.setdefault(name, secret.read_text().strip())
 
 
 def _wrong(fault: ErrorDetails) -> str:

@@ -14,7 +14,7 @@ from bridges.cron import ticker
 from bridges.cron.schedule import parse
 from bridges.cron.ticker import Job, Ticker
 from bridges.settings import CronSettings
-from bridges.targets import Targets
+from bridges.targets import Address, Targets
 from shared import flow
 
 
@@ -154,7 +154,7 @@ async def posted(statuses: list[int], monkeypatch: pytest.MonkeyPatch) -> tuple[
     async with await asyncio.start_server(function, "127.0.0.1", 0) as server:
         address = server.sockets[0].getsockname()[1]
         process = next(p for p in flow.processes() if p.name == "schedule")
-        job = Job(process, parse("* * * * *"), Targets([("127.0.0.1", address)]))
+        job = Job(process, parse("* * * * *"), Targets([Address("127.0.0.1", address)]))
         runner = Ticker(CronSettings())
         task = asyncio.ensure_future(runner.run(job))
         async with asyncio.timeout(5):

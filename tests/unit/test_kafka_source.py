@@ -16,7 +16,7 @@ from bridges.kafka_source.delivery import dead_letter
 from bridges.kafka_source.offsets import Partition, Progress
 from bridges.kafka_source.policy import Verdict
 from bridges.kafka_source.quiet import NowAndThen
-from bridges.targets import Targets, addresses
+from bridges.targets import Address, Targets, addresses
 from shared import flow
 
 
@@ -220,20 +220,20 @@ def test_named_sources_can_be_run_alone_and_a_wrong_name_is_refused() -> None:
 
 def test_a_process_is_where_the_map_says_unless_the_environment_knows_better(monkeypatch: pytest.MonkeyPatch) -> None:
     process = next(p for p in flow.processes() if p.name == "send_mt-slow")
-    assert addresses(process, 0) == [("127.0.0.1", 40451)]
-    assert addresses(process, 1000) == [("127.0.0.1", 41451)]
-    monkeypatch.setenv("IMS_TARGET_SEND_MT_SLOW", "http://127.0.0.1:1, http://[::1]:2/")
-    assert addresses(process, 1000) == [("127.0.0.1", 1), ("::1", 2)]
+    assert addresses(process, 0) == [("127.0.0.1", 40451, "/")]
+    assert addresses(process, 1000) == [("127.0.0.1", 41451, "/")]
+    monkeypatch.setenv("IMS_TARGET_SEND_MT_SLOW", "http://127.0.0.1:1, http://[::1]:2/function/send-mt")
+    assert addresses(process, 1000) == [("127.0.0.1", 1, "/"), ("::1", 2, "/function/send-mt")]
     monkeypatch.setenv("IMS_TARGET_SEND_MT_SLOW", "nonsense")
     with pytest.raises(ValueError, match="not http://host:port"):
         addresses(process, 0)
 
 
 def test_replicas_take_turns_and_the_others_stand_in() -> None:
-    targets = Targets([("a", 1), ("b", 2), ("c", 3)])
-    assert [host for host, _ in targets.in_turn()] == ["a", "b", "c"]
-    assert [host for host, _ in targets.in_turn()] == ["b", "c", "a"]
-    assert next(targets.in_turn()) == ("c", 3)
+    targets = Targets([Address("a", 1), Address("b", 2), Address("c", 3)])
+    assert [target.host for target in targets.in_turn()] == ["a", "b", "c"]
+    assert [target.host for target in targets.in_turn()] == ["b", "c", "a"]
+    assert next(targets.in_turn()) == ("c", 3, "/")
 
 
 def test_a_saying_of_kafka_python_is_logged_now_and_then_others_always() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from shared.domain.errors import Overloaded, Unavailable
 from shared.domain.events import Dead, Due, Event, Finished, Outcome, Report, Result, Tick
-from shared.runtime import bus, logs, trace
+from shared.runtime import bus, logs, settings, trace
 from shared.runtime.context import Context, use
 from shared.runtime.events import PING, event_function
 from shared.runtime.server import read_event
@@ -196,3 +197,15 @@ async def test_what_the_kafka_connector_brings_unreadable_goes_to_the_dead_lette
     await event_function(handler).receive(*event)  # type: ignore[attr-defined]
     (dead,) = ims.bus.published
     assert (type(dead), dead.source_topic) == (Dead, "ims.outcome.auth")
+
+
+def test_a_file_of_the_secrets_folder_is_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ims-redis-url").write_text("redis://10.0.0.1:6379\n")
+    (tmp_path / "other-secret").write_text("x")
+    (tmp_path / "..data").mkdir()
+    monkeypatch.setenv("IMS_SECRETS_DIR", str(tmp_path))
+    monkeypatch.delenv("IMS_REDIS_URL", raising=False)
+    settings.reset()
+    assert settings.load(settings.RedisSettings).redis_url == "redis://10.0.0.1:6379"
+    monkeypatch.delenv("IMS_REDIS_URL")
+    settings.reset()
