@@ -20,7 +20,6 @@ from shared.channels.common import Fault, uri_fault
 from shared.channels.schema import Content
 from shared.domain.errors import Invalid, Unavailable
 from shared.following import reading
-from shared.following.former import moved
 from shared.following.probe import Probe
 from shared.reports import callback
 from shared.reports.courier import host_of
@@ -131,8 +130,7 @@ async def change_settings(request: Request, ims: Context) -> Response:
     before = await _present(ims, who)
     changes = {COLUMNS[name]: getattr(change, name) for name in change.model_fields_set}
     uri = changes.get("callback_uri", before.callback_uri)
-    await moved(ims, before.account_id, before.callback_uri, uri)
-    await ims.db(set_callbacks, before.account_id, changes)
+    await ims.db(set_callbacks, before.account_id, changes, ims.now_ms())
     ims.accounts.forget(before.account_id)
     if uri and ("callback_uri" in changes or changes.get("callback_enabled")):
         await _reopen(ims, before.account_id, uri)

@@ -17,12 +17,12 @@ from shared.channels.schema import Content
 from shared.domain.events import MAX_MESSAGES, Finished, Report
 from shared.domain.ids import lane_of
 from shared.following import reading
-from shared.following.former import digest, former_uris
 from shared.runtime import Context
 from shared.runtime.problems import Problem
 from shared.stores import feed, lookup
 from shared.stores.accounts import Account
 from shared.stores.feed import Place, Selection
+from shared.stores.former import digest, former_uris
 from shared.stores.sql import Connection
 
 MAX_REPLAY = 10_000
@@ -171,7 +171,7 @@ async def _send_again(
 ) -> None:
     """Publish the reports as finished once more; `mark` tells this wish from others."""
     reports = await ims.db(lookup.reports, account.account_id, ids) if found is None else found
-    former = await former_uris(ims, account.account_id)
+    former = await ims.db(former_uris, account.account_id)
     for report in reports:
         report.callback_uri = destination(report.callback_uri, account.callback_uri, former)
     if not any(r.callback_uri for r in reports):

@@ -5,6 +5,7 @@ message id is claimed in db2 before its first call, one call of a script for a w
 slots of time; the slot before is looked at too, so a result is remembered for one to two slots.
 
     nothing → "<until ms>" while a process calls → three digits: the HTTP status that took it,
+    GONE when its URL answered 410, CLOSED when it was not called because nobody is there any more,
     WAITS when it went to the due-set, ENDED when no further try follows
 
 A claim that outlives its time is taken over: its process died between calling and noting, and the client may get the
@@ -20,7 +21,7 @@ from shared.reports.keys import Keys, raw_id, shard_of
 from shared.reports.scripts import Script
 
 NEW, BUSY, PENDING = "NEW", "BSY", "PND"
-WAITS, ENDED = "000", "999"
+WAITS, GONE, CLOSED, ENDED = "000", "410", "998", "999"
 CHUNK = 1000
 
 # KEYS this slot, the slot before, the one before that, members. ARGV ids, now, until, life of the slot, replay mark.
@@ -75,7 +76,7 @@ return 1
 
 def was_taken(said: str) -> bool:
     """Whether an answer is the status with which the client took the report."""
-    return said.isdigit() and said not in (WAITS, ENDED)
+    return said.isdigit() and said.startswith("2")
 
 
 class Claims:

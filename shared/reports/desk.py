@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from shared.domain.errors import Unavailable
 from shared.domain.events import MAX_MESSAGES, Attempt, Event, Reported
 from shared.reports import units as pure
-from shared.reports.claims import ENDED, WAITS, Claims
+from shared.reports.claims import CLOSED, ENDED, GONE, WAITS, Claims
 from shared.reports.courier import Courier
 from shared.reports.due import DueSet
 from shared.reports.gate import Gate
@@ -90,8 +90,7 @@ class Desk:
         """Remember results, so that repeated events do not send again; and the URLs that are gone, or back."""
         results: dict[str, str] = {}
         for one in tries:
-            code = str(one.status) if one.outcome == "delivered" else ENDED if one.ended else WAITS
-            results.update(dict.fromkeys(map(message_of, one.unit.keys), code))
+            results.update(dict.fromkeys(map(message_of, one.unit.keys), _noted(one)))
             if one.outcome == "disabled" and one.status == pure.GONE:
                 await self.ims.redis.state.sadd(self.keys.gone(one.unit.account_id), _digest(one.unit.callback_uri))
                 self._gone.pop(one.unit.account_id, None)
@@ -161,6 +160,15 @@ def _digest(url: str) -> bytes:
 async def reopen(redis: Any, account_id: int, url: str) -> None:
     """Let reports go to a URL again that had answered 410 (its owner set it anew, or it took a replay)."""
     await redis.state.srem(Keys(bool(redis.cluster)).gone(account_id), _digest(url))
+
+
+def _noted(one: Try) -> str:
+    """What is remembered of a try, so that it can be told again."""
+    if one.outcome == "delivered":
+        return str(one.status)
+    if one.outcome == "disabled":
+        return GONE if one.status == pure.GONE else CLOSED
+    return ENDED if one.ended else WAITS
 
 
 def reported(tries: Iterable[Try]) -> list[Event]:

@@ -21,12 +21,14 @@ from collections.abc import Sequence
 
 from shared.domain.errors import Unavailable
 from shared.domain.events import Attempt, Event, Finished, Report, Reported
-from shared.reports.claims import BUSY, ENDED, NEW, PENDING, was_taken
+from shared.reports.claims import BUSY, CLOSED, ENDED, GONE, NEW, PENDING, was_taken
 from shared.reports.desk import Desk, reported
 from shared.reports.keys import message_of
 from shared.reports.scripts import REDIS_AWAY
 from shared.reports.units import Account, Try, Unit, plan
 from shared.runtime import logs
+
+NOT_CALLED = "its URL is gone, or the account wants no callbacks"
 
 log = logs.get(__name__)
 
@@ -133,11 +135,12 @@ def _one_each(units: Sequence[Unit]) -> list[Unit]:
 
 
 def _retold(unit: Unit, known: dict[str, str], now_ms: int) -> Try | None:
+    """How a first try had ended, for whoever has not heard of it: the process may have died before it was told."""
     said = known[message_of(unit.lead)]
-    if not was_taken(said):
-        return None
-    unit.tries = 1
-    return Try(unit, "delivered", now_ms, status=int(said))
+    if was_taken(said) or said == GONE:
+        unit.tries = 1
+        return Try(unit, "disabled" if said == GONE else "delivered", now_ms, status=int(said))
+    return Try(unit, "disabled", now_ms, error=NOT_CALLED) if said == CLOSED else None
 
 
 def _waiting(unit: Unit, due_ms: int, reports: dict[str, Report], now_ms: int) -> Try:

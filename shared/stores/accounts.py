@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 import orjson
 
 from shared.domain.errors import Unavailable
-from shared.stores import sql
+from shared.stores import former, sql
 from shared.stores.sql import Connection
 
 STALE_SECONDS = 3600
@@ -179,8 +179,15 @@ def send_windows(conn: Connection, account_ids: Iterable[int]) -> dict[int, int]
     return dict(sql.fetch(conn, f"SELECT account_id, send_window FROM accounts WHERE account_id IN ({wanted})"))  # noqa: S608 - numbers
 
 
-def set_callbacks(conn: Connection, account_id: int, changes: dict[str, Any]) -> None:
-    """Set `callback_uri`, `callback_secrets` (list), `callback_batch`, `callback_enabled` of an account."""
+def set_callbacks(conn: Connection, account_id: int, changes: dict[str, Any], now_ms: int) -> None:
+    """Set `callback_uri`, `callback_secrets` (list), `callback_batch`, `callback_enabled` of an account.
+
+    An address that it leaves is remembered, one that it takes again is not; all in the caller's transaction.
+    """
+    if "callback_uri" in changes:
+        query = "SELECT callback_uri FROM accounts WHERE account_id=%s FOR UPDATE"
+        ((old,),) = sql.fetch(conn, query, (account_id,))
+        former.moved(conn, account_id, old, changes["callback_uri"], now_ms)
     allowed = {"callback_uri", "callback_secrets", "callback_batch", "callback_enabled"}
     pairs = {k: orjson.dumps(v).decode() if k == "callback_secrets" else v for k, v in changes.items() if k in allowed}
     if pairs:

@@ -620,12 +620,13 @@ async def test_the_feed_begins_where_it_is_told(client: Client) -> None:
     assert (await client.get("/v1/reports", request_id=request_id, cursor=page["next"]))["items"] == []
 
 
-async def test_a_replay_goes_to_where_reports_go_now(client: Client) -> None:
+async def test_a_replay_goes_to_where_reports_go_now_also_when_redis_has_lost_its_data(client: Client) -> None:
     first, second, own = "http://127.0.0.1:9/1", "http://127.0.0.1:9/2", "http://127.0.0.1:9/own"
     await client.http.put("/v1/callbacks", json={"callback_uri": first})
     by_account = await client.finished("01011112222", callback_uri=first)
     by_itself = await client.finished("01011112222", callback_uri=own)
     await client.http.put("/v1/callbacks", json={"callback_uri": second})
+    await client.ims.redis.state.flushdb()
     for one, uri in ((by_account[0], second), (by_itself[0], own)):
         client.published.clear()
         answer = await client.http.post(f"/v1/messages/{one}/report/replay")

@@ -363,6 +363,24 @@ def test_an_url_that_is_gone_is_not_called_again_until_it_takes_a_replay(road: R
     wait_until(lambda: reported(road, [*first, *second]) == 2, 10, "the replay")
 
 
+def test_a_410_whose_process_died_before_it_was_told_is_told_when_the_event_comes_again(road: Road, sink: Sink) -> None:
+    def disabled() -> Any:
+        return road.sql("SELECT last_status, tries FROM reports WHERE state='disabled' ORDER BY message_id")
+
+    road.callbacks(1)
+    sink.status = 410
+    reports = road.finish(1, sink.url)
+    wait_until(lambda: len(disabled()) == 1, 10, "the row")
+    reports += road.finish(1, sink.url)
+    wait_until(lambda: len(disabled()) == 2, 10, "the row of the report that was not even sent")
+    before = disabled()
+    road.sql("DELETE FROM reports")
+    road.finish(0, sink.url, again=reports)
+    wait_until(lambda: len(disabled()) == 2, 10, "the rows to come back")
+    assert disabled() == before
+    assert len(sink.calls) == 1
+
+
 def clients(road: Road) -> RedisClients:
     """Our clients, for tests of single parts."""
     return RedisClients(redis_settings(road))

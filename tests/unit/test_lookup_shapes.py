@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from shared.domain.events import MAX_MESSAGES, Report
 from shared.domain.ids import LANES, lane_of, message_id, request_id
 from shared.following import shapes
-from shared.following.former import digest
 from shared.following.reports import destination, events
 from shared.runtime.clock import iso
 from shared.stores.callbacks import Attempt, Waiting
 from shared.stores.feed import Entry, Place, Selection
+from shared.stores.former import digest
 from shared.stores.lookup import Details, Hop, Note
 
 START = 1_790_000_000_000
