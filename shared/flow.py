@@ -170,6 +170,24 @@ FLOW: tuple[Function, ...] = (
         timeout=90,
         scale=Scale(min=1, max=2),
     ),
+    Function(
+        "digest",
+        41221,
+        on=(Cron("30 8 * * *", "Asia/Seoul"), Cron("*/10 9-11 * * *", "Asia/Seoul")),
+        handles=("Tick",),
+        emits=("ims.dead",),
+        timeout=90,
+        scale=Scale(max=2),
+        internet=(443, 587),
+    ),
+    Function(
+        "api_user",
+        41281,
+        on=(Http(("/v1/me", "/v1/digests")),),
+        timeout=90,
+        scale=Scale(min=1),
+        internet=(443, 587),
+    ),
 )
 
 BY_NAME: dict[str, Function] = {f.name: f for f in FLOW}

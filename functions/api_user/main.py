@@ -1,0 +1,49 @@
+"""The client's own settings: who it is, and its daily digest."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.accepting.callers import caller
+from shared.digest import preferences
+from shared.digest.api import get_digest, send_again
+from shared.following import reading
+from shared.runtime import Context, Route, http_function
+from shared.stores import digests
+from shared.stores.accounts import read_account
+
+
+async def me(request: Request, ims: Context) -> Response:
+    """The account behind a key, with what holds for it now: limits, sender numbers, callback and digests."""
+    who = await caller(request, ims, "account:read")
+    account = await ims.db(read_account, who.account.account_id) or who.account
+    return reading.answer(
+        {
+            "username": account.username,
+            "key": {"kind": "test" if who.test else "live"},
+            "limits": {
+                "rate_per_second": account.rate_per_second,
+                "daily": account.daily_limit,
+                "in_flight_per_lane": account.send_window,
+            },
+            "senders": sorted(account.senders),
+            "callback": {
+                "callback_uri": account.callback_uri,
+                "enabled": account.callback_enabled,
+                "batch_size": account.callback_batch,
+            },
+            "digests": preferences.view(await ims.db(digests.preferences, account.account_id)),
+        }
+    )
+
+
+main = http_function(
+    [
+        Route("GET", "/v1/me", me),
+        Route("GET", "/v1/digests", preferences.show),
+        Route("PUT", "/v1/digests", preferences.change),
+        Route("GET", "/v1/digests/{date}", get_digest),
+        Route("POST", "/v1/digests/{date}/send", send_again),
+    ]
+)

@@ -1,0 +1,74 @@
+"""A tick's work: every digest that is due now and that nobody has sent, some at once, until all are done.
+
+Which accounts want one is read from the replica; what it has not yet heard of comes with the next tick. Each digest is
+claimed in the primary, so ticks and replicas may overlap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import date
+
+from shared.digest import delivery
+from shared.digest.days import due_day, last_tick
+from shared.domain.errors import Unavailable
+from shared.runtime import Context, logs
+from shared.runtime.settings import DigestSettings, load
+from shared.stores import digests
+
+RUN_SECONDS = 75.0
+"""A tick's request may take 90 s (shared/flow.py); what is left then waits for the next tick."""
+PAGE = 200
+
+log = logs.get(__name__)
+
+
+async def run(ims: Context, tick_ms: int) -> None:
+    """Send what is due at a tick; nothing at other times of the day."""
+    day = due_day(tick_ms)
+    if day is None:
+        log.info("no digest is due at this time")
+        return
+    await _give_up(ims, day)
+    until, last = time.monotonic() + RUN_SECONDS, last_tick(tick_ms)
+    slots = asyncio.Semaphore(load(DigestSettings).digest_parallel)
+    async with asyncio.TaskGroup() as group:
+        async for account_id in _due(ims, day):
+            await slots.acquire()
+            if ims.draining or time.monotonic() > until:
+                slots.release()
+                log.warning("digests are left for the next tick", day=day.isoformat())
+                return
+            group.create_task(_one(ims, account_id, day, last)).add_done_callback(lambda _: slots.release())
+
+
+async def _due(ims: Context, day: date) -> AsyncIterator[int]:
+    """The accounts whose digest is due, in order, page by page."""
+    above: int | None = 0
+    while above is not None:
+        accounts, above = await ims.db_replica(digests.wanting, day, above, PAGE)
+        done = await ims.db(digests.settled, day, accounts, ims.now_ms())
+        for account_id in accounts:
+            if account_id not in done:
+                yield account_id
+
+
+async def _one(ims: Context, account_id: int, day: date, last: bool) -> None:
+    """One account's fault must not keep the others from theirs; its claim ends by itself."""
+    try:
+        account = await ims.accounts.by_id(account_id)
+        if account is not None and account.enabled:
+            await delivery.send(ims, account, day, last=last)
+    except Unavailable as error:
+        log.warning("a digest waits for the next tick", account_id=account_id, detail=error.detail)
+    except Exception:
+        log.exception("cannot send a digest", account_id=account_id)
+
+
+async def _give_up(ims: Context, day: date) -> None:
+    """What earlier mornings could not deliver, and what died with its process, is not sent any more."""
+    for account_id, missed, error in await ims.db(digests.give_up, day, ims.now_ms()):
+        delivery.SENT.labels("any", "given_up").inc()
+        log.error("digest given up", account_id=account_id, day=missed.isoformat(), error=error)
