@@ -67,6 +67,7 @@ class Function:
     """One folder of functions/: `handles` are the event classes' names that its triggers bring.
 
     `internet` are the TCP ports that it calls outside the cluster (vendors, clients): none other is opened for it.
+    `observes`: it may read every topic and see how far every consumer group is.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Function:
     concurrency: int = 100
     scale: Scale = field(default_factory=Scale)
     internet: tuple[int, ...] = ()
+    observes: bool = False
 
 
 FLOW: tuple[Function, ...] = (
@@ -108,8 +110,8 @@ FLOW: tuple[Function, ...] = (
         "route",
         40001,
         on=(Kafka(("ims.accepted.{lane}",)), Kafka(("ims.outcome.{lane}",))),
-        handles=("Accepted", "Outcome", "Due"),
-        emits=("ims.send.mt.{lane}", "ims.finished.{lane}", "ims.dead"),
+        handles=("Accepted", "Outcome", "Receipts", "Due"),
+        emits=("ims.send.mt.{lane}", "ims.outcome.{lane}", "ims.finished.{lane}", "ims.dead"),
         pools=("fast", "slow"),
         scale=Scale(min=1, max=20),
     ),
@@ -157,7 +159,7 @@ FLOW: tuple[Function, ...] = (
                 )
             ),
         ),
-        handles=("Accepted", "Outcome", "Due", "Finished", "Reported", "Dead"),
+        handles=("Accepted", "Outcome", "Receipts", "Due", "Finished", "Reported", "Dead"),
         emits=("ims.dead",),
         scale=Scale(min=1, max=6),
     ),
@@ -169,6 +171,24 @@ FLOW: tuple[Function, ...] = (
         emits=("ims.outcome.{lane}", "ims.send.mt.{lane}", "ims.dead"),
         timeout=90,
         scale=Scale(min=1, max=2),
+    ),
+    Function(
+        "watch",
+        41241,
+        on=(Cron("* * * * *"),),
+        handles=("Tick",),
+        scale=Scale(min=1, max=1),
+        internet=(443,),
+        observes=True,
+    ),
+    Function(
+        "retention",
+        41261,
+        on=(Cron("* 18-20 * * *"),),
+        handles=("Tick",),
+        emits=("ims.dead",),
+        timeout=90,
+        scale=Scale(min=0, max=1),
     ),
     Function(
         "digest",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.domain.events import MAX_MESSAGES, Dead, Event, Outcome, Result
+from shared.domain.events import MAX_MESSAGES, Dead, Event, Outcome, Receipt, Receipts, Result
 from shared.domain.ids import parse_reference
 from shared.runtime import Context, Route, http_function, logs
 from shared.runtime.groups import Groups
@@ -22,66 +24,81 @@ _publishers: dict[int, Groups[list[Event], None]] = {}
 
 async def receipt(request: Request, ims: Context) -> Response:
     """401 for a bad proof, 404 for an unknown vendor account; anything else is kept before it is answered."""
-    entry = await _entry(request, ims)
+    entries = await _entries(request, ims)
     body = await read_body(request)
     headers = {k.lower(): v for k, v in request.headers.items()}
-    try:
-        events = outcomes(entry, entry.adapter.read_receipt(entry.account, headers, body, ims.now_ms()), ims.now_ms())
-    except BadReceipt as error:
-        raise Problem(401, "The webhook's signature is missing or wrong.") from error
-    except ValueError as error:
-        log.error("unreadable receipt", vendor=entry.name, error=str(error)[:200])
+    entry, results = _read(entries, headers, body, ims.now_ms())
+    events = [] if results is None else outcomes(entry, results, ims.now_ms())
+    if results is None or any(not (r.vendor_ref or _named(r)) for r in results):
+        log.error("unreadable receipt", vendor=entry.name)
         text = body.decode(errors="replace")
-        events = [
-            Dead(source_topic=request.url.path, reason="unreadable receipt", headers={}, body=text, at=ims.now_ms())
-        ]
+        dead = Dead(source_topic=request.url.path, reason="unreadable receipt", headers={}, body=text, at=ims.now_ms())
+        events.append(dead)
     await _publish(ims, events)
     status, answer_headers, answer = entry.adapter.receipt_reply()
     return Response(answer, status, dict(answer_headers))
 
 
-async def _entry(request: Request, ims: Context) -> Entry:
+async def _entries(request: Request, ims: Context) -> list[Entry]:
+    """The vendor's account, on the channel that `?channel=` names, or on each of its channels."""
     vendor, account = request.path_params["vendor"], request.path_params["account"]
-    for entry in await ims.vendors.entries():
-        if (entry.account.vendor, entry.account.account) == (vendor, account):
-            return entry
-    raise Problem(404, "There is no such vendor account.")
-
-
-def outcomes(entry: Entry, results: list[VendorResult], now_ms: int) -> list[Event]:
-    """The results as Outcome events, a lane each; a reference names its message, lane and hop."""
-    by_lane: dict[str, list[Result]] = defaultdict(list)
-    for r in results:
-        reference = parse_reference(r.reference)
-        if reference is None or not reference.hop:
-            log.warning("receipt without our reference", vendor=entry.name, vendor_ref=r.vendor_ref)
-            continue
-        if r.state == "pending":
-            continue
-        by_lane[reference.lane].append(
-            Result(
-                id=reference.message_id.hex,
-                hop=reference.hop,
-                state=r.state,
-                code=r.code,
-                raw_code=r.raw_code or None,
-                raw_text=r.raw_text or None,
-                vendor_ref=r.vendor_ref or None,
-                at=r.at_ms or now_ms,
-            )
-        )
-    return [
-        Outcome(
-            lane=lane,
-            channel=entry.channel,
-            vendor=entry.account.vendor,
-            account=entry.account.account,
-            via="receipt",
-            results=group[i : i + MAX_MESSAGES],
-        )
-        for lane, group in by_lane.items()
-        for i in range(0, len(group), MAX_MESSAGES)
+    channel = request.query_params.get("channel")
+    found = [
+        entry
+        for entry in await ims.vendors.entries()
+        if (entry.account.vendor, entry.account.account) == (vendor, account) and channel in (None, entry.channel)
     ]
+    if not found:
+        raise Problem(404, "There is no such vendor account.")
+    return found
+
+
+def _read(
+    entries: Sequence[Entry], headers: dict[str, str], body: bytes, now_ms: int
+) -> tuple[Entry, list[VendorResult] | None]:
+    """The first account whose proof and format it is, with the results; None when only the proof was right."""
+    proved: Entry | None = None
+    for entry in entries:
+        try:
+            return entry, entry.adapter.read_receipt(entry.account, headers, body, now_ms)
+        except BadReceipt:
+            continue
+        except ValueError as error:
+            log.warning("not a receipt", vendor=entry.name, channel=entry.channel, error=str(error)[:200])
+            proved = proved or entry
+    if proved is None:
+        raise Problem(401, "The webhook's signature is missing or wrong.")
+    return proved, None
+
+
+def _named(result: VendorResult) -> bool:
+    reference = parse_reference(result.reference)
+    return reference is not None and reference.hop > 0
+
+
+def outcomes(entry: Entry, results: Iterable[VendorResult], now_ms: int) -> list[Event]:
+    """The results as events: an Outcome a lane, for our reference names message, lane and hop; Receipts without it."""
+    by_lane: dict[str, list[Result]] = defaultdict(list)
+    others: list[Receipt] = []
+    for r in results:
+        if r.state not in ("delivered", "failed"):
+            continue
+        said = {"state": r.state, "code": r.code, "raw_code": r.raw_code or None, "raw_text": r.raw_text or None}
+        said |= {"vendor_ref": r.vendor_ref or None, "at": r.at_ms or now_ms}
+        reference = parse_reference(r.reference)
+        if reference is not None and reference.hop:
+            by_lane[reference.lane].append(Result(id=reference.message_id.hex, hop=reference.hop, **said))
+        elif r.vendor_ref:
+            others.append(Receipt(**said))
+    who = {"channel": entry.channel, "vendor": entry.account.vendor, "account": entry.account.account}
+    named = [
+        Outcome(lane=lane, via="receipt", results=part, **who) for lane, rs in by_lane.items() for part in _parts(rs)
+    ]
+    return [*named, *(Receipts(receipts=part, **who) for part in _parts(others))]
+
+
+def _parts(items: list[Any]) -> Iterable[list[Any]]:
+    return (items[i : i + MAX_MESSAGES] for i in range(0, len(items), MAX_MESSAGES))
 
 
 async def _publish(ims: Context, events: list[Event]) -> None:
@@ -92,8 +109,8 @@ async def _publish(ims: Context, events: list[Event]) -> None:
 
         async def publish(groups: list[list[Event]]) -> list[None]:
             events = [e for group in groups for e in group]
-            dead = [e for e in events if isinstance(e, Dead)]
-            await ims.bus.publish([*Outcome.merge([e for e in events if isinstance(e, Outcome)]), *dead])
+            kinds = dict.fromkeys(type(e) for e in events)
+            await ims.bus.publish([m for kind in kinds for m in kind.merge([e for e in events if type(e) is kind])])
             return [None] * len(groups)
 
         weigh = lambda events: sum(e.size() for e in events)  # noqa: E731

@@ -8,14 +8,16 @@ from typing import Any
 import orjson
 
 from shared.channels import common
-from shared.domain.events import Accepted, Due, Event, Outcome
+from shared.domain.events import Accepted, Due, Event, Outcome, Receipts
 from shared.domain.routing import World
 from shared.runtime import Context, event_function
-from shared.stores import routing
+from shared.stores import inbox, routing
 
 
-async def route(event: Accepted | Outcome | Due, ims: Context) -> list[Event]:
+async def route(event: Accepted | Outcome | Receipts | Due, ims: Context) -> list[Event]:
     """One transaction a batch: rows first, events after the commit; the same cause again publishes the same events."""
+    if isinstance(event, Receipts):
+        return await _find_hops(event, ims)
     world = await _world(ims)
     prices = await ims.vendors.prices()
 
@@ -28,6 +30,16 @@ async def route(event: Accepted | Outcome | Due, ims: Context) -> list[Event]:
         return await ims.db(routing.due, event, world, price)
     windows = await ims.accounts.windows(r.account_id for r in event.requests)
     return await ims.db(routing.accept, event, world, price, ims.accept.idempotency_hours, windows)
+
+
+async def _find_hops(event: Receipts, ims: Context) -> list[Event]:
+    """The outcomes of receipts that name only the vendor's reference; what comes too early waits in the inbox."""
+    known, early = await ims.db(inbox.match, event)
+    if early is None:
+        return [*known]
+    await ims.db(inbox.keep, early, ims.now_ms())
+    meanwhile, _ = await ims.db(inbox.match, early, lock=True)
+    return [*known, *meanwhile]
 
 
 async def _world(ims: Context) -> World:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from shared.domain.events import Accepted, Dead, Due, Event, Finished, Outcome, Reported
+from shared.domain.events import Accepted, Dead, Due, Event, Finished, Outcome, Receipts, Reported
 from shared.runtime import Context, event_function
 from shared.stores import history
 
 
-async def store(events: list[Accepted | Outcome | Due | Finished | Reported | Dead], ims: Context) -> list[Event]:
+async def store(
+    events: list[Accepted | Outcome | Receipts | Due | Finished | Reported | Dead], ims: Context
+) -> list[Event]:
     """One transaction for all events that wait, each counted once."""
     await ims.db(history.save, events, ims.now_ms())
     return []

@@ -275,6 +275,45 @@ class Outcome(Event):
         return [first.model_copy(update={"results": results}) for first, results in joined]
 
 
+class Receipt(Model):
+    """What a vendor reports of a message that it names only by its own reference."""
+
+    vendor_ref: str
+    state: Literal["delivered", "failed"]
+    code: str
+    raw_code: str | None = None
+    raw_text: str | None = None
+    at: int
+
+
+class Receipts(Event):
+    """Receipts without our reference; route finds their hops, or keeps them until the hop's answer is written.
+
+    Their messages' lane is not known yet, so they travel among the realtime outcomes.
+    """
+
+    TYPE: ClassVar[str] = "com.ims.message.receipts.v1"
+    LISTS: ClassVar[tuple[str, ...]] = ("receipts",)
+    channel: str
+    vendor: str
+    account: str
+    receipts: list[Receipt]
+
+    @property
+    def topic(self) -> str:
+        return f"ims.outcome.{self.lane}"
+
+    def size(self) -> int:
+        return len(self.receipts)
+
+    @classmethod
+    def merge(cls, events: list[Self]) -> list[Self]:
+        groups: dict[tuple[str, str, str, str], list[Receipt]] = {}
+        for e in events:
+            groups.setdefault((e.lane, e.channel, e.vendor, e.account), []).extend(e.receipts)
+        return [cls(lane=k[0], channel=k[1], vendor=k[2], account=k[3], receipts=v) for k, v in groups.items()]
+
+
 class Report(Model):
     """One final report: `data` is what the client's callback carries."""
 

@@ -13,6 +13,7 @@ from shared.runtime import Context, logs
 from shared.sending.calls import perform
 from shared.sending.results import key_of, outcomes, result_of, timeout_of
 from shared.stores.claims import claimed_at
+from shared.stores.inbox import record_references
 from shared.stores.vendors import Entry
 from shared.vendors.base import Outbound
 
@@ -28,7 +29,11 @@ async def ask(event: Poll, entry: Entry | None, ims: Context) -> list[Event]:
     sent_at = await ims.db(claimed_at, keys)
     limit = asyncio.Semaphore(ims.vendor_settings.vendor_concurrency)
     asks = [_ask_one(event, m, sent_at.get(key_of(m)), entry, limit, ims) for m in event.messages]
-    return outcomes(event, "poll", event.attempt, await asyncio.gather(*asks))
+    results = await asyncio.gather(*asks)
+    found = {(bytes.fromhex(r.id), r.hop): r.vendor_ref for r in results if r.vendor_ref}
+    if found:
+        await ims.db(record_references, (event.channel, event.vendor, event.account), found, ims.now_ms())
+    return outcomes(event, "poll", event.attempt, results)
 
 
 async def _ask_one(

@@ -22,8 +22,9 @@ from shared.runtime import Context
 from shared.sending.asking import ask
 from shared.sending.calling import Item, Job, call_vendor, stopped_by_time
 from shared.sending.results import key_of, outcomes, result_of, timeout_of
-from shared.stores.claims import RELEASED, Answered, Claims, HopKey, claim, save_answers
+from shared.stores.claims import RELEASED, Answered, Claims, HopKey, claim
 from shared.stores.files import file_bodies
+from shared.stores.inbox import record_answers
 from shared.stores.vendors import Entry
 from shared.vendors.base import Outbound
 
@@ -143,7 +144,7 @@ async def _save(ims: Context, vendor: tuple[str, str, str], rows: Sequence[tuple
     """Record the answers; worth some patience, since what is not recorded becomes uncertain."""
     for attempt in range(1, SAVE_TRIES + 1):
         try:
-            await ims.db(save_answers, vendor, rows)
+            await ims.db(record_answers, vendor, rows, ims.now_ms())
             return
         except Unavailable:
             if attempt == SAVE_TRIES:

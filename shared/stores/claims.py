@@ -14,8 +14,13 @@ from shared.stores.sql import Connection
 _COLUMNS = "message_id, hop, channel, vendor, vendor_account, type, state, claim, claimed_ms"
 SENDING, RELEASED, UNCERTAIN = "sending", "released", "uncertain"
 
+REF_LENGTH = 128
+"""Characters of a vendor reference that are kept."""
+
 HopKey = tuple[bytes, int]
 """(message id, hop)"""
+Sender = tuple[str, str, str]
+"""(channel, vendor, account)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Claims:
 def claim(
     conn: Connection,
     hops: Sequence[tuple[bytes, int, str]],
-    vendor: tuple[str, str, str],
+    vendor: Sender,
     token: bytes,
     now_ms: int,
     lease_ms: int,
@@ -88,7 +93,7 @@ def _sort(conn: Connection, keys: set[HopKey], token: bytes, now_ms: int, lease_
     return claims, released
 
 
-def _still_wanted(conn: Connection, released: set[HopKey], vendor: tuple[str, str, str]) -> set[HopKey]:
+def _still_wanted(conn: Connection, released: set[HopKey], vendor: Sender) -> set[HopKey]:
     """The released hops that route has dispatched again, to this vendor. An old dispatch that is delivered again must
     not send what has meanwhile gone by another vendor, was canceled, or still waits."""
     if not released:
@@ -104,7 +109,7 @@ def _still_wanted(conn: Connection, released: set[HopKey], vendor: tuple[str, st
 
 
 def _retake(
-    conn: Connection, hops: Sequence[tuple[bytes, int, str]], vendor: tuple[str, str, str], token: bytes, now_ms: int
+    conn: Connection, hops: Sequence[tuple[bytes, int, str]], vendor: Sender, token: bytes, now_ms: int
 ) -> None:
     """Claim released hops; another vendor may carry them now."""
     if hops:
@@ -143,7 +148,7 @@ def renew(conn: Connection, keys: Sequence[HopKey], token: bytes, now_ms: int) -
     return ours
 
 
-def save_answers(conn: Connection, vendor: tuple[str, str, str], rows: Sequence[tuple[Any, ...]]) -> None:
+def save_answers(conn: Connection, vendor: Sender, rows: Sequence[tuple[Any, ...]]) -> None:
     """Record answers: (message, hop, type, state, code, raw code, raw text, vendor ref, answered ms).
 
     A receipt that came before the answer keeps its result.
@@ -165,7 +170,7 @@ def save_answers(conn: Connection, vendor: tuple[str, str, str], rows: Sequence[
             code,
             raw_code and raw_code[:32],
             raw_text and raw_text[:255],
-            ref and ref[:128],
+            ref and ref[:REF_LENGTH],
             at,
         )
         for m, hop, kind, state, code, raw_code, raw_text, ref, at in sorted(rows)
@@ -177,6 +182,16 @@ def save_answers(conn: Connection, vendor: tuple[str, str, str], rows: Sequence[
         f"state = IF({ended}, state, VALUES(state))"
     )
     sql.insert(conn, "hops", columns, values, tail)
+
+
+def note_references(conn: Connection, refs: dict[HopKey, str]) -> None:
+    """Record the vendor references of hops whose answer did not come, from look-ups; one that is known stays."""
+    for (message_id, hop), ref in sorted(refs.items()):
+        sql.execute(
+            conn,
+            f"UPDATE hops SET vendor_ref={sql.literal(ref[:REF_LENGTH])} "  # noqa: S608 - literals
+            f"WHERE message_id=0x{message_id.hex()} AND hop={hop:d} AND vendor_ref IS NULL",
+        )
 
 
 def claimed_at(conn: Connection, keys: Sequence[HopKey]) -> dict[HopKey, int]:

@@ -14,7 +14,8 @@ from shared.domain.events import Dispatch, Event, Outcome, Send, SendPart
 from shared.domain.ids import message_id, request_id
 from shared.runtime.settings import VendorSettings
 from shared.sending import send
-from shared.stores.claims import Claims, claim, renew, save_answers
+from shared.stores.claims import Claims, claim, renew
+from shared.stores.inbox import record_answers
 from shared.stores.vendors import Entry
 from shared.vendors.base import VendorAccount
 from shared.vendors.registry import REGISTRY
@@ -63,7 +64,7 @@ class Servers:
             return Claims(mine={(m, hop) for m, hop, _ in args[0]})
         if fn is renew:
             return set() if self.lost else set(args[0])
-        assert fn is save_answers
+        assert fn is record_answers
         self.saved += args[1]
         return None
 
