@@ -40,10 +40,11 @@ class Set:
 
 
 def sets() -> Iterator[Set]:
-    """Every overlay as kustomize makes it, the bridges beside OpenFaaS, and the servers of infra/."""
+    """Every overlay as kustomize makes it, what stands beside OpenFaaS, and the servers of infra/."""
     for overlay in OVERLAYS:
         yield Set(overlay, built(ROOT / "knative" / "overlays" / overlay))
-    yield Set("openfaas", read((ROOT / "openfaas" / "bridges.yaml").read_text()))
+    for file in sorted((ROOT / "openfaas").glob("*.yaml")):
+        yield Set(f"openfaas/{file.name}", read(file.read_text()))
     for folder in sorted(p.parent for p in (ROOT / "infra").rglob("kustomization.yaml")):
         if folder != PLAIN_SECRETS:
             yield Set(folder.relative_to(ROOT).as_posix(), built(folder))

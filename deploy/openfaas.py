@@ -1,37 +1,32 @@
-"""stack.yml for OpenFaaS (Pro's Kafka connector) and stack.ce.yml for its Community Edition.
+"""stack.yml for OpenFaaS Pro and stack.ce.yml for its Community Edition; what stands beside them: openfaas_bridges.py.
 
-CE has no Kafka trigger and runs 15 functions: pools are merged there, the channels are those of CE_CHANNELS, and our
-own bridges (openfaas/bridges.yaml) bring Kafka's records and Redis' expired keys.
+CE has no Kafka trigger and runs 15 functions: pools are merged there, the channels are those of CE_CHANNELS, and when
+that is still too much, what CE_SPARE names is left out, the first first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from deploy.bridges import EXPIRY, Bridge, deployment, expiry_target
-from deploy.objects import account, dns, image
-from deploy.settings import (
-    CE_CHANNELS,
-    CE_LIMIT,
-    CE_MAX_REPLICAS,
-    OPENFAAS_NAMESPACE,
-    PORT,
-    Json,
-)
+from bridges.cron.schedule import parse
+from deploy.objects import dns, image
+from deploy.settings import CE_CHANNELS, CE_LIMIT, CE_MAX_REPLICAS, CE_SPARE, Json
 from shared import flow
 from shared.domain.ids import LANES
 
 SECRETS = ("ims-mysql-url", "ims-redis-url")
-SECRETS_DIR = "/var/openfaas/secrets"
+"""Read by the functions from /var/openfaas/secrets (shared/runtime/settings.py)."""
 SETTINGS_FILE = "openfaas/settings.yml"
 CONTEXT = ("./Dockerfile", "./.dockerignore", "./docker", "./shared", "./functions")
 HEALTH = {"com.openfaas.health.http.path": "/_/health", "com.openfaas.ready.http.path": "/_/ready"}
+HOUR = timedelta(hours=1)
+EVERY_DAY = ["*", "*", "*"]
 
 
 def stack() -> Json:
-    """Every process of the map."""
+    """Every process of the map. Events are structured, for the Kafka connector drops headers with underscores."""
     return _stack({dns(process.name): _function(process) for process in flow.processes()})
 
 
@@ -41,12 +36,27 @@ def ce_stack() -> Json:
 
 
 def ce_processes() -> list[flow.Process]:
-    """Functions of the chosen channels, pools merged; more than CE allows is an error."""
-    others = tuple(f"{kind}_{channel}" for kind in ("api", "send") for channel in _all_channels() - set(CE_CHANNELS))
-    chosen = [flow.Process(f.name, f, None, LANES, f.port) for f in flow.FLOW if f.name not in others]
+    """Functions of the chosen channels, pools merged, without the spare ones that do not fit; else an error."""
+    others = {f"{kind}_{channel}" for kind in ("api", "send") for channel in _all_channels() - set(CE_CHANNELS)}
+    chosen = [f for f in flow.FLOW if f.name not in others]
+    for name in CE_SPARE:
+        if len(chosen) > CE_LIMIT:
+            chosen = [f for f in chosen if f.name != name]
     if len(chosen) > CE_LIMIT:
-        raise ValueError(f"{len(chosen)} functions; OpenFaaS CE runs {CE_LIMIT}: name fewer channels in CE_CHANNELS")
-    return chosen
+        raise ValueError(
+            f"{len(chosen)} functions, and OpenFaaS CE runs {CE_LIMIT}: shorten CE_CHANNELS ({', '.join(CE_CHANNELS)}) "
+            f"or name what can be done without in CE_SPARE (deploy/settings.py): {', '.join(f.name for f in chosen)}"
+        )
+    return [flow.Process(f.name, f, None, LANES, f.port) for f in chosen]
+
+
+def ce_note() -> str:
+    """What stack.ce.yml says of its subset, as a comment."""
+    names = {process.name for process in ce_processes()}
+    out = [f.name for f in flow.FLOW if f.name not in names]
+    return f"# {len(names)} of CE's {CE_LIMIT} functions; channels: {', '.join(CE_CHANNELS)}" + (
+        f"; left out: {', '.join(out)}\n" if out else "; nothing is left out\n"
+    )
 
 
 def _all_channels() -> set[str]:
@@ -71,7 +81,7 @@ def _function(process: flow.Process) -> Json:
         "com.openfaas.scale.target": str(scale.target),
     }
     topics = [topic for source in flow.sources() if source.process == process for topic in source.topics]
-    return _common(process, labels, {**HEALTH, **_trigger(process, topics)})
+    return _common(process, {"IMS_EVENT_MODE": "structured"}, labels, {**HEALTH, **_trigger(process, topics)})
 
 
 def _ce_function(process: flow.Process) -> Json:
@@ -80,23 +90,18 @@ def _ce_function(process: flow.Process) -> Json:
         "com.openfaas.scale.min": str(max(1, scale.min)),
         "com.openfaas.scale.max": str(min(scale.max, CE_MAX_REPLICAS)),
     }
-    return _common(process, labels, {**HEALTH, **_trigger(process, [])})
+    return _common(process, {}, labels, {**HEALTH, **_trigger(process, [])})
 
 
-def _common(process: flow.Process, labels: Json, annotations: Json) -> Json:
+def _common(process: flow.Process, environment: Json, labels: Json, annotations: Json) -> Json:
     function = process.function
-    files = {secret.upper().replace("-", "_") + "_FILE": f"{SECRETS_DIR}/{secret}" for secret in SECRETS}
+    own = {"IMS_FUNCTION": function.name, "IMS_POOL": process.pool or "", "IMS_LANES": ",".join(process.lanes)}
     return {
         "lang": "dockerfile",
         "handler": f"./functions/{function.name}",
         "image": image(function.name),
         "build_args": {"FUNCTION": function.name},
-        "environment": {
-            "IMS_FUNCTION": function.name,
-            "IMS_POOL": process.pool or "",
-            "IMS_LANES": ",".join(process.lanes),
-            **files,
-        },
+        "environment": {**own, **environment},
         "environment_file": [SETTINGS_FILE],
         "secrets": list(SECRETS),
         "labels": {"app.kubernetes.io/part-of": "ims", **labels},
@@ -109,53 +114,43 @@ def _common(process: flow.Process, labels: Json, annotations: Json) -> Json:
 
 def _trigger(process: flow.Process, topics: list[str]) -> Json:
     crons = [trigger for trigger in process.function.on if isinstance(trigger, flow.Cron)]
-    if len(crons) > 1 or (crons and topics):
-        raise ValueError(f"{process.name}: OpenFaaS knows one `topic` a function")
+    if crons and topics:
+        raise ValueError(f"{process.name}: OpenFaaS CE knows one `topic` a function, cron-function or Kafka's")
     if crons:
-        return {"topic": "cron-function", "schedule": utc(crons[0])}
+        return {"topic": "cron-function", "schedule": together([utc(cron) for cron in crons])}
     return {"topic": ",".join(topics)} if topics else {}
 
 
 def utc(cron: flow.Cron) -> str:
-    """The schedule in UTC, which is all that OpenFaaS' cron connector knows."""
+    """The schedule in UTC, which is all that OpenFaaS' cron connector knows; ValueError when it has no equal there."""
     zone = ZoneInfo(cron.tz)
     year = datetime.now(UTC).year
     offsets = {datetime(year, month, 1, tzinfo=zone).utcoffset() or timedelta() for month in range(1, 13)}
     if offsets == {timedelta()}:
         return cron.schedule
     minute, hour, *days = cron.schedule.split()
-    whole = {offset for offset in offsets if offset % timedelta(hours=1) == timedelta()}
-    if len(offsets) > 1 or not whole or days != ["*"] * 3 or not hour.isdigit():
+    (offset, *others) = offsets
+    if others or offset % HOUR or (days != EVERY_DAY and hour != "*"):
         raise ValueError(f"{cron.schedule!r} in {cron.tz} has no equal in UTC")
-    shift = int(whole.pop() / timedelta(hours=1))
-    return " ".join([minute, str((int(hour) - shift) % 24), *days])
+    if hour == "*":
+        return cron.schedule
+    shift = int(offset / HOUR)
+    return " ".join([minute, _listed((local - shift) % 24 for local in parse(cron.schedule).hours), *days])
 
 
-def ce_bridges() -> Iterator[Json]:
-    """Deployments beside CE's functions: a Kafka source a pool, and redis_expiry."""
-    served = {process.function.name for process in ce_processes()}
-    env = tuple(
-        (
-            f"IMS_TARGET_{p.name.upper().replace('-', '_')}",
-            f"http://{dns(p.function.name)}.{OPENFAAS_NAMESPACE}.svc.cluster.local:{PORT}",
-        )
-        for p in flow.processes()
-        if p.function.name in served
-    )
-    expected = expiry_target()
-    parts = [_source_bridge(pool, served, env) for pool in flow.POOLS]
-    if expected is not None and expected.function.name in served:
-        parts.append(Bridge(EXPIRY.name, EXPIRY.module, replicas=EXPIRY.replicas, env=env))
-    for bridge in parts:
-        yield _moved(account(bridge.name, "bridge"))
-        yield _moved(deployment(bridge))
+def together(schedules: list[str]) -> str:
+    """One schedule that has all of them, and ticks between: OpenFaaS knows one a function.
+
+    A function of several schedules therefore looks at the clock itself, as `digest` does.
+    """
+    if len(schedules) == 1:
+        return schedules[0]
+    if any(schedule.split()[2:] != EVERY_DAY for schedule in schedules):
+        raise ValueError(f"{schedules} cannot be one schedule: they are not for every day")
+    read = [parse(schedule) for schedule in schedules]
+    minutes = {minute for one in read for minute in one.minutes}
+    return " ".join([_listed(minutes), _listed({hour for one in read for hour in one.hours}), *EVERY_DAY])
 
 
-def _source_bridge(pool: str, served: set[str], env: tuple[tuple[str, str], ...]) -> Bridge:
-    mine = [s for s in flow.sources() if (s.process.pool or "slow") == pool and s.process.function.name in served]
-    arguments = tuple(word for source in mine for word in ("--source", source.name))
-    return Bridge(f"kafka_source-{pool}", "bridges.kafka_source", arguments, env=env, memory_limit="512Mi")
-
-
-def _moved(thing: Json) -> Json:
-    return {**thing, "metadata": {**thing["metadata"], "namespace": OPENFAAS_NAMESPACE}}
+def _listed(values: Iterable[int]) -> str:
+    return ",".join(map(str, sorted(values)))

@@ -7,8 +7,9 @@ from typing import Any
 
 import yaml
 
-from deploy import alerts, dashboards, lock, openfaas, overlays, secrets
+from deploy import alerts, dashboards, lock, openfaas, openfaas_bridges, overlays, secrets
 from deploy.settings import Json
+from shared import flow
 
 HEADER = "# Generated from shared/flow.py by `make manifests`: change the map (or deploy/), not this file.\n"
 LOCK_HEADER = "# Generated from requirements.lock by `make manifests`: what runs in an image.\n"
@@ -42,8 +43,10 @@ def files(root: Path) -> dict[str, str]:
     """Path in the tree → text, for all that `make manifests` writes; `root` holds the lock and the migrations."""
     found = {f"knative/{path}": HEADER + dump(objects) for path, objects in overlays.files().items()}
     found["stack.yml"] = HEADER + dump([openfaas.stack()])
-    found["stack.ce.yml"] = HEADER + dump([openfaas.ce_stack()])
-    found["openfaas/bridges.yaml"] = HEADER + dump(list(openfaas.ce_bridges()))
+    found["stack.ce.yml"] = HEADER + openfaas.ce_note() + dump([openfaas.ce_stack()])
+    found["openfaas/bridges.yaml"] = HEADER + dump(list(openfaas_bridges.ce_bridges(root)))
+    found["openfaas/bridges.pro.yaml"] = HEADER + dump(list(openfaas_bridges.pro_bridges(root)))
+    found["openfaas/routes.yaml"] = HEADER + dump(list(openfaas_bridges.routes(flow.processes())))
     found["infra/monitoring/alerts.yaml"] = HEADER + dump([alerts.rules()])
     found |= {f"infra/monitoring/dashboards/{name}": text for name, text in dashboards.files().items()}
     found["infra/secrets/external/kafka-users.yaml"] = HEADER + dump(list(secrets.kafka_users()))

@@ -33,7 +33,8 @@ def test_generated_files_say_so_where_they_begin() -> None:
 
 
 def test_writing_twice_changes_nothing_and_leftovers_go(tmp_path: Path) -> None:
-    for name in ("requirements.lock", "pyproject.toml", "Dockerfile"):
+    (tmp_path / "openfaas").mkdir()
+    for name in ("requirements.lock", "pyproject.toml", "Dockerfile", "openfaas/settings.yml"):
         (tmp_path / name).write_text((ROOT / name).read_text())
     assert write(tmp_path) == (len(WANTED), 0)
     leftover = tmp_path / FOLDERS[0] / "api-fax.yaml"

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from bridges.cron.schedule import parse
 from bridges.kafka_source.app import choose
-from deploy import openfaas
+from deploy import openfaas, openfaas_bridges
 from deploy.objects import dns
 from local.home import ROOT
 from shared import flow
@@ -117,19 +119,84 @@ def test_channels_that_ce_leaves_out_are_left_out(monkeypatch: pytest.MonkeyPatc
     assert not names & {"api_kakao", "send_kakao"}
 
 
-def test_our_kafka_source_serves_every_source_of_ce_once() -> None:
-    deployed = {p.function.name for p in openfaas.ce_processes()}
+def spare(*names: str) -> tuple[flow.Function, ...]:
+    return tuple(flow.Function(name, 50000 + i, on=()) for i, name in enumerate(names))
+
+
+def test_what_ce_can_do_without_is_left_out_first_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = [f for f in flow.FLOW if f.name not in openfaas.CE_SPARE]
+    fill = spare(*(f"extra_{i}" for i in range(openfaas.CE_LIMIT - 1 - len(kept))))
+    monkeypatch.setattr(flow, "FLOW", (*kept, *fill, *spare(*openfaas.CE_SPARE)))
+    names = [process.name for process in openfaas.ce_processes()]
+    assert len(names) == openfaas.CE_LIMIT
+    assert openfaas.CE_SPARE[-1] in names
+    assert not set(openfaas.CE_SPARE[:-1]) & set(names)
+    assert all(name in openfaas.ce_note() for name in openfaas.CE_SPARE[:-1])
+
+
+def test_no_function_on_the_way_of_a_message_is_spare() -> None:
+    assert not {f.name for f in flow.FLOW if any(isinstance(t, flow.Kafka) for t in f.on)} & set(openfaas.CE_SPARE) - {
+        "analyze"
+    }
+
+
+def deployments(things: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The bridges' containers by name."""
+    found = {t["metadata"]["name"]: t["spec"]["template"]["spec"] for t in things if t["kind"] == "Deployment"}
+    return {name: spec["containers"][0] for name, spec in found.items()}
+
+
+@pytest.mark.parametrize(("file", "stack_file"), [("bridges.yaml", "stack.ce.yml"), ("bridges.pro.yaml", "stack.yml")])
+def test_our_kafka_sources_serve_every_source_once_through_the_gateway(file: str, stack_file: str) -> None:
+    deployed = {f["build_args"]["FUNCTION"] for f in stack(stack_file)["functions"].values()}
     asked: list[str] = []
-    for thing in openfaas.ce_bridges():
-        if thing["kind"] == "Deployment" and thing["metadata"]["name"].startswith("kafka-source"):
-            (box,) = thing["spec"]["template"]["spec"]["containers"]
-            arguments = box["args"]
-            asked += [arguments[i + 1] for i, word in enumerate(arguments) if word == "--source"]
-            env = {variable["name"]: variable.get("value") for variable in box["env"]}
-            for source in choose(None, [arguments[i + 1] for i, w in enumerate(arguments) if w == "--source"]):
-                target = env["IMS_TARGET_" + source.process.name.upper().replace("-", "_")]
-                assert target == f"http://{dns(source.process.function.name)}.openfaas-fn.svc.cluster.local:8080"
+    for name, box in deployments(yaml.safe_load_all((ROOT / "openfaas" / file).read_text())).items():
+        env = {variable["name"]: variable.get("value") for variable in box["env"]}
+        arguments = box["args"]
+        names = [arguments[i + 1] for i, word in enumerate(arguments) if word == "--source"]
+        asked += names
+        for source in choose(None, names) if name.startswith("kafka-source") else []:
+            target = env["IMS_TARGET_" + source.process.name.upper().replace("-", "_")]
+            prefix = "http://gateway.openfaas.svc.cluster.local:8080/function/"
+            assert target.startswith(prefix)
+            assert target.removeprefix(prefix) in stack(stack_file)["functions"]
     assert sorted(asked) == sorted(s.name for s in flow.sources() if s.process.function.name in deployed)
+
+
+def test_bridges_have_the_functions_settings_and_secrets() -> None:
+    things = list(openfaas_bridges.ce_bridges(ROOT))
+    (config,) = [t for t in things if t["kind"] == "ConfigMap"]
+    assert config["data"] == yaml.safe_load((ROOT / "openfaas" / "settings.yml").read_text())["environment"]
+    for thing in things:
+        if thing["kind"] == "Deployment":
+            spec = thing["spec"]["template"]["spec"]
+            (volume,) = [v for v in spec["volumes"] if v["name"] == "secrets"]
+            assert [s["secret"]["name"] for s in volume["projected"]["sources"]] == list(openfaas.SECRETS)
+            assert {"name": "secrets", "mountPath": "/var/openfaas/secrets", "readOnly": True} in spec["containers"][0][
+                "volumeMounts"
+            ]
+
+
+def test_every_public_path_leads_to_its_function_behind_openfaas_gateway() -> None:
+    routes = list(yaml.safe_load_all((ROOT / "openfaas" / "routes.yaml").read_text()))
+    led = {
+        rule["matches"][0]["path"]["value"]: rule["filters"][0]["urlRewrite"]["path"]["replacePrefixMatch"]
+        for route in routes
+        for rule in route["spec"]["rules"]
+    }
+    public = {
+        (dns(f.name), p.rstrip("/")) for f in flow.FLOW for t in f.on if isinstance(t, flow.Http) for p in t.prefixes
+    }
+    assert led == {prefix: f"/function/{name}{prefix}" for name, prefix in public}
+    assert {name for name, _ in public} <= set(stack("stack.yml")["functions"])
+
+
+def test_only_pro_writes_structured_events() -> None:
+    """Its connector drops the headers of binary ones."""
+    modes = {
+        name: {f["environment"].get("IMS_EVENT_MODE") for f in stack(name)["functions"].values()} for name in STACKS
+    }
+    assert modes == {"stack.yml": {"structured"}, "stack.ce.yml": {None}}
 
 
 @pytest.mark.parametrize(
@@ -138,6 +205,8 @@ def test_our_kafka_source_serves_every_source_of_ce_once() -> None:
         ("* * * * *", "UTC", "* * * * *"),
         ("30 8 * * *", "Asia/Seoul", "30 23 * * *"),
         ("0 12 * * *", "Asia/Seoul", "0 3 * * *"),
+        ("*/10 7-10 * * *", "Asia/Seoul", "*/10 0,1,22,23 * * *"),
+        ("*/5 * * * 1", "Asia/Seoul", "*/5 * * * 1"),
     ],
 )
 def test_schedules_are_told_in_utc(schedule: str, zone: str, expected: str) -> None:
@@ -150,21 +219,62 @@ def test_a_schedule_without_an_equal_in_utc_is_refused(schedule: str, zone: str)
         openfaas.utc(flow.Cron(schedule, zone))
 
 
-@pytest.mark.parametrize("name", STACKS)
-def test_shrink_wrapping_gives_a_context_from_which_the_image_builds(name: str, tmp_path: Path) -> None:
-    """What `faas-cli build --shrinkwrap` does for `lang: dockerfile`: the handler, then each path of `copy`."""
-    whole = stack(name)
-    function = whole["functions"]["schedule"]
-    assert (ROOT / "template").is_dir(), "without it faas-cli fetches templates from the network"
-    context = tmp_path / "build" / "schedule"
-    shutil.copytree(ROOT / function["handler"], context)
+def test_several_schedules_become_one_that_has_them_all() -> None:
+    several = ["30 23 * * *", "*/20 0-2 * * *"]
+    merged = parse(openfaas.together(several))
+    assert (merged.minutes, merged.hours) == ({0, 20, 30, 40}, {23, 0, 1, 2})
+    with pytest.raises(ValueError, match="not for every day"):
+        openfaas.together(["0 1 * * 1", "0 2 * * *"])
+
+
+def shrink_wrapped(whole: dict[str, Any], name: str, into: Path) -> Path:
+    """The build context that `faas-cli build --shrinkwrap` writes for `lang: dockerfile` (faas-cli's builder/build.go).
+
+    The handler's content lies at the root of the context, without what is called build or template; then each path of
+    `copy`, which must lie within the project and not be all of it.
+    """
+    context, handler = into / "build" / name, ROOT / whole["functions"][name]["handler"]
+    for found in handler.iterdir():
+        if found.name not in ("build", "template"):
+            _copy(found, context / found.name)
     for path in whole["configuration"]["copy"]:
-        source, target = ROOT / path, context / path
-        if source.is_dir():
-            shutil.copytree(source, target, dirs_exist_ok=True)
-        else:
-            shutil.copyfile(source, target)
-    build = Build(context, context / "Dockerfile", tmp_path / "out", function["build_args"])
+        assert ROOT in (ROOT / path).resolve().parents, path
+        _copy(ROOT / path, context / path)
+    return context
+
+
+def _copy(source: Path, target: Path) -> None:
+    """As faas-cli copies: a folder into the one that is there, a missing path is an error."""
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_shrink_wrapping_gives_each_function_all_that_its_dockerfile_copies(name: str, tmp_path: Path) -> None:
+    whole = stack(name)
+    assert (ROOT / "template").is_dir(), "without it faas-cli fetches templates from the network"
+    for function, entry in whole["functions"].items():
+        assert function == function.lower(), "faas-cli's image names"
+        context = shrink_wrapped(whole, function, tmp_path)
+        lines = (context / "Dockerfile").read_text().splitlines()
+        copied = [line.split()[1] for line in lines if line.startswith("COPY ") and "--from" not in line]
+        assert copied
+        for path in copied:
+            wanted = path.replace("${FUNCTION}", entry["build_args"]["FUNCTION"])
+            assert (context / wanted).exists(), f"{function}: {wanted}"
+        ignored = [line for line in (context / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+        assert {path.split("/")[0] for path in copied} <= {line[1:].split("/")[0] for line in ignored}
+        shutil.rmtree(context)
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_an_image_builds_from_a_shrink_wrapped_context(name: str, tmp_path: Path) -> None:
+    whole = stack(name)
+    context = shrink_wrapped(whole, "schedule", tmp_path)
+    build = Build(context, context / "Dockerfile", tmp_path / "out", whole["functions"]["schedule"]["build_args"])
     build.stages["dependencies"] = _bare(tmp_path)
     image = build.run()
     assert image.here("functions/schedule/main.py").exists()

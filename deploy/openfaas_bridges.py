@@ -1,0 +1,109 @@
+"""What stands beside the functions on OpenFaaS: our Kafka sources, redis_expiry, and the public paths.
+
+The bridges call functions through OpenFaaS' gateway, which spreads requests over replicas and counts them. They read
+the same secrets as the functions, and the settings of openfaas/settings.yml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import yaml
+
+from deploy.bridges import EXPIRY, Bridge, deployment, expiry_target
+from deploy.gateway import API, GATEWAY
+from deploy.objects import account, dns, labels, meta
+from deploy.openfaas import SECRETS, SETTINGS_FILE, ce_processes
+from deploy.settings import GATEWAY_MARGIN_SECONDS, OPENFAAS_GATEWAY, OPENFAAS_NAMESPACE, SETTINGS, Json
+from shared import flow
+
+SECRETS_DIR = "/var/openfaas/secrets"
+GATEWAY_NAMESPACE = "openfaas"
+
+Name = Callable[[flow.Process], str]
+
+
+def ce_bridges(root: Path) -> Iterator[Json]:
+    """Beside stack.ce.yml, where a function runs once for both pools."""
+    served = {process.function.name for process in ce_processes()}
+    return _bridges(root, [p for p in flow.processes() if p.function.name in served], lambda p: dns(p.function.name))
+
+
+def pro_bridges(root: Path) -> Iterator[Json]:
+    """Beside stack.yml, instead of Pro's Kafka connector, which loses what a function could not take at once."""
+    return _bridges(root, list(flow.processes()), lambda p: dns(p.name))
+
+
+def _bridges(root: Path, served: list[flow.Process], name: Name) -> Iterator[Json]:
+    env = tuple(
+        (f"IMS_TARGET_{p.name.upper().replace('-', '_')}", f"{OPENFAAS_GATEWAY}{path(name(p))}") for p in served
+    )
+    parts = [_source(pool, served, env) for pool in flow.POOLS]
+    if expiry_target() in served:
+        parts.append(Bridge(EXPIRY.name, EXPIRY.module, replicas=EXPIRY.replicas, env=env))
+    yield _settings(root)
+    for bridge in parts:
+        yield _moved(account(bridge.name, "bridge"))
+        yield _moved(_with_files(deployment(bridge)))
+
+
+def path(function: str) -> str:
+    """Where OpenFaaS' gateway serves a function."""
+    return f"/function/{function}"
+
+
+def _source(pool: str, served: list[flow.Process], env: tuple[tuple[str, str], ...]) -> Bridge:
+    mine = [s for s in flow.sources() if (s.process.pool or "slow") == pool and s.process in served]
+    arguments = tuple(word for source in mine for word in ("--source", source.name))
+    return Bridge(f"kafka_source-{pool}", "bridges.kafka_source", arguments, env=env, memory_limit="512Mi")
+
+
+def _settings(root: Path) -> Json:
+    """openfaas/settings.yml once more, for pods that faas-cli does not deploy."""
+    values = yaml.safe_load((root / SETTINGS_FILE).read_text())["environment"]
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": meta(SETTINGS, labels("settings", "settings", "settings"), OPENFAAS_NAMESPACE),
+        "data": values,
+    }
+
+
+def _with_files(thing: Json) -> Json:
+    """Settings and secrets as the functions have them; faas-cli keeps each secret under its own name as the key."""
+    spec = thing["spec"]["template"]["spec"]
+    (box,) = spec["containers"]
+    box["envFrom"] = [{"configMapRef": {"name": SETTINGS}}]
+    box["volumeMounts"].append({"name": "secrets", "mountPath": SECRETS_DIR, "readOnly": True})
+    sources = [{"secret": {"name": secret}} for secret in SECRETS]
+    spec["volumes"].append({"name": "secrets", "projected": {"sources": sources}})
+    return thing
+
+
+def _moved(thing: Json) -> Json:
+    return {**thing, "metadata": {**thing["metadata"], "namespace": OPENFAAS_NAMESPACE}}
+
+
+def routes(processes: Iterable[flow.Process]) -> Iterator[Json]:
+    """The public paths, each led to `/function/<name>/…` of OpenFaaS' gateway by a Gateway API implementation."""
+    for process in processes:
+        prefixes = [p for t in process.function.on if isinstance(t, flow.Http) and not t.internal for p in t.prefixes]
+        if prefixes:
+            yield {
+                "apiVersion": f"{API}/v1",
+                "kind": "HTTPRoute",
+                "metadata": meta(dns(process.name), labels(process.name, process.name, "api"), GATEWAY_NAMESPACE),
+                "spec": {"parentRefs": [{"name": GATEWAY}], "rules": [_rule(process, p.rstrip("/")) for p in prefixes]},
+            }
+
+
+def _rule(process: flow.Process, prefix: str) -> Json:
+    rewrite = {"type": "ReplacePrefixMatch", "replacePrefixMatch": path(dns(process.name)) + prefix}
+    seconds = f"{process.function.timeout + GATEWAY_MARGIN_SECONDS}s"
+    return {
+        "matches": [{"path": {"type": "PathPrefix", "value": prefix}}],
+        "filters": [{"type": "URLRewrite", "urlRewrite": {"path": rewrite}}],
+        "timeouts": {"request": seconds, "backendRequest": seconds},
+        "backendRefs": [{"name": "gateway", "port": 8080}],
+    }
