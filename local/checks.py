@@ -46,6 +46,7 @@ def needed(options: Options, servers_only: bool = False) -> Iterator[tuple[str, 
             "redis_expiry",
             "cron",
             "simulator",
+            "smtp",
         ):
             yield name, ports[name]
         yield from _functions(options)

@@ -68,6 +68,9 @@ def addresses(options: Options) -> dict[str, str]:
         "IMS_GATEWAY_URL": f"http://{HOST}:{options.ports['gateway']}",
         "IMS_EGRESS_ALLOW": LOOPBACK,
         "IMS_EGRESS_HTTP": "1",
+        "IMS_SMTP_HOST": HOST,
+        "IMS_SMTP_PORT": str(options.ports["smtp"]),
+        "IMS_SMTP_STARTTLS": "0",
         "PYTHONUNBUFFERED": "1",
         "MALLOC_ARENA_MAX": "2",
         **{target(process.name): ",".join(_urls(options, process)) for process in flow.processes()},
@@ -111,6 +114,8 @@ def _simulator(options: Options, env: Mapping[str, str]) -> Spec:
     own = {
         "IMS_SIM_RECEIPT_URL": f"http://{HOST}:{options.ports['gateway']}/v1/receipts/{{vendor}}/{{account}}",
         "IMS_SIM_SECRETS": seed.simulator_secrets(options),
+        "IMS_SIM_SMTP_HOST": HOST,
+        "IMS_SIM_SMTP_PORT": str(options.ports["smtp"]),
     }
     return Spec("simulator", "simulator", argv, port, http_ok(port, "/healthz"), {**env, **own})
 

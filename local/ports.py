@@ -30,6 +30,7 @@ BASE: dict[str, int] = {
     "cron": 41044,
     "simulator": 41090,
     "sink": 41091,
+    "smtp": 41092,
 }
 
 SERVER_RANGE = (41001, 41099)

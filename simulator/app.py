@@ -19,6 +19,7 @@ from simulator.fate import LATE_MS
 from simulator.http import Receive, Refusal, Reply, Request, Scope, Send, hang, json, read, write
 from simulator.receipts import TWICE_AFTER_S, Post, Receipts
 from simulator.settings import SimulatorSettings
+from simulator.smtp import MailServer, shown
 from simulator.store import Record, Store
 from simulator.vendors import VENDORS
 from simulator.vendors.base import SimVendor
@@ -44,6 +45,7 @@ class Simulator:
         self.store = Store(settings.remembered)
         self.receipts = Receipts(settings, {(a.vendor, a.account): self._webhook(a) for a in known}, post)
         self._throttles = {name: Throttle() for name in self.vendors}
+        self.mail = MailServer()
         self._started_ms = clock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -141,8 +143,11 @@ class Simulator:
                 return json(200, {"status": "ok"})
             case "GET", "/received":
                 return self._received(request)
+            case "GET", "/mails":
+                return json(200, {"items": [shown(mail) for mail in self.mail.to(request.query.get("to"))]})
             case "DELETE", "/received":
                 self.store.clear()
+                self.mail.mails.clear()
                 return Reply(204, b"")
             case "GET", "/stats":
                 return json(200, self._stats())
@@ -182,9 +187,12 @@ class Simulator:
         while True:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
+                await self.mail.stop()
                 await self.receipts.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+            if self.settings.smtp_port:
+                await self.mail.start(self.settings.smtp_host, self.settings.smtp_port)
             await send({"type": "lifespan.startup.complete"})
 
 

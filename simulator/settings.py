@@ -20,4 +20,6 @@ class SimulatorSettings(BaseSettings):
     receipt_linger_ms: int = Field(10, description="how long a webhook waits for more receipts to carry")
     receipt_batch: int = Field(500, description="receipts in one webhook")
     receipt_concurrency: int = Field(2, description="webhooks at once per account")
+    smtp_host: str = Field("127.0.0.1", description="where its mail server listens")
+    smtp_port: int = Field(0, description="its mail server's port; 0: none")
     hang_seconds: float = Field(30.0, description="how long a call that times out is held before 504")

@@ -50,7 +50,7 @@ def _delivery(conn: Connection, account_id: int, day: date) -> Json | None:
 
 
 async def send_again(request: Request, ims: Context) -> Response:
-    """Send a day's digest now, whatever became of it before, and tell how that went; 202 when it is under way already."""
+    """Send a day's digest now, whatever became of it before, and tell how that went; 202: it is under way already."""
     who = await caller(request, ims, SCOPE)
     day = _day(request, ims)
     if day >= day_at(ims.now_ms()):
