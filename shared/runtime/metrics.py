@@ -19,3 +19,4 @@ VENDOR_CALLS = Counter("ims_vendor_calls_total", "Calls to vendors, by result", 
 VENDOR_SECONDS = Histogram(
     "ims_vendor_seconds", "Time of a vendor's answer", ["vendor"], buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 )
+RETENTION = Counter("ims_retention_removed_total", "Rows removed or blanked because their time was over", ["task"])

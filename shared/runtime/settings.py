@@ -133,6 +133,20 @@ class DigestSettings(_Settings):
     gateway_url: str = Field("", description="the gateway's address as clients know it, for links in mails")
 
 
+class RetentionSettings(_Settings):
+    """How long things are kept (design §10), and how `retention` works them off."""
+
+    retention_auth_hours: float = Field(
+        24.0, description="text of auth requests that never became whole; else it goes when the last message ends"
+    )
+    retention_content_days: float = Field(30.0, description="texts, variables, settled dead letters")
+    retention_history_days: float = Field(90.0, description="messages with hops, trail, reports and their tries")
+    retention_statistics_days: float = Field(731.0, description="usage by day, vendors' results by hour: two years")
+    retention_seen_days: float = Field(35.0, description="ids of events that count once; longer than Kafka keeps them")
+    retention_batch: int = Field(500, description="rows of one transaction")
+    retention_run_seconds: float = Field(50.0, description="how long one tick works; the next one goes on")
+
+
 class ExpirySettings(_Settings):
     """The redis_expiry bridge."""
 
