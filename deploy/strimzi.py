@@ -33,7 +33,10 @@ def kafka_users() -> Iterator[Json]:
         if function.handles:
             written.add(DEAD_TOPIC)  # what it cannot read
         read = sorted({t for s in sources for t in s.topics})
-        yield _user(function.name, sorted(written), read, sorted(s.group for s in sources))
+        groups = sorted(s.group for s in sources)
+        if function.observes:
+            read, groups = list(flow.topics()), sorted(s.group for s in flow.sources())
+        yield _user(function.name, sorted(written), read, groups)
     yield _user("dead-letters", [DEAD_TOPIC], [], [])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from shared import flow
 SLOW_NICE = 5
 """Slow-pool functions, their sources and `store` yield to the rest: on a cluster that is their CPU request."""
 SLOW_FUNCTIONS = frozenset({"store"})
+BRIDGES = ("kafka_source-fast", "kafka_source-slow", "redis_expiry")
+"""What watch asks for its health beside the functions."""
 LOOPBACK = "127.0.0.0/8,::1/128"
 
 
@@ -71,10 +74,17 @@ def addresses(options: Options) -> dict[str, str]:
         "IMS_SMTP_HOST": HOST,
         "IMS_SMTP_PORT": str(options.ports["smtp"]),
         "IMS_SMTP_STARTTLS": "0",
+        "IMS_SLACK_WEBHOOK_URL": os.environ.get("IMS_SLACK_WEBHOOK_URL") or _slack(options),
+        "IMS_WATCH_URLS": ",".join(f"{name}=http://{HOST}:{options.ports[name]}/healthz" for name in BRIDGES),
         "PYTHONUNBUFFERED": "1",
         "MALLOC_ARENA_MAX": "2",
         **{target(process.name): ",".join(_urls(options, process)) for process in flow.processes()},
     }
+
+
+def _slack(options: Options) -> str:
+    """The simulator's stand-in for Slack."""
+    return f"http://{HOST}:{options.ports['simulator']}/slack/services/T000/B000/local"
 
 
 def target(process: str) -> str:

@@ -173,15 +173,6 @@ FLOW: tuple[Function, ...] = (
         scale=Scale(min=1, max=2),
     ),
     Function(
-        "retention",
-        41261,
-        on=(Cron("* 18-20 * * *"),),
-        handles=("Tick",),
-        emits=("ims.dead",),
-        timeout=90,
-        scale=Scale(min=0, max=1),
-    ),
-    Function(
         "watch",
         41241,
         on=(Cron("* * * * *"),),

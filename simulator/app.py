@@ -19,6 +19,8 @@ from simulator.fate import LATE_MS
 from simulator.http import Receive, Refusal, Reply, Request, Scope, Send, hang, json, read, write
 from simulator.receipts import TWICE_AFTER_S, Post, Receipts
 from simulator.settings import SimulatorSettings
+from simulator.slack import PREFIX as SLACK_PREFIX
+from simulator.slack import SlackStandIn
 from simulator.smtp import MailServer, shown
 from simulator.store import Record, Store
 from simulator.vendors import VENDORS
@@ -44,6 +46,7 @@ class Simulator:
         self.behaviours = Behaviours(self.vendors)
         self.store = Store(settings.remembered)
         self.receipts = Receipts(settings, {(a.vendor, a.account): self._webhook(a) for a in known}, post)
+        self.slack = SlackStandIn()
         self._throttles = {name: Throttle() for name in self.vendors}
         self.mail = MailServer()
         self._started_ms = clock()
@@ -149,6 +152,15 @@ class Simulator:
                 self.store.clear()
                 self.mail.mails.clear()
                 return Reply(204, b"")
+            case "GET", "/slack":
+                return json(200, {"items": self.slack.items()})
+            case "DELETE", "/slack":
+                self.slack.clear()
+                return Reply(204, b"")
+            case "PUT", "/slack":
+                return self.slack.behave(request)
+            case "POST", path if path.startswith(SLACK_PREFIX):
+                return self.slack.take(request, self._clock())
             case "GET", "/stats":
                 return json(200, self._stats())
             case "GET", "/behaviour":

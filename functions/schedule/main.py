@@ -8,6 +8,7 @@ never waits until a bulk batch has left.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from shared.domain.errors import Unavailable
 from shared.domain.events import Event, Tick
 from shared.domain.ids import LANES
 from shared.runtime import Context, event_function, logs
-from shared.stores import due
+from shared.stores import due, watch
 
 RUN_SECONDS = 61.0
 PAUSE_SECONDS: dict[str, float] = {"auth": 0.2, "realtime": 0.2, "bulk": 0.4, "ad": 0.4}
@@ -44,6 +45,8 @@ class Lane:
 async def schedule(event: Tick, ims: Context) -> None:
     """Run until the next tick has surely come, or the process drains."""
     until = time.monotonic() + RUN_SECONDS
+    with contextlib.suppress(Unavailable):
+        await ims.db(watch.beat, "schedule", ims.now_ms())
     await asyncio.gather(*(_run(Lane(name), until, ims) for name in LANES))
 
 

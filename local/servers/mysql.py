@@ -1,7 +1,8 @@
 """MariaDB as the MySQL-compatible server: a primary, and a read replica by GTID when asked for.
 
 Accounts are made by the server's own init file, so no password-less account is ever reachable over the network:
-`ims` reads and writes rows, `ims_migrate` changes the schema, `ims_repl` replicates, `root` is for you.
+`ims` reads and writes rows, `ims_migrate` changes the schema, `ims_repl` replicates, `ims_watch` sees transactions,
+`root` is for you.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def build(options: Options) -> Server:
     if options.mysql_url:
         return Server(ready=lambda: flyway.migrate(options.mysql_url))
     primary, app = _spec(options, "mysql", 1), options.home.secret("mysql_ims")
-    env = {"IMS_MYSQL_URL": url(options, "ims", app)}
+    monitor = url(options, "ims_watch", options.home.secret("mysql_watch")).removesuffix("/ims")
+    env = {"IMS_MYSQL_URL": url(options, "ims", app), "IMS_WATCH_MYSQL_URL": monitor}
     if not options.mysql_replica:
         return Server((primary,), env, lambda: flyway.migrate(migration_url(options)))
     env["IMS_MYSQL_REPLICA_URL"] = url(options, "ims", app, "mysql-replica")
@@ -102,6 +104,7 @@ def _accounts(options: Options) -> str:
         "ims": (secret("mysql_ims"), "SELECT, INSERT, UPDATE, DELETE, CREATE TEMPORARY TABLES ON ims.*"),
         "ims_migrate": (secret("mysql_migrate"), "ALL ON ims.*"),
         "ims_repl": (secret("mysql_repl"), "REPLICATION SLAVE ON *.*"),
+        "ims_watch": (secret("mysql_watch"), "PROCESS ON *.*"),
         "root": (secret("mysql_root"), "ALL ON *.*"),
     }
     lines = [

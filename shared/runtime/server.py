@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import orjson
 from starlette.exceptions import HTTPException
 
 from shared.domain.events import Event, Tick
@@ -50,7 +51,8 @@ def serve(app: App, **options: Any) -> None:
 
 
 class App:
-    """Wraps the framework's app of one function."""
+    """Wraps the framework's app of one function. `main.pages` (`GET /path` → async function of the context) are
+    internal JSON pages of an event-driven function, on its own port only."""
 
     def __init__(self, name: str) -> None:
         from functions_framework.aio import create_asgi_app
@@ -65,6 +67,7 @@ class App:
         self._inner = create_asgi_app("main", str(find_function(name)), signature)  # type: ignore[no-untyped-call]
         self._handle: Any = getattr(sys.modules["main"].main, "receive", None)
         self._handles: tuple[type[Event], ...] = getattr(sys.modules["main"].main, "handles", ())
+        self._pages: dict[str, Any] = getattr(sys.modules["main"].main, "pages", {})
         self._in_flight = 0
         self._warm: asyncio.Future[None] | None = None
 
@@ -73,6 +76,8 @@ class App:
             await self._lifespan(receive, send)
         elif scope["type"] == "http" and scope["path"] in OPERATIONS:
             await self._operations(scope["path"], send)
+        elif scope["type"] == "http" and (page := self._pages.get(f"{scope['method']} {scope['path']}")):
+            await _answer(send, 200, orjson.dumps(await page(self.context)))
         else:
             self._in_flight += 1
             try:

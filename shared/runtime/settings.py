@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -29,6 +29,7 @@ class FunctionSettings(_Settings):
     log_level: str = Field("info", description="debug, info, warning or error")
     drain_seconds: float = Field(20.0, description="how long work in flight may take after SIGTERM")
     body_limit: int = Field(10 * 1024 * 1024, description="largest HTTP body, bytes (413 beyond it)")
+    body_seconds: float = Field(60.0, gt=0, description="a body that takes longer to come is given up (408)")
     group_limit: int = Field(500, description="messages that one merged handler call may carry")
     parallel_groups: int = Field(4, description="merged handler calls at once in one process")
 
@@ -153,6 +154,29 @@ class ExpirySettings(_Settings):
     sweep_seconds: float = Field(0.2, description="how often the due-set is read for what no expiry event announced")
     reconcile_seconds: float = Field(10.0, description="how often overdue rows of MySQL are held against the due-set")
     expiry_in_flight: int = Field(32, description="requests to report_retry at once")
+
+
+class WatchSettings(_Settings):
+    """What watch looks at, and whom it tells."""
+
+    slack_webhook_url: SecretStr = Field(SecretStr(""), description="incoming webhook; a secret; empty: no Slack")
+    watch_sms_vendor: str = Field("", description="solapi or nhn: who carries the SMS of critical alarms")
+    watch_sms_url: str = Field("", description="the vendor's address, as in vendor_accounts.base_url")
+    watch_sms_settings: SecretStr = Field(
+        SecretStr(""), description="JSON with the vendor account's secrets by the adapter's names; a secret"
+    )
+    watch_sms_sender: str = Field("", description="a sender number that is registered there")
+    watch_sms_recipients: str = Field("", description="numbers, comma-separated; empty: no SMS")
+    watch_thresholds: str = Field("", description="rule=number,… in place of the table's (`ims watch --rules`)")
+    watch_wait_scale: float = Field(1.0, description="scales how long a finding must last (tests make it small)")
+    watch_calm_seconds: float = Field(120.0, description="without a finding until an alarm ends; doubled when it flaps")
+    watch_repeat_hours: float = Field(4.0, description="what still fires is told again after this")
+    watch_check_seconds: float = Field(8.0, description="how long one check may take")
+    watch_runbooks: str = Field("https://docs.ims.example/runbooks", description="where the runbooks are served")
+    watch_urls: str = Field("", description="name=url,… of further health addresses that may be asked")
+    watch_mysql_url: SecretStr = Field(
+        SecretStr(""), description="an account with PROCESS, to see all transactions; empty: the functions' own"
+    )
 
 
 T = TypeVar("T", bound=_Settings)

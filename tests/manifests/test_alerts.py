@@ -10,6 +10,7 @@ import yaml
 
 from deploy import alerts
 from local.home import ROOT
+from shared.watch.rules import RULES
 from tests.manifests import metrics
 from tests.manifests.promtool import check, promtool
 
@@ -181,8 +182,9 @@ def test_every_alert_says_how_grave_it_is_and_where_to_read_on() -> None:
 
 def test_every_alert_has_its_runbook_and_every_runbook_its_alert() -> None:
     folder = ROOT / "docs" / "runbooks"
-    assert {p.stem for p in folder.glob("*.md")} - {"README"} == {a.runbook for a in ALL}
-    for alert in ALL:
-        page = (folder / f"{alert.runbook}.md").read_text()
-        assert page.startswith(f"# {alert.name}\n")
+    pages = {a.runbook: a.name for a in ALL} | {r.runbook: r.name for r in RULES}
+    assert {p.stem for p in folder.glob("*.md")} - {"README"} == set(pages)
+    for runbook, name in pages.items():
+        page = (folder / f"{runbook}.md").read_text()
+        assert page.startswith(f"# {name}\n")
         assert all(f"## {part}" in page for part in ("Meaning", "Look", "Do"))

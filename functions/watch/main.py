@@ -1,0 +1,34 @@
+"""Look at everything each minute, and tell people by Slack and SMS, apart from the pipeline that is watched.
+
+Its own port also has two internal pages: `GET /status`, what there is to see now, and `POST /test`, a test message.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from shared.domain.events import Tick
+from shared.runtime import Context, event_function
+from shared.watch.desk import Desk
+
+desk = lru_cache(maxsize=1)(Desk)
+
+
+async def watch(event: Tick, ims: Context) -> None:
+    """One tick; nothing when another has the turn."""
+    await desk(ims).ticker.tick()
+
+
+async def status(ims: Context) -> dict[str, Any]:
+    """GET /status"""
+    return await desk(ims).status()
+
+
+async def test(ims: Context) -> dict[str, Any]:
+    """POST /test"""
+    return await desk(ims).test()
+
+
+main = event_function(watch)
+main.pages = {"GET /status": status, "POST /test": test}  # type: ignore[attr-defined]

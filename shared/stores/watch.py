@@ -1,0 +1,157 @@
+"""What watch keeps in MySQL, and what it asks of it. Every question is bounded, however large the tables are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from shared.stores import sql
+from shared.stores.sql import Connection
+
+COLUMNS = (
+    "name, subject, severity, text, value, since_ms, seen_ms, firing, clear_ms, ended_ms, told_ms, sms_ms, "
+    "trying_ms, fired"
+)
+DENIED = 1227
+"""The account may not look into InnoDB's transactions."""
+SAMPLE = 20_000
+"""Rows that a question looks at, at most."""
+HOUR_MS = 3_600_000
+
+
+class Saved(NamedTuple):
+    """The state as saved: `rows` are alarms in the order of COLUMNS, `mutes` name → until (ms)."""
+
+    version: int
+    marks: str
+    rows: list[tuple[Any, ...]]
+    mutes: dict[str, int]
+
+
+class Stale(Exception):
+    """Somebody else saved a newer state meanwhile."""
+
+
+def take(conn: Connection, holder: str, now_ms: int, until_ms: int) -> bool:
+    """Whether it is `holder`'s turn until then; nobody else gets one before, unless it is given back."""
+    statement = "UPDATE watch_state SET holder=%s, lease_until_ms=%s WHERE id=1 AND lease_until_ms<=%s"
+    with conn.cursor() as cursor:
+        return bool(cursor.execute(statement, (holder, until_ms, now_ms)))
+
+
+def give_back(conn: Connection, holder: str) -> None:
+    """End the turn, if it is still `holder`'s."""
+    with conn.cursor() as cursor:
+        cursor.execute("UPDATE watch_state SET lease_until_ms=0 WHERE id=1 AND holder=%s", (holder,))
+
+
+def load(conn: Connection) -> Saved:
+    """The saved state."""
+    ((version, marks),) = sql.fetch(conn, "SELECT version, marks FROM watch_state WHERE id=1")
+    rows = sql.fetch(conn, f"SELECT {COLUMNS} FROM alarms")  # noqa: S608 - a constant
+    mutes = sql.fetch(conn, "SELECT name, until_ms FROM alarm_mutes")
+    return Saved(int(version), marks, rows, dict(mutes))
+
+
+def save(conn: Connection, version: int, marks: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Replace the state, in one transaction. Raises Stale when a newer one is there."""
+    with conn.cursor() as cursor:
+        if not cursor.execute(
+            "UPDATE watch_state SET version=%s, marks=%s WHERE id=1 AND version<%s", (version, marks, version)
+        ):
+            raise Stale
+    sql.execute(conn, "DELETE FROM alarms")
+    if wanted := list(rows):
+        sql.insert(conn, "alarms", COLUMNS, wanted)
+
+
+def mute(conn: Connection, name: str, until_ms: int, reason: str, now_ms: int) -> None:
+    """Tell nobody of an alarm until then; a moment that has passed ends it."""
+    with conn.cursor() as cursor:
+        cursor.execute("DELETE FROM alarm_mutes WHERE name=%s OR until_ms<=%s", (name, now_ms))
+        if until_ms > now_ms:
+            cursor.execute(
+                "INSERT INTO alarm_mutes (name, until_ms, reason, created_ms) VALUES (%s,%s,%s,%s)",
+                (name, until_ms, reason, now_ms),
+            )
+
+
+def beat(conn: Connection, name: str, now_ms: int) -> None:
+    """Note that somebody is alive."""
+    with conn.cursor() as cursor:
+        cursor.execute("REPLACE INTO heartbeats (name, at_ms) VALUES (%s, %s)", (name, now_ms))
+
+
+def last_beat(conn: Connection, name: str) -> int | None:
+    """When somebody was last alive (ms)."""
+    found = sql.fetch(conn, "SELECT at_ms FROM heartbeats WHERE name=%s", (name,))
+    return int(found[0][0]) if found else None
+
+
+def longest_transaction(conn: Connection) -> tuple[int, str]:
+    """Seconds that the oldest open transaction lasts, and its thread's query; the reader's own does not count.
+
+    Without the right PROCESS only statements of one's own account show: then it is the longest of those.
+    """
+    import pymysql
+
+    try:
+        found = sql.fetch(
+            conn,
+            "SELECT TIMESTAMPDIFF(SECOND, trx_started, NOW()), COALESCE(trx_query, 'idle') "
+            "FROM information_schema.innodb_trx WHERE trx_mysql_thread_id<>CONNECTION_ID() "
+            "ORDER BY trx_started LIMIT 1",
+        )
+    except pymysql.err.OperationalError as error:
+        if error.args[0] != DENIED:
+            raise
+        found = sql.fetch(
+            conn,
+            "SELECT time, COALESCE(info, '') FROM information_schema.processlist "
+            "WHERE command IN ('Query', 'Execute') AND id<>CONNECTION_ID() ORDER BY time DESC LIMIT 1",
+        )
+    return (int(found[0][0] or 0), str(found[0][1])) if found else (0, "")
+
+
+def overdue(conn: Connection, now_ms: int) -> list[tuple[int, int, int]]:
+    """(lane, batches, oldest due ms) of due work that has not left; among the oldest SAMPLE batches."""
+    return sql.fetch(
+        conn,
+        "SELECT lane, COUNT(*), MIN(due_ms) FROM "  # noqa: S608 - a constant
+        f"(SELECT lane, due_ms FROM due WHERE due_ms<=%s ORDER BY due_ms LIMIT {SAMPLE}) d GROUP BY lane",
+        (now_ms,),
+    )
+
+
+class Hops(NamedTuple):
+    """Recent hops of one vendor account, lane and state: how many, how many with each code, the oldest claim (ms)."""
+
+    vendor: str
+    account: str
+    lane: int
+    state: str
+    code: str | None
+    messages: int
+    oldest_ms: int
+
+
+def recent_hops(conn: Connection, since_ms: int) -> list[Hops]:
+    """The latest SAMPLE hops of messages accepted since then, counted (ids grow with time, so no index is needed)."""
+    first = (since_ms << 80).to_bytes(16, "big")
+    found = sql.fetch(
+        conn,
+        "SELECT vendor, vendor_account, (ORD(SUBSTR(message_id, 16, 1)) >> 5) & 3, state, code, COUNT(*), "  # noqa: S608
+        "MIN(claimed_ms) FROM (SELECT message_id, vendor, vendor_account, state, code, claimed_ms FROM hops "
+        f"WHERE message_id>=%s ORDER BY message_id DESC LIMIT {SAMPLE}) h GROUP BY 1, 2, 3, 4, 5",
+        (first,),
+    )
+    return [Hops(*row) for row in found]
+
+
+def pending_callbacks(conn: Connection) -> list[tuple[str, int]]:
+    """(callback_uri, reports that wait for it), among SAMPLE waiting reports, those due first."""
+    return sql.fetch(
+        conn,
+        "SELECT callback_uri, COUNT(*) FROM (SELECT callback_uri FROM reports WHERE state='pending' "  # noqa: S608
+        f"ORDER BY next_due_ms LIMIT {SAMPLE}) r GROUP BY callback_uri",
+    )

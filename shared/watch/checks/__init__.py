@@ -1,0 +1,1 @@
+"""What is looked at, one module a subject; each check is on its own and bounded in time."""

@@ -1,0 +1,131 @@
+"""Where watch keeps its alarms: MySQL, a copy in Redis, and the process itself, for each of them may be what is down.
+
+The newest version that can be read counts, so an outage's alarms are known after it. Whose turn it is says MySQL and
+Redis together: a tick works unless one of them that can be asked says no.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, astuple, dataclass, field, fields
+from typing import Any
+
+import orjson
+
+from shared.domain.errors import Unavailable
+from shared.runtime import logs
+from shared.stores import watch as store
+from shared.watch.alarms import Alarm
+from shared.watch.rules import Key
+
+STATE, TURN = "watch:state", "watch:turn"
+KEEP_S = 7 * 86_400
+PATIENCE_S = 5.0
+TURN_MS = 50_000
+"""A tick ends before; the next one, a minute later, gets its turn even when this one was killed."""
+_GIVE_BACK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+
+log = logs.get(__name__)
+
+
+@dataclass(frozen=True)
+class State:
+    """What is known from one tick to the next. `marks`: single values, such as when Slack may be asked again (ms)."""
+
+    version: int = 0
+    alarms: dict[Key, Alarm] = field(default_factory=dict)
+    mutes: dict[str, int] = field(default_factory=dict)
+    marks: dict[str, int] = field(default_factory=dict)
+
+
+class Memory:
+    """`db` and `redis` may be away at any time; nothing here fails because of it."""
+
+    def __init__(self, db: Any, redis: Callable[[], Any]) -> None:
+        self._db, self._redis = db, redis
+        self._own = State()
+        self._holder = os.urandom(8).hex()
+
+    async def turn(self, now_ms: int) -> bool:
+        """Take the turn; False when another tick has it."""
+        said = await asyncio.gather(
+            _guard(self._db(store.take, self._holder, now_ms, now_ms + TURN_MS)),
+            _guard(self._redis().set(TURN, self._holder, nx=True, px=TURN_MS)),
+        )
+        refused = [answer for answer in said if not isinstance(answer, Exception) and not answer]
+        if refused:
+            await self.give_back()
+        return not refused
+
+    async def give_back(self) -> None:
+        """End the turn."""
+        await asyncio.gather(
+            _guard(self._db(store.give_back, self._holder)),
+            _guard(self._redis().eval(_GIVE_BACK, 1, TURN, self._holder)),
+        )
+
+    async def load(self) -> State:
+        """The newest state that can be read; mutes are MySQL's, where it can be asked."""
+        rows, text = await asyncio.gather(_guard(self._db(store.load)), _guard(self._redis().get(STATE)))
+        known = [self._own]
+        if isinstance(rows, store.Saved):
+            known.append(_from_rows(rows))
+        if isinstance(text, bytes):
+            known.append(from_json(text))
+        newest = max(known, key=lambda state: state.version)
+        mutes = rows.mutes if isinstance(rows, store.Saved) else newest.mutes
+        return State(newest.version, newest.alarms, mutes, newest.marks)
+
+    async def save(self, state: State) -> None:
+        """Keep it wherever possible. Raises Stale when another tick has saved a newer one: this one's time was over."""
+        self._own = state
+        rows = [_row(alarm) for alarm in state.alarms.values()]
+        saved, _ = await asyncio.gather(
+            _guard(self._db(store.save, state.version, orjson.dumps(state.marks).decode(), rows)),
+            _guard(self._redis().set(STATE, to_json(state), ex=KEEP_S)),
+        )
+        if isinstance(saved, store.Stale):
+            raise saved
+
+
+async def _guard(asked: Awaitable[Any]) -> Any:
+    """The answer, or the exception that stands for it: at most PATIENCE_S."""
+    try:
+        return await asyncio.wait_for(asked, PATIENCE_S)
+    except Exception as error:
+        if not isinstance(error, store.Stale):
+            log.warning("memory away", error=f"{type(error).__name__}: {error}"[:200])
+        return error if isinstance(error, store.Stale) else Unavailable(type(error).__name__)
+
+
+def to_json(state: State) -> bytes:
+    """The state as it lies in Redis."""
+    alarms = [asdict(alarm) for alarm in state.alarms.values()]
+    return orjson.dumps({"version": state.version, "alarms": alarms, "mutes": state.mutes, "marks": state.marks})
+
+
+def from_json(text: bytes) -> State:
+    """The state from Redis; one that cannot be read is none."""
+    try:
+        known = orjson.loads(text)
+        alarms = [Alarm(**alarm) for alarm in known["alarms"]]
+        return State(int(known["version"]), {a.key: a for a in alarms}, known["mutes"], known["marks"])
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        return State()
+
+
+def _from_rows(saved: store.Saved) -> State:
+    alarms = [_alarm(row) for row in saved.rows]
+    return State(saved.version, {a.key: a for a in alarms}, saved.mutes, orjson.loads(saved.marks))
+
+
+def _alarm(row: tuple[Any, ...]) -> Alarm:
+    values = dict(zip((f.name for f in fields(Alarm)), row, strict=True))
+    return Alarm(**{**values, "firing": bool(values["firing"]), "value": float(values["value"])})
+
+
+def _row(alarm: Alarm) -> tuple[Any, ...]:
+    name, subject, severity, text, value, *rest = astuple(alarm)
+    return (name, subject[:128], severity, text[:512], round(value), *rest)
