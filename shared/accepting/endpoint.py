@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -36,24 +36,24 @@ def endpoint(channel: Channel, files: Files) -> Callable[[HttpRequest, Context],
     async def send(request: HttpRequest, ims: Context) -> Response:
         who = await caller(request, ims, f"{channel.name}:send")
         require_json(request)
+        flags = _flags(request)
         body = await read_body(request)
         submitter = submitters.get(ims) or submitters.setdefault(ims, Submitter(ims))
         header, path = request.headers.get("idempotency-key"), request.scope["path"]
         key = read_key(who.account.account_id, header, path, body, test=who.test)
         draft = Draft(channel, who, body, await _view(ims, who, files(body)))
-        dry_run = _flag(request, "dry_run")
         try:
             acceptance = await draft.check(new_request_id(ims.now_ms()))
         except InvalidRequest as error:
-            held = await submitter.held(key) if key is not None and error.status == 422 and not dry_run else None
+            held = await submitter.held(key) if key is not None and error.status == 422 and not flags.dry_run else None
             if held is None:
                 raise _faulty(error) from error
             if held.answer is not None:
                 return _response(held.answer, replayed=True)
             acceptance = await _as_at_first(draft, held)
-        if dry_run:
+        if flags.dry_run:
             return await _dry_run(ims, channel, who, acceptance)
-        return await _submit(submitter, request, who, acceptance, key, len(body))
+        return await _submit(submitter, who, acceptance, key, len(body), listed=flags.messages)
 
     return send
 
@@ -93,11 +93,40 @@ async def _as_at_first(draft: Draft, held: Held) -> Acceptance:
         raise _faulty(error, request_id=str(UUID(hex=held.request_id))) from error
 
 
-def _flag(request: HttpRequest, name: str) -> bool:
+class Flags(NamedTuple):
+    """The query: only look what would happen; list the messages however many there are."""
+
+    dry_run: bool = False
+    messages: bool = False
+
+
+PLAIN = Flags()
+WORDS = {"": True, "1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
+
+def _flags(request: HttpRequest) -> Flags:
+    """422 for what is not understood: a misspelt `dry_run` must not send."""
     if not request.scope["query_string"]:
-        return False
-    value = request.query_params.get(name)
-    return value is not None and value.lower() not in ("", "0", "false", "no")
+        return PLAIN
+    values: dict[str, bool] = {}
+    faults = []
+    for name, text in request.query_params.multi_items():
+        wrong = _flag_fault(name, text, values)
+        if wrong:
+            faults.append({"pointer": f"/{name[:64]}", "code": wrong[0], "detail": wrong[1]})
+        else:
+            values[name] = WORDS[text.lower()]
+    if faults:
+        raise Problem(422, f"{len(faults)} fault(s) in the query; nothing was accepted.", faults)
+    return Flags(**values)
+
+
+def _flag_fault(name: str, text: str, given: Container[str]) -> tuple[str, str] | None:
+    if name not in Flags._fields:
+        return "unknown_field", f"no such parameter; known are: {', '.join(Flags._fields)}"
+    if name in given:
+        return "conflict", "give it once"
+    return None if text.lower() in WORDS else ("format", "must be true or false")
 
 
 async def _view(ims: Context, who: Caller, names: list[str]) -> AccountView:
@@ -128,7 +157,7 @@ async def _dry_run(ims: Context, channel: Channel, who: Caller, acceptance: Acce
 
 
 async def _submit(
-    submitter: Submitter, request: HttpRequest, who: Caller, acceptance: Acceptance, key: Key | None, size: int
+    submitter: Submitter, who: Caller, acceptance: Acceptance, key: Key | None, size: int, *, listed: bool
 ) -> Response:
     submission = Submission(who.account, acceptance.request, key, size)
     if key is not None:
@@ -136,7 +165,6 @@ async def _submit(
     done = await submitter.submit(submission)
     if done.replay:
         return _response(done.replay, replayed=True)
-    listed = _flag(request, "messages")
     body = accepted(done.request, acceptance.rejected, listed=listed)
     if done.replay is None:
         await submitter.keep_answer(done, body)

@@ -124,6 +124,7 @@ def channel(name: str) -> Channel:
 
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII).fullmatch
+_HOST = re.compile(r"(?=.{1,253}\.?$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.|$))+", re.ASCII).fullmatch
 _URI = re.compile(r"https?://[!-~]+", re.IGNORECASE).fullmatch
 
 
@@ -145,7 +146,7 @@ def uri_fault(uri: str) -> str | None:
         return "must be an http or https URL without spaces or non-ASCII characters"
     try:
         parts = urlsplit(uri)
-        usable = bool(parts.hostname) and parts.port != 0
+        usable = parts.port != 0 and (":" in (parts.hostname or "") or bool(_HOST(parts.hostname or "")))
     except ValueError:
         usable = False
     if not usable:

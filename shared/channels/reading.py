@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from codecs import BOM_UTF8
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -10,6 +12,9 @@ from pydantic_core import ErrorDetails, from_json
 from shared.channels.common import Fault, InvalidRequest
 
 M = TypeVar("M", bound=BaseModel)
+
+MAX_FAULTS = 1000
+_SHOULD = re.compile(r"^(Input|String|List|Decimal input) should").sub
 
 _CODES: dict[str, str] = {
     "extra_forbidden": "unknown_field",
@@ -34,9 +39,11 @@ def read_body(model: type[M], body: bytes) -> tuple[M, list[Fault]]:
     try:
         return model.model_validate_json(body), []
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False)
+        problems = _problems(error)
     if problems[0]["type"] == "json_invalid":
         detail = problems[0]["msg"].replace("Invalid JSON: ", "")
+        if body.startswith(BOM_UTF8):
+            detail = "it begins with a byte order mark; leave that out"
         raise InvalidRequest([Fault("", "format", f"the body is not JSON in UTF-8: {detail}")], status=400)
     raw = from_json(body)
     if not isinstance(raw, dict):
@@ -49,7 +56,15 @@ def read_object(model: type[M], raw: dict[str, Any], pointer: str) -> tuple[M, l
     try:
         return model.model_validate(raw), []
     except ValidationError as error:
-        return _sound(model, raw, pointer, error.errors(include_url=False, include_context=False))
+        return _sound(model, raw, pointer, _problems(error, pointer))
+
+
+def _problems(error: ValidationError, pointer: str = "") -> list[ErrorDetails]:
+    """What is wrong, unless that is so much that telling it would cost seconds."""
+    if error.error_count() > MAX_FAULTS:
+        wrong = f"has {error.error_count()} faults; at most {MAX_FAULTS} are told one by one"
+        raise InvalidRequest([Fault(pointer, "range", wrong)]) from None
+    return error.errors(include_url=False, include_context=False)
 
 
 def _sound(model: type[M], raw: dict[str, Any], pointer: str, problems: list[ErrorDetails]) -> tuple[M, list[Fault]]:
@@ -64,7 +79,8 @@ def _fault(model: type[BaseModel], problem: ErrorDetails, pointer: str) -> Fault
     if code == "unknown_field":
         known = ", ".join(sorted(model.model_fields))
         return Fault(where, code, f"no such field; known are: {known}")
-    return Fault(where, code, problem["msg"].replace("Input should be", "must be").replace("Value", "value"))
+    detail = _SHOULD("must", problem["msg"]).replace(" after validation", "")
+    return Fault(where, code, detail.replace("Value", "value"))
 
 
 def escape(step: str) -> str:

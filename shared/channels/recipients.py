@@ -19,7 +19,8 @@ MAX_VARIABLE = 4000
 """Characters of one variable; no channel's text is longer."""
 MAX_ADDRESS = 1024
 LISTED = 10
-"""Missing variables that a fault names one by one."""
+"""Missing variables and unknown fields that a fault names one by one."""
+MAX_NAME = 64
 
 _RECIPIENTS = TypeAdapter(list[Recipient])
 
@@ -80,7 +81,7 @@ class Reader:
 
 def _extras(item: Mapping[str, Any], row: dict[str, Any]) -> None:
     if not item.keys() <= FIELDS:
-        unknown = ", ".join(sorted(item.keys() - FIELDS))
+        unknown = ", ".join(name[:MAX_NAME] for name in sorted(item.keys() - FIELDS)[:LISTED])
         raise Refused("", "unknown_field", f"no such field: {unknown}; known are: {', '.join(sorted(FIELDS))}")
     ref = item.get("ref")
     if ref is not None:

@@ -86,7 +86,7 @@ async def body(request: Request, model: type[M], check: Callable[[M], Awaitable[
 
 def limit(text: str) -> int:
     """How many items a page may have."""
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_LIMIT:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= MAX_LIMIT:
         raise ValueError(f"must be 1 to {MAX_LIMIT}")
     return int(text)
 

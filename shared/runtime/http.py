@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -20,6 +21,8 @@ from shared.runtime.settings import FunctionSettings, load
 Handler = Callable[[Request, Context], Awaitable[Response]]
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+
+UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
 
 log = logs.get(__name__)
 
@@ -96,27 +99,45 @@ def _match(routes: Sequence[Route], request: Request) -> Route:
         if match:
             allowed.add(route.method)
     if allowed:
-        raise Problem(405, f"Use {' or '.join(sorted(allowed))} here.")
+        methods = sorted(allowed)
+        raise Problem(405, f"Use {' or '.join(methods)} here.", headers={"allow": ", ".join(methods)})
     raise Problem(404, f"There is nothing at {path[:200]}.")
 
 
 async def read_body(request: Request, limit: int | None = None) -> bytes:
-    """The whole body; 413 as soon as it exceeds the limit."""
-    limit = load(FunctionSettings).body_limit if limit is None else limit
+    """The whole body; 413 as soon as it exceeds the limit, 408 when it takes too long to come."""
+    settings = load(FunctionSettings)
+    limit = settings.body_limit if limit is None else limit
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > limit:
         raise Problem(413, f"The body may have at most {limit} bytes.")
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise Problem(413, f"The body may have at most {limit} bytes.")
-        chunks.append(chunk)
+    try:
+        async with asyncio.timeout(settings.body_seconds):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise Problem(413, f"The body may have at most {limit} bytes.")
+                chunks.append(chunk)
+    except TimeoutError as error:
+        raise Problem(
+            408, f"The body must be here within {settings.body_seconds:g} s.", headers={"connection": "close"}
+        ) from error
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def require_json(request: Request) -> None:
-    """415 unless the client says that it sends JSON."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        raise Problem(415, "Send the body as application/json.")
+    """415 unless the client says that it sends JSON in UTF-8, not compressed."""
+    written = request.headers.get("content-type", "")
+    if written != "application/json" and not _is_json(written):
+        raise Problem(415, "Send the body as application/json, in UTF-8.")
+    if request.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
+        raise Problem(415, "Send the body as it is, not compressed.", headers={"accept-encoding": "identity"})
+
+
+def _is_json(content_type: str) -> bool:
+    kind, *parameters = (part.strip() for part in content_type.lower().split(";"))
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        return False
+    pairs = (parameter.partition("=") for parameter in parameters)
+    return UTF_8.issuperset(value.strip('" ') for name, _, value in pairs if name.strip() == "charset")

@@ -16,6 +16,7 @@ TITLES = {
     403: ("forbidden", "Not allowed"),
     404: ("not-found", "Not found"),
     405: ("method-not-allowed", "Method not allowed"),
+    408: ("timeout", "The request came too slowly"),
     409: ("in-flight", "The same Idempotency-Key is in flight"),
     413: ("too-large", "The body is too large"),
     415: ("unsupported-media-type", "Send JSON"),
@@ -37,11 +38,13 @@ class Problem(Exception):
         *,
         retry_after: float | None = None,
         kind: str | None = None,
+        headers: Mapping[str, str] | None = None,
         **extra: Any,
     ) -> None:
         super().__init__(detail)
         self.status, self.detail, self.errors = status, detail, errors
         self.retry_after, self.kind, self.extra = retry_after, kind, extra
+        self.headers = headers or {}
 
     def response(self) -> Response:
         """The answer itself."""
@@ -55,7 +58,7 @@ class Problem(Exception):
         }
         if self.errors:
             body["errors"] = list(self.errors)
-        headers = {}
+        headers = dict(self.headers)
         if self.retry_after is not None:
             headers["retry-after"] = str(max(1, round(self.retry_after)))
         if self.status == 401:

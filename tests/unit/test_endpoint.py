@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import Response
 
 from functions.api_mt.main import main
-from shared.runtime import context
+from shared.channels.mt import MtRequest
+from shared.runtime import context, settings
 from tests.accepting import NOW, Servers
 
 HOUR_MS = 3_600_000
@@ -31,15 +36,19 @@ def a_body(**fields: Any) -> bytes:
     return orjson.dumps({"sender": "0215441234", "text": "hi", "recipients": [{"to": "01012345678"}], **fields})
 
 
-async def post(body: bytes, headers: dict[str, str] | None = None, query: str = "") -> Response:
-    """The answer to a body."""
+async def post(
+    body: bytes | None, headers: dict[str, str] | None = None, query: str = "", method: str = "POST"
+) -> Response:
+    """The answer to a body; None is a client that never sends one."""
     sent = {"authorization": "Bearer ims_live_x", "content-type": "application/json", **(headers or {})}
     scope = {
-        "type": "http", "method": "POST", "path": "/v1/mt/messages", "query_string": query.encode(),
+        "type": "http", "method": method, "path": "/v1/mt/messages", "query_string": query.encode(),
         "headers": [(k.lower().encode(), v.encode("latin-1")) for k, v in sent.items()], "client": ("127.0.0.1", 1),
     }  # fmt: skip
 
     async def receive() -> dict[str, Any]:
+        if body is None:
+            await asyncio.Event().wait()
         return {"type": "http.request", "body": body, "more_body": False}
 
     return await main(Request(scope, receive))
@@ -116,3 +125,178 @@ async def test_a_dry_run_neither_takes_nor_answers_by_a_key(servers: Servers) ->
     await post(body, keyed)
     servers.now = NOW + 2 * HOUR_MS
     assert (await post(body, keyed, "dry_run=1")).status_code == 422
+
+
+# --- unfriendly clients -----------------------------------------------------------------------------------------------
+
+
+def problem(answer: Response) -> dict[str, Any]:
+    """The problem that an answer is."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    told: dict[str, Any] = orjson.loads(answer.body)
+    assert told["status"] == answer.status_code
+    assert told["title"]
+    assert told["detail"]
+    return told
+
+
+GOOD = a_body()
+MANY = {f"k{n}": 1 for n in range(100_000)}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "pointer"),
+    [
+        (b"", 400, ""),
+        (b"{", 400, ""),
+        (b"\xef\xbb\xbf" + GOOD, 400, ""),
+        (GOOD.replace(b"hi", b"\xff"), 400, ""),
+        (GOOD.replace(b"hi", b"\\ud800"), 400, ""),
+        (b"[" * 100_000, 400, ""),
+        (b"null", 422, ""),
+        (b"NaN", 422, ""),
+        (b"[]", 422, ""),
+        (GOOD.replace(b'"hi"', b"NaN"), 422, "/text"),
+        (GOOD[:-1] + b',"max_price":1e400}', 422, "/max_price"),
+        (GOOD[:-1] + b',"sender":"1"}', 422, "/sender"),
+        (a_body(recipients=[]), 422, "/recipients"),
+        (a_body(recipients=[{"to": "01012345678"}] * 10_001), 422, "/recipients"),
+        (a_body(recipients=[{"to": "01012345678", **MANY}]), 422, "/recipients/0"),
+        (a_body(**MANY), 422, ""),
+        (a_body(fallback=[{"channel": "mt", **MANY}]), 422, "/fallback/0"),
+        (a_body(text=""), 422, "/text"),
+        (a_body(ttl=0), 422, "/ttl"),
+        (a_body(scheduled_at="2027-01-01T00:00:00"), 422, "/scheduled_at"),
+        (a_body(scheduled_at="9999-12-31T23:59:59Z"), 422, "/scheduled_at"),
+        (a_body(callback_uri="https://me:pw@example.com/"), 422, "/callback_uri"),
+        (a_body(callback_uri="https://example..com/"), 422, "/callback_uri"),
+        (a_body(callback_uri="https://%65xample.com/"), 422, "/callback_uri"),
+        (a_body(callback_uri=f"https://{'a' * 64}.com/"), 422, "/callback_uri"),
+        (a_body(callback_uri="https://[::1"), 422, "/callback_uri"),
+    ],
+    ids=lambda value: repr(value[:20]) if isinstance(value, bytes) else None,
+)
+async def test_a_bad_body_is_named_by_its_fault_in_few_words(
+    servers: Servers, body: bytes, status: int, pointer: str
+) -> None:
+    answer = await post(body)
+    told = problem(answer)
+    assert (answer.status_code, told["errors"][0]["pointer"]) == (status, pointer)
+    assert len(answer.body) < 5000
+    assert not servers.published
+
+
+@pytest.mark.parametrize(
+    "uri", ["https://[2001:db8::1]:8443/x?y=1", "https://xn--mnchen-3ya.de", "https://a_b.example."]
+)
+async def test_unusual_callbacks_that_can_work_are_taken(servers: Servers, uri: str) -> None:
+    assert (await post(a_body(callback_uri=uri))).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"content-type": "APPLICATION/JSON; Charset=UTF-8"}, 202),
+        ({"content-type": "application/vnd.ims+json"}, 202),
+        ({"content-type": 'application/json; charset="utf-8"; version=1'}, 202),
+        ({"content-type": "application/json; charset=euc-kr"}, 415),
+        ({"content-type": "+json"}, 415),
+        ({"content-type": ""}, 415),
+        ({"content-encoding": "identity"}, 202),
+        ({"content-encoding": "gzip"}, 415),
+        ({"content-length": "99999999999"}, 413),
+        ({"idempotency-key": ""}, 422),
+        ({"idempotency-key": "k" * 10_240}, 422),
+        ({"idempotency-key": "a\x01b"}, 422),
+        ({"authorization": "Basic eA=="}, 401),
+        ({"authorization": "Bearer ims_live_" + "x" * 9000}, 401),
+        ({"authorization": "Bearer ims_other_x"}, 401),
+    ],
+)
+async def test_headers_are_read_generously_and_refused_clearly(
+    servers: Servers, headers: dict[str, str], status: int
+) -> None:
+    answer = await post(GOOD, headers)
+    assert answer.status_code == status
+    if status >= 400:
+        problem(answer)
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("dry_run", 200),
+        ("dry_run=TRUE", 200),
+        ("dry_run=no", 202),
+        ("messages=1", 202),
+        ("dry_run=maybe", 422),
+        ("dryrun=true", 422),
+        ("dry_run=0&dry_run=1", 422),
+        ("messages=%ff", 422),
+    ],
+)
+async def test_a_query_that_is_not_understood_sends_nothing(servers: Servers, query: str, status: int) -> None:
+    answer = await post(GOOD, query=query)
+    assert answer.status_code == status
+    if status == 422:
+        assert problem(answer)["errors"][0]["pointer"].startswith("/")
+    assert len(servers.published) == (1 if status == 202 else 0)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "TRACE", "NONSENSE"])
+async def test_other_methods_are_told_which_one_is_meant(servers: Servers, method: str) -> None:
+    answer = await post(b"", method=method)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    problem(answer)
+
+
+async def test_a_body_that_does_not_come_is_given_up(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMS_BODY_SECONDS", "0.05")
+    settings.reset()
+    try:
+        answer = await post(None)
+    finally:
+        settings.reset()
+    assert (answer.status_code, answer.headers["connection"]) == (408, "close")
+    problem(answer)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["\0", "#{a}"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+hostile = examples(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@hostile
+@given(values=st.dictionaries(st.sampled_from(sorted(MtRequest.model_fields)), JSON, min_size=1, max_size=4))
+async def test_whatever_stands_in_the_fields_the_answer_names_them(servers: Servers, values: dict[str, Any]) -> None:
+    answer = await post(a_body(**values))
+    assert answer.status_code in (202, 422)
+    if answer.status_code == 422:
+        places = {fault["pointer"].split("/")[1] for fault in problem(answer)["errors"]}
+        assert places <= {*values, "recipients", "text"}, "only what was changed, and what depends on it"
+
+
+@hostile
+@given(item=st.dictionaries(st.sampled_from(["to", "ref", "variables", "addresses", "x"]), JSON) | JSON)
+async def test_whatever_a_recipient_is_the_others_are_served(servers: Servers, item: Any) -> None:
+    answer = await post(a_body(text="hi #{a}", recipients=[item, {"to": "01012345678", "variables": {"a": 1}}]))
+    assert answer.status_code == 202
+    told = orjson.loads(answer.body)
+    assert told["accepted"] + len(told["rejected"]) == 2
+
+
+@hostile
+@given(body=st.binary(max_size=40) | JSON.map(orjson.dumps) | st.integers(0, len(GOOD) - 1).map(lambda n: GOOD[:n]))
+async def test_whatever_the_body_is_nothing_is_sent(servers: Servers, body: bytes) -> None:
+    answer = await post(body)
+    assert answer.status_code in (400, 422)
+    problem(answer)
+    assert not servers.published
