@@ -11,7 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from email.message import EmailMessage
 from functools import lru_cache
 
@@ -49,21 +49,24 @@ def send(settings: MailSettings, mail: EmailMessage, to: str, until: float) -> N
 @contextmanager
 def _session(settings: MailSettings) -> Iterator[smtplib.SMTP]:
     """Connected, encrypted and logged in as the settings say; whatever fails here, nothing was sent."""
-    try:
-        server = smtplib.SMTP(timeout=settings.smtp_timeout_seconds, local_hostname=_our_name())
-        server.connect(settings.smtp_host, settings.smtp_port)
-        if settings.smtp_starttls:
-            server.starttls(context=_tls(settings.smtp_ca))
-        if settings.smtp_user:
-            server.login(settings.smtp_user, settings.smtp_password)
-    except (OSError, smtplib.SMTPException, ValueError) as error:
-        raise Unavailable(f"mail server: {_words(error)}") from error
-    try:
+    host, port, patience = settings.smtp_host, settings.smtp_port, settings.smtp_timeout_seconds
+    with ExitStack() as stack:
+        try:
+            server = smtplib.SMTP(host, port, timeout=patience, local_hostname=_our_name())
+            stack.callback(_hang_up, server)
+            if settings.smtp_starttls:
+                server.starttls(context=_tls(settings.smtp_ca))
+            if settings.smtp_user:
+                server.login(settings.smtp_user, settings.smtp_password)
+        except (OSError, smtplib.SMTPException, ValueError) as error:
+            raise Unavailable(f"mail server: {_words(error)}") from error
         yield server
-    finally:
-        with suppress(OSError, smtplib.SMTPException):
-            server.quit()
-        server.close()
+
+
+def _hang_up(server: smtplib.SMTP) -> None:
+    with suppress(OSError, smtplib.SMTPException):
+        server.quit()
+    server.close()
 
 
 def _envelope(server: smtplib.SMTP, sender: str, to: str) -> None:
