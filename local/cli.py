@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from local import control, logview, show
+from local import control, logview, show, watching
 from local.problems import Problem
 
 commands = typer.Typer(
@@ -38,6 +38,8 @@ def up(
         IMS_KAFKA_NODES=3 IMS_REDIS_CLUSTER=1 IMS_MYSQL_REPLICA=1 ims up
 
         IMS_REPLICAS_ROUTE=2 IMS_RETRY_UNIT_SECONDS=1 ims up
+
+        IMS_PLATFORM=openfaas-ce ims up        # what stack.ce.yml and openfaas/ describe
 
         IMS_KAFKA_BOOTSTRAP=10.0.0.5:9092 IMS_MYSQL_URL=mysql+pymysql://ims:pw@10.0.0.6/ims ims up
     """
@@ -221,6 +223,9 @@ def replay(
 
     filters = {"request_id": request_id, "since": since, "until": until}
     show.out.print_json(data=messages.replay(message_id, {k: v for k, v in filters.items() if v is not None}))
+
+
+commands.add_typer(watching.commands, name="watch")
 
 
 @commands.command()

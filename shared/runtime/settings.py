@@ -167,7 +167,7 @@ class WatchSettings(_Settings):
     )
     watch_sms_sender: str = Field("", description="a sender number that is registered there")
     watch_sms_recipients: str = Field("", description="numbers, comma-separated; empty: no SMS")
-    watch_thresholds: str = Field("", description="rule=number,… in place of the table's (`ims watch --rules`)")
+    watch_thresholds: str = Field("", description="rule=number,… in place of the table's (`ims watch rules`)")
     watch_wait_scale: float = Field(1.0, description="scales how long a finding must last (tests make it small)")
     watch_calm_seconds: float = Field(120.0, description="without a finding until an alarm ends; doubled when it flaps")
     watch_repeat_hours: float = Field(4.0, description="what still fires is told again after this")
