@@ -48,7 +48,7 @@ async def _world(ims: Context) -> World:
         now_ms=ims.now_ms(),
         choose=await ims.vendors.chooser(),
         type_of=_type_of,
-        too_dear=await ims.vendors.too_dear(),
+        hopeless=await ims.vendors.hopeless(),
         park_ms=int(settings.park_seconds * 1000),
         unit_ms=int(settings.hop_unit_seconds * 1000),
         receipt_scale=settings.receipt_timeout_scale,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.domain import codes, defaults, retry
 from shared.domain.ids import MAX_HOP
@@ -64,6 +64,8 @@ class Message:
     vendor_account: str | None
     cause: bytes | None
     sent_ms: int | None
+    asked: int = 0
+    """The number of the last question about this hop that was planned."""
 
     @classmethod
     def fresh(cls, account_id: int, kind: str, channel: str) -> Message:
@@ -84,12 +86,21 @@ class Pick:
     can_look_up: bool
 
 
-Choose = Callable[[str, str, bool, str | None, Decimal | None], Pick | None]
-"""(channel, type, test, vendor to avoid, price cap) → a vendor account that is healthy and can carry it."""
+class Need(NamedTuple):
+    """What a vendor must be able to carry; a test key's messages go to sandbox accounts only."""
+
+    channel: str
+    type: str
+    test: bool
+    files: int = 0
 
 
-TooDear = Callable[[str, str, bool, Decimal | None], bool]
-"""(channel, type, test, price cap) → whether the cap alone rules out every vendor account, healthy or not."""
+Choose = Callable[[Need, str | None, Decimal | None], Pick | None]
+"""(need, vendor to avoid, price cap) → a vendor account that is healthy and can carry it."""
+
+
+Hopeless = Callable[[Need, Decimal | None], bool]
+"""(need, price cap) → whether the cap or the number of files rules out every vendor account, healthy or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +186,7 @@ class World:
     choose: Choose
     type_of: Callable[[dict[str, Any], str | None], str]
     """(hop of a plan, the recipient's variables as JSON) → the message type it will have."""
-    too_dear: TooDear = lambda *_: False
+    hopeless: Hopeless = lambda *_: False
     park_ms: int = 2000
     unit_ms: int = 1000
     """One second of the hop retries and polls."""
@@ -192,17 +203,17 @@ def start(message: Message, plan: Plan, world: World, *, hop: int, step: int, tr
         return End(State.failed, VENDOR_ERROR)
     if _resting(plan, world):
         return Wait("held", defaults.next_ad_time(world.now_ms), State.held, hop, step, tries)
-    dear = 0
+    hopeless = 0
     for place in range(step, len(plan.hops)):
-        channel, kind = plan.hops[place]["channel"], _type_at(message, plan, place, world)
-        pick = world.choose(channel, kind, plan.test, avoid if place == step else None, plan.max_price)
+        need = _need(message, plan, place, world)
+        pick = world.choose(need, avoid if place == step else None, plan.max_price)
         if pick is None and place == step and avoid is not None:
-            pick = world.choose(channel, kind, plan.test, None, plan.max_price)
+            pick = world.choose(need, None, plan.max_price)
         if pick is not None:
-            check = check_ms(plan, kind, place, pick, world)
-            return Start(hop, place, tries if place == step else 0, channel, kind, pick, check)
-        dear += world.too_dear(channel, kind, plan.test, plan.max_price)
-    if dear == len(plan.hops) - step:
+            check = check_ms(plan, need.type, place, pick, world)
+            return Start(hop, place, tries if place == step else 0, need.channel, need.type, pick, check)
+        hopeless += world.hopeless(need, plan.max_price)
+    if hopeless == len(plan.hops) - step:
         return End(State.failed, NO_VENDOR)
     return Wait("parked", world.now_ms + world.park_ms, State.routed, hop, step, tries)
 
@@ -210,6 +221,13 @@ def start(message: Message, plan: Plan, world: World, *, hop: int, step: int, tr
 def _type_at(message: Message, plan: Plan, place: int, world: World) -> str:
     """The message's type at a place of the plan. Its row may still show an earlier place's."""
     return message.type if place == 0 else world.type_of(plan.hops[place], message.vars)
+
+
+def _need(message: Message, plan: Plan, place: int, world: World) -> Need:
+    """What a hop at a place of the plan asks of a vendor."""
+    hop = plan.hops[place]
+    files = len(hop.get("content", {}).get("files") or ())
+    return Need(hop["channel"], _type_at(message, plan, place, world), plan.test, files)
 
 
 def _resting(plan: Plan, world: World) -> bool:
@@ -232,9 +250,7 @@ def _wait_ms(plan: Plan, step: int, world: World) -> int:
     return int((defaults.hop_wait_s(plan.lane) if wait is None else float(wait)) * world.unit_ms)
 
 
-def on_release(
-    message: Message, plan: Plan, kind: str, hop: int, cause: bytes, world: World, due_at: int = 0
-) -> Step:
+def on_release(message: Message, plan: Plan, kind: str, hop: int, cause: bytes, world: World, due_at: int = 0) -> Step:
     """A due row came: scheduled, held, parked, retry, backlog (or a first dispatch).
 
     `due_at`: what the reservation's time was (ms) when it was taken; a client that moved it since is heard.
@@ -255,10 +271,10 @@ def on_release(
 
 
 def on_cancel(message: Message, cause: bytes) -> Step:
-    """The client cancels: what has left stays."""
+    """The client cancels: what has left stays. What waits for its first or its next hop was marked under its lock."""
     if message.status.final:
         return Again() if message.cause == cause else Ignore()
-    if message.in_window or message.status in (State.sending, State.sent, State.uncertain) or message.hop > 1:
+    if not message.cancel or message.in_window or message.status in (State.sending, State.sent, State.uncertain):
         return Ignore()
     return End(State.canceled, CANCELED)
 
@@ -307,7 +323,7 @@ def _other_vendor(message: Message, plan: Plan, world: World) -> Step | None:
     if _resting(plan, world) and message.hop < MAX_HOP:
         due_ms = defaults.next_ad_time(world.now_ms)
         return Wait("held", due_ms, State.held, message.hop + 1, message.step, message.tries)
-    pick = world.choose(message.channel, message.type, plan.test, message.vendor, plan.max_price)
+    pick = world.choose(_need(message, plan, message.step, world), message.vendor, plan.max_price)
     if pick is None or pick.vendor == message.vendor or message.hop >= MAX_HOP:
         return None
     check = world.now_ms + int(defaults.receipt_timeout_s(message.type) * 1000 * world.receipt_scale)
@@ -336,7 +352,9 @@ def _expired(message: Message, plan: Plan, code: str, cause: bytes, attempt: int
 
 
 def _uncertain(message: Message, plan: Plan, code: str, cause: bytes, attempt: int, world: World) -> Step:
-    if message.status is State.sent:
+    if message.cause == cause:
+        return Again()
+    if message.status is State.sent or (message.status is State.uncertain and attempt < message.asked):
         return Ignore()
     due = retry.next_poll_at(world.now_ms, attempt + 1)
     if due is not None:
@@ -350,7 +368,7 @@ def _unavailable(message: Message, plan: Plan, code: str, cause: bytes, attempt:
     if message.status is State.sent or (message.status is not State.uncertain and not message.in_window):
         return Again() if message.cause == cause else Ignore()
     if message.hop < PARKABLE_HOP:
-        pick = world.choose(message.channel, message.type, plan.test, message.vendor, plan.max_price)
+        pick = world.choose(_need(message, plan, message.step, world), message.vendor, plan.max_price)
         if pick is not None and pick.vendor != message.vendor:
             return start(
                 message, plan, world, hop=message.hop + 1, step=message.step, tries=message.tries, avoid=message.vendor

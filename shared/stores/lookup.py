@@ -27,7 +27,7 @@ HOP_STATE = "(SELECT h.state FROM hops h WHERE h.message_id=messages.message_id 
 """One look-up a row. An EXISTS would be turned into a scan of all hops (MariaDB 10.11 materializes it)."""
 _MESSAGE = (
     "message_id, account_id, recipient, ref, type, NULL, NULL, status, hop, step, tries, in_window, cancel, channel, "
-    "vendor, vendor_account, cause, sent_ms"
+    "vendor, vendor_account, cause, sent_ms, asked"
 )
 TOP = b"\xff" * 16
 """Above every id."""

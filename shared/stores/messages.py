@@ -18,7 +18,7 @@ from shared.domain.ids import Lane
 from shared.domain.routing import Message, Plan
 from shared.domain.states import State
 from shared.stores import sql
-from shared.stores.claims import RELEASED
+from shared.stores.claims import RELEASED, UNCERTAIN
 from shared.stores.sql import Connection
 
 _REQUEST = (
@@ -27,7 +27,7 @@ _REQUEST = (
 )
 _MESSAGE = (
     "message_id, account_id, recipient, ref, type, vars, addresses, status, hop, step, tries, in_window, cancel, "
-    "channel, vendor, vendor_account, cause, sent_ms"
+    "channel, vendor, vendor_account, cause, sent_ms, asked"
 )
 _INSERT_MESSAGE = (
     "message_id, account_id, recipient, ref, type, vars, addresses, status, hop, step, in_window, channel, vendor, "
@@ -233,7 +233,7 @@ def finish_hops(
 ) -> None:
     """Write (message, hop, state, code, raw code, raw text) of receipts and look-ups; equal ones share a statement.
 
-    A repeated receipt changes nothing: the first one's time and text stay.
+    A repeated receipt changes nothing: the first one's time and text stay. "unavailable" only ends a doubt.
     """
     groups: dict[tuple[int, str, str, str | None, str | None], list[bytes]] = defaultdict(list)
     for message_id, hop, state, code, raw_code, raw_text in results:
@@ -244,8 +244,12 @@ def finish_hops(
             f"UPDATE hops SET state={sql.literal(state)}, code={sql.literal(code)}, "  # noqa: S608
             f"raw_code={sql.literal(raw_code and raw_code[:32])}, raw_text={sql.literal(raw_text and raw_text[:255])}, "
             f"finished_ms={now_ms} WHERE message_id IN ({sql.ids(sorted(members))}) AND hop={hop} "
-            f"AND state <> 'delivered' AND NOT (state={sql.literal(state)} AND finished_ms IS NOT NULL)",
+            f"AND {_open_to(state)} AND NOT (state={sql.literal(state)} AND finished_ms IS NOT NULL)",
         )
+
+
+def _open_to(state: str) -> str:
+    return f"state='{UNCERTAIN}'" if state == "unavailable" else "state <> 'delivered'"
 
 
 def insert_due(

@@ -13,6 +13,11 @@ from shared.stores import sql
 from shared.stores.messages import insert_due
 from shared.stores.sql import Connection
 
+UNDECIDED = (
+    "(SELECT COUNT(*) FROM hops h WHERE h.message_id=messages.message_id AND h.hop<messages.hop "
+    "AND h.state IN ('sending', 'sent', 'uncertain'))"
+)
+"""Earlier hops of a message that may still deliver it."""
 WAITING = (State.accepted, State.scheduled, State.held, State.routed)
 
 
@@ -82,7 +87,8 @@ def _counts(conn: Connection, request_id: UUID) -> dict[str, int]:
 
 
 def cancel(conn: Connection, account_id: int, request: RequestRow, now_ms: int) -> tuple[int, list[Due]]:
-    """Mark what has not left; how many, and the events by which route ends them.
+    """Mark what has not left, or waits for its next hop while none before it can still deliver; how many, and the
+    events by which route ends them.
 
     The events also wait as due work of this transaction, so that they come even if the process dies now.
     """
@@ -90,7 +96,8 @@ def cancel(conn: Connection, account_id: int, request: RequestRow, now_ms: int) 
     found = sql.fetch(
         conn,
         f"SELECT message_id FROM messages WHERE {_span(request.request_id)} AND account_id={account_id:d} "  # noqa: S608
-        f"AND status IN ({statuses}) AND in_window=0 AND hop<=1 AND cancel=0 ORDER BY message_id FOR UPDATE",
+        f"AND status IN ({statuses}) AND in_window=0 AND cancel=0 AND (hop<=1 OR {UNDECIDED}=0) "
+        "ORDER BY message_id FOR UPDATE",
     )
     ids = [r[0] for r in found]
     events = []

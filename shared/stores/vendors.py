@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from shared.domain.errors import Unavailable
-from shared.domain.routing import Choose, Pick, TooDear
+from shared.domain.routing import Choose, Hopeless, Need, Pick
 from shared.stores import sql
 from shared.stores.sql import Connection
 from shared.vendors.base import Adapter, VendorAccount
@@ -74,14 +74,17 @@ class Vendors:
         healthy = [e for e in entries if await self._breakers.admits(e.name)]
         return lambda *wish: pick(healthy, *wish)
 
-    async def too_dear(self) -> TooDear:
-        """A function that tells whether a price cap is below every account that could carry a message."""
+    async def hopeless(self) -> Hopeless:
+        """A function that tells whether no account could ever carry a message, though its channel and type are served:
+        a price cap below all of them, or more files than any takes."""
         entries = await self.entries()
 
-        def answer(channel: str, kind: str, test: bool, cap: Decimal | None) -> bool:
-            if cap is None or pick(entries, channel, kind, test, None, cap) is not None:
+        def answer(need: Need, cap: Decimal | None) -> bool:
+            if cap is None and not need.files:
                 return False
-            return pick(entries, channel, kind, test, None, None) is not None
+            return (
+                pick(entries, need, None, cap) is None and pick(entries, need._replace(files=0), None, None) is not None
+            )
 
         return answer
 
@@ -94,17 +97,17 @@ class Vendors:
         }
 
 
-def pick(
-    entries: Iterable[Entry], channel: str, kind: str, test: bool, avoid: str | None, cap: Decimal | None
-) -> Pick | None:
-    """Choose by weight among the accounts that can carry a message of type `kind` for at most `cap`."""
+def pick(entries: Iterable[Entry], need: Need, avoid: str | None, cap: Decimal | None) -> Pick | None:
+    """Choose by weight among the accounts that can carry a message for at most `cap`."""
+    kind = need.type
     able = [
         e
         for e in entries
-        if e.channel == channel
+        if e.channel == need.channel
         and kind in e.adapter.types
+        and need.files <= e.adapter.max_files
         and e.enabled
-        and e.sandbox == test
+        and e.sandbox == need.test
         and e.account.vendor != avoid
         and (cap is None or e.adapter.prices.get(kind, Decimal(0)) <= cap)
     ]

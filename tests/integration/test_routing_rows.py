@@ -11,13 +11,25 @@ from uuid import UUID
 import pytest
 
 from local.testing import Platform
-from shared.domain.events import Accepted, Dispatch, Due, Event, Finished, Outcome, PlanHop, Recipient, Request, Result
+from shared.domain.events import (
+    Accepted,
+    Dispatch,
+    Due,
+    Event,
+    Finished,
+    Outcome,
+    PlanHop,
+    Poll,
+    Recipient,
+    Request,
+    Result,
+)
 from shared.domain.ids import message_id
-from shared.domain.routing import Pick, World
+from shared.domain.routing import Need, Pick, World
 from shared.domain.states import State
 from shared.runtime.clock import new_request_id, now_ms
 from shared.runtime.mysql import Database
-from shared.stores import claims, due, routing, sql
+from shared.stores import claims, due, requests, routing, sql
 
 OFFSET = 2200
 SOLAPI, NHN = ("mt", "solapi", "main"), ("mt", "nhn", "main")
@@ -36,7 +48,7 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 
 
 def world(*vendors: str) -> World:
-    def choose(channel: str, kind: str, test: bool, avoid: str | None, cap: Decimal | None) -> Pick | None:
+    def choose(need: Need, avoid: str | None, cap: Decimal | None) -> Pick | None:
         able = [v for v in vendors if v != avoid]
         return Pick(able[0], "main", Decimal(8), True) if able else None
 
@@ -55,11 +67,11 @@ class Road:
         self.account_id = int.from_bytes(os.urandom(3), "big") + 1
         self.id = b""
 
-    def accept(self, *vendors: str, n: int = 1, window: int = 20_000) -> list[Event]:
+    def accept(self, *vendors: str, n: int = 1, window: int = 20_000, test: bool = False) -> list[Event]:
         at = now_ms()
         request = Request(
             request_id=new_request_id(at).hex, account_id=self.account_id, username="demo", lane="realtime",
-            accepted_at=at, valid_until=at + 3_600_000, total=n, cause=os.urandom(16).hex(),
+            test=test, accepted_at=at, valid_until=at + 3_600_000, total=n, cause=os.urandom(16).hex(),
             plan=[PlanHop(channel="mt", content={"text": "hi", "sender": "0215441234"})],
             messages=[Recipient(n=i, to="01012345678", type="sms") for i in range(1, n + 1)],
         )  # fmt: skip
@@ -76,14 +88,21 @@ class Road:
         self.db.run(claims.save_answers, vendor, [row])
 
     def outcome(
-        self, vendor: tuple[str, str, str], via: Any, state: Any, *vendors: str, hop: int = 1, cause: str = ""
+        self,
+        vendor: tuple[str, str, str],
+        via: Any,
+        state: Any,
+        *vendors: str,
+        hop: int = 1,
+        cause: str = "",
+        attempt: int = 0,
     ) -> list[Event]:
         result = Result(
             id=self.id.hex(), hop=hop, state=state, code="0000", at=now_ms(), account_id=self.account_id,
             cause=cause or os.urandom(16).hex(),
         )  # fmt: skip
         channel, name, account = vendor
-        event = Outcome(channel=channel, vendor=name, account=account, via=via, results=[result])
+        event = Outcome(channel=channel, vendor=name, account=account, via=via, attempt=attempt, results=[result])
         return self.db.run(routing.outcome, event, world(*vendors), price)
 
     def release(self, *vendors: str) -> list[Event]:
@@ -228,3 +247,89 @@ def test_a_release_keeps_to_the_window_of_its_account_in_a_process_that_has_neve
     waiting.stamp(os.urandom(16).hex())
     assert road.db.run(routing.due, waiting, world("solapi"), price) == []
     assert road.in_flight() == 2
+
+
+def cancel(road: Road) -> int:
+    """A client cancels; route decides what was marked."""
+    request_id = UUID(int=int.from_bytes(road.id, "big") & ~0x1FFFFF)
+    row = road.db.run(requests.read, road.account_id, request_id)
+    assert row is not None
+    count, events = road.db.run(requests.cancel, road.account_id, row, now_ms())
+    for event in events:
+        event.stamp(os.urandom(16).hex())
+        road.db.run(routing.due, event, world("solapi"), price)
+    return count
+
+
+def fails(road: Road, code: str, via: Any = "receipt") -> list[Event]:
+    result = Result(id=road.id.hex(), hop=1, state="failed", code=code, at=now_ms(), cause=os.urandom(16).hex())
+    event = Outcome(channel="mt", vendor="solapi", account="main", via=via, results=[result])
+    return road.db.run(routing.outcome, event, world("solapi"), price)
+
+
+def test_a_message_that_waits_for_its_next_hop_is_canceled_and_not_sent_again(road: Road) -> None:
+    road.accept("solapi")
+    road.claim(SOLAPI)
+    road.answer(SOLAPI, "sent")
+    road.outcome(SOLAPI, "answer", "sent")
+    fails(road, "4002")
+    assert road.row()[:2] == (State.held, 2)
+    assert cancel(road) == 1
+    assert road.row()[0] is State.canceled
+    retry = Due(kind="retry", ids=[road.id.hex()], hop=2)
+    retry.stamp(os.urandom(16).hex())
+    assert road.db.run(routing.due, retry, world("solapi"), price) == []
+    assert cancel(road) == 0
+
+
+def test_a_message_whose_earlier_hop_may_still_deliver_has_left(road: Road) -> None:
+    road.accept("solapi")
+    road.claim(SOLAPI)
+    road.answer(SOLAPI, "sent")
+    road.outcome(SOLAPI, "answer", "sent")
+    road.db.run(sql.execute, f"UPDATE messages SET status=3, hop=2 WHERE message_id=0x{road.id.hex()}")
+    assert cancel(road) == 0
+
+
+def test_a_hop_that_the_vendor_never_got_does_not_keep_its_message_from_being_canceled(road: Road) -> None:
+    road.accept("solapi")
+    road.claim(SOLAPI)
+    road.answer(SOLAPI, "uncertain")
+    road.outcome(SOLAPI, "answer", "uncertain")
+    road.outcome(SOLAPI, "poll", "unavailable", *NOBODY)
+    assert road.row()[:2] == (State.routed, 2)
+    assert cancel(road) == 1
+    assert road.row()[0] is State.canceled
+
+
+def questions(road: Road) -> list[int]:
+    found = road.db.run(sql.fetch, "SELECT payload FROM due WHERE kind='poll' ORDER BY due_id")
+    polls = [Poll.model_validate_json(payload) for (payload,) in found]
+    return [poll.attempt for poll in polls if poll.messages[0].id == road.id.hex()]
+
+
+def test_a_doubt_told_again_is_asked_about_once(road: Road) -> None:
+    road.accept("solapi")
+    road.claim(SOLAPI)
+    road.answer(SOLAPI, "uncertain")
+    cause = os.urandom(16).hex()
+    for told in (cause, cause, os.urandom(16).hex()):
+        road.outcome(SOLAPI, "answer", "uncertain", cause=told)
+    assert questions(road) == [1]
+    for told in (cause, cause, os.urandom(16).hex()):
+        road.outcome(SOLAPI, "poll", "uncertain", cause=told, attempt=1)
+    assert questions(road) == [1, 2]
+    assert road.in_flight() == 0
+
+
+@pytest.mark.parametrize(("test", "cost"), [(False, "8.00"), (True, "0.00")])
+def test_a_test_keys_message_costs_nothing_anywhere(road: Road, test: bool, cost: str) -> None:
+    road.accept("solapi", test=test)
+    road.claim(SOLAPI)
+    (finished,) = road.outcome(SOLAPI, "receipt", "delivered")
+    assert isinstance(finished, Finished)
+    assert finished.reports[0].data["price"] == cost
+    usage = "SELECT delivered, price FROM usage_daily WHERE account_id=%s"
+    assert road.db.run(sql.fetch, usage, (road.account_id,)) == [(1, Decimal(cost))]
+    row = "SELECT price FROM messages WHERE message_id=%s"
+    assert road.db.run(sql.fetch, row, (road.id,)) == [(Decimal(cost),)]

@@ -19,6 +19,7 @@ from shared.domain.routing import (
     Ignore,
     Mark,
     Message,
+    Need,
     Pick,
     Plan,
     Start,
@@ -33,7 +34,7 @@ CAUSE, OTHER = b"c" * 16, b"o" * 16
 
 
 def vendors(*names: str) -> routing.Choose:
-    def choose(channel: str, kind: str, test: bool, avoid: str | None, cap: Decimal | None) -> Pick | None:
+    def choose(need: Need, avoid: str | None, cap: Decimal | None) -> Pick | None:
         able = [n for n in names if n != avoid]
         return Pick(able[0], "main", Decimal("8.40"), True) if able else None
 
@@ -144,6 +145,14 @@ def test_questions_go_on_at_five_fifteen_and_sixty_seconds_then_stop() -> None:
     assert steps == [Ask(NOON_KST + 5_000, 2), Ask(NOON_KST + 15_000, 3), Ask(NOON_KST + 60_000, 4), Ignore()]
 
 
+def test_a_doubt_told_again_plans_no_second_question() -> None:
+    marked = message(State.uncertain, cause=CAUSE, asked=1)
+    assert result(marked, "uncertain", "0300") == Again()
+    assert result(marked, "uncertain", "0300", cause=OTHER) == Ignore(), "the sender told its answer again"
+    assert result(marked, "uncertain", "0300", cause=OTHER, attempt=1) == Ask(NOON_KST + 5_000, 2)
+    assert result(replace(marked, asked=2), "uncertain", "0300", cause=OTHER, attempt=1) == Ignore()
+
+
 def test_uncertain_never_overtakes_sent() -> None:
     assert result(message(State.sent), "uncertain", "0300") == Ignore()
 
@@ -193,7 +202,7 @@ def test_a_message_that_left_late_waits_for_its_receipt_from_then_on() -> None:
 
 def test_who_asks_for_failover_gets_it_in_every_lane_after_the_wait() -> None:
     asked = plan(on_uncertain="failover")
-    pick = vendors("solapi")("mt", "sms", False, None, None)
+    pick = vendors("solapi")(Need("mt", "sms", False), None, None)
     assert pick is not None
     assert routing.check_ms(asked, "sms", 0, pick, world()) == NOON_KST + 300_000
 
@@ -225,8 +234,8 @@ def test_an_advertisement_without_receipt_starts_its_next_hop_in_the_morning() -
 
 
 def only(kind_wanted: str) -> routing.Choose:
-    def choose(channel: str, kind: str, test: bool, avoid: str | None, cap: Decimal | None) -> Pick | None:
-        return Pick("nhn", "main", Decimal("25.90"), True) if kind == kind_wanted else None
+    def choose(need: Need, avoid: str | None, cap: Decimal | None) -> Pick | None:
+        return Pick("nhn", "main", Decimal("25.90"), True) if need.type == kind_wanted else None
 
     return choose
 
@@ -247,8 +256,24 @@ def test_with_no_vendor_for_any_place_of_the_plan_the_first_is_tried_again() -> 
     assert step == Wait("parked", NOON_KST + 2000, State.routed, 1, 0, 2)
 
 
+def test_only_a_vendor_that_carries_all_pictures_is_asked_for() -> None:
+    content = {"channel": "mt", "content": {"text": "hello", "files": ["a", "b", "c"]}}
+    wanted: list[Need] = []
+
+    def choose(need: Need, avoid: str | None, cap: Decimal | None) -> Pick | None:
+        wanted.append(need)
+        return None
+
+    picky = replace(world(), choose=choose)
+    routing.start(message(type="mms"), plan(), picky, hop=1, step=0, tries=0, avoid=None)
+    three = replace(plan(), hops=[content])
+    routing.start(message(type="mms"), three, picky, hop=1, step=0, tries=0, avoid=None)
+    result(message(type="mms"), "unavailable", "3001", three, around=picky)
+    assert [need.files for need in wanted] == [0, 3, 3]
+
+
 def test_a_price_cap_below_every_vendor_ends_the_message_instead_of_parking_it() -> None:
-    dear = replace(world(), choose=only("none"), too_dear=lambda *wish: True)
+    dear = replace(world(), choose=only("none"), hopeless=lambda *wish: True)
     assert routing.start(message(), plan(), dear, hop=1, step=0, tries=0, avoid=None) == End(State.failed, "3005")
 
 
@@ -280,12 +305,18 @@ def test_a_cancelled_message_ends_at_its_release() -> None:
 
 @pytest.mark.parametrize("status", [State.accepted, State.scheduled, State.held])
 def test_what_waits_can_be_cancelled(status: State) -> None:
-    assert routing.on_cancel(message(status, hop=0), CAUSE) == End(State.canceled, "0302")
+    assert routing.on_cancel(message(status, hop=0, cancel=True), CAUSE) == End(State.canceled, "0302")
+
+
+def test_what_waits_for_its_next_hop_can_be_cancelled_and_then_starts_none() -> None:
+    waiting = message(State.held, hop=2, tries=1, cancel=True)
+    assert routing.on_cancel(waiting, CAUSE) == End(State.canceled, "0302")
+    assert routing.on_release(waiting, plan(), "retry", 2, CAUSE, world()) == End(State.canceled, "0302")
 
 
 @pytest.mark.parametrize("status", [State.routed, State.sent, State.uncertain])
 def test_what_has_left_cannot_be_cancelled(status: State) -> None:
-    assert routing.on_cancel(message(status), CAUSE) == Ignore()
+    assert routing.on_cancel(message(status, cancel=True), CAUSE) == Ignore()
 
 
 def test_an_advertisement_released_at_night_waits_for_the_morning() -> None:
@@ -312,7 +343,7 @@ def follow(m: Message, step: Step) -> Message:
     """The row after a step, as the store would write it."""
     if isinstance(step, Start):
         changes: dict[str, Any] = {"status": State.routed, "hop": step.hop, "step": step.step, "tries": step.tries}
-        return replace(m, in_window=True, vendor=step.pick.vendor, **changes)
+        return replace(m, in_window=True, asked=0, vendor=step.pick.vendor, **changes)
     if isinstance(step, Wait):
         return replace(m, status=step.status, hop=step.hop, step=step.step, tries=step.tries, in_window=False)
     if isinstance(step, Mark):

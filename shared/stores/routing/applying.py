@@ -29,9 +29,10 @@ def apply(
     elif isinstance(step, End):
         work.ended.append(Ended(row, plan, step.status, step.code, cause, result, event))
     elif isinstance(step, Mark):
-        _apply_mark(work, row, plan, step)
+        _apply_mark(work, row, plan, step, cause)
     elif isinstance(step, Ask):
-        _poll(work, row, plan, step.poll_ms, step.attempt)
+        work.changes.append((row.message_id, (("asked", step.attempt), ("cause", cause))))
+        _poll(work, row, step.poll_ms, step.attempt)
     elif isinstance(step, Wait):
         work.leave_window(row, plan)
         change = (("status", int(step.status)), ("hop", step.hop), ("step", step.step), ("tries", step.tries))
@@ -71,6 +72,7 @@ def _apply_start(work: Work, row: Message, plan: Plan, step: Start, cause: bytes
         ("vendor", step.pick.vendor),
         ("vendor_account", step.pick.account),
         ("in_window", 1),
+        ("asked", 0),
         ("cause", cause),
     )
     work.changes.append((row.message_id, change))
@@ -88,17 +90,20 @@ def address_of(row: Message, channel: str) -> str:
     return str(addresses.get(channel, row.recipient))
 
 
-def _apply_mark(work: Work, row: Message, plan: Plan, step: Mark) -> None:
+def _apply_mark(work: Work, row: Message, plan: Plan, step: Mark, cause: bytes) -> None:
+    """A doubt is saved with its cause, for the question that follows from it is asked once; "sent" leads to nothing."""
     work.leave_window(row, plan)
     change: tuple[tuple[str, Any], ...] = (("status", int(step.status)), ("in_window", 0))
     if step.status is State.sent:
         change = (*change, ("sent_ms", work.world.now_ms))
+    else:
+        change = (*change, ("asked", step.attempt), ("cause", cause))
     work.changes.append((row.message_id, change))
     if step.poll_ms is not None:
-        _poll(work, row, plan, step.poll_ms, step.attempt)
+        _poll(work, row, step.poll_ms, step.attempt)
 
 
-def _poll(work: Work, row: Message, plan: Plan, due_ms: int, attempt: int) -> None:
+def _poll(work: Work, row: Message, due_ms: int, attempt: int) -> None:
     if row.vendor is None or row.vendor_account is None:
         return
     send = Send(id=row.message_id.hex(), hop=row.hop, to=address_of(row, row.channel), type=row.type)

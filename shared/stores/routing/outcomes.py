@@ -18,6 +18,9 @@ from shared.stores.routing.ending import flush
 from shared.stores.routing.work import Price, Work, cause_of
 from shared.stores.sql import Connection
 
+CLOSING = ("delivered", "failed", "unavailable")
+"""Results of receipts and look-ups that say what became of a hop; "unavailable": the vendor never got it."""
+
 log = logs.get(__name__)
 
 
@@ -38,7 +41,7 @@ def outcome(conn: Connection, event: Outcome, world: World, price: Price) -> lis
         step = routing.on_result(row, plan, result.state, result.code, hop, cause, event.attempt, world)
         if isinstance(step, End) and hop != row.hop:
             row = _as_carried(conn, row, hop, event)
-        if event.via != "answer" and result.state in ("delivered", "failed"):
+        if event.via != "answer" and result.state in CLOSING:
             closed.append((message_id, hop, result.state, result.code, result.raw_code, result.raw_text))
         apply(work, row, plan, step, cause, result, event)
     store.finish_hops(conn, closed, world.now_ms)

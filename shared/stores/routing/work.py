@@ -36,8 +36,8 @@ class Ended:
     outcome: Outcome | None = None
 
     def price(self, price: Price) -> Decimal:
-        """What it costs: the delivering hop's price, nothing for any other end."""
-        if self.status is not State.delivered:
+        """What it costs: the delivering hop's price, nothing for any other end, nor for a test key's message."""
+        if self.status is not State.delivered or self.plan.test:
             return Decimal(0)
         vendor = self.outcome.vendor if self.outcome else self.row.vendor or ""
         account = self.outcome.account if self.outcome else self.row.vendor_account or ""

@@ -1,0 +1,61 @@
+"""Which vendor accounts may carry a message, and when no account ever will."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from shared.domain.routing import Need
+from shared.stores.vendors import Entry, Vendors, pick
+from shared.vendors.base import VendorAccount
+from shared.vendors.registry import REGISTRY
+
+
+def entry(vendor: str, **changes: Any) -> Entry:
+    account = VendorAccount(vendor, "main", "http://vendor", {})
+    return replace(Entry(account, REGISTRY[vendor, "mt"], "mt", 1, sandbox=False), **changes)
+
+
+BOTH = [entry("solapi"), entry("nhn")]
+MMS = Need("mt", "mms", test=False, files=3)
+
+
+def vendors(*entries: Entry) -> Vendors:
+    async def db(_: Any) -> list[Entry]:
+        return list(entries)
+
+    async def admits(_: str) -> bool:
+        return True
+
+    return Vendors(db, SimpleNamespace(admits=admits))
+
+
+@pytest.mark.parametrize("files", [1, 2, 3])
+def test_pictures_go_only_to_a_vendor_that_carries_as_many(files: int) -> None:
+    for _ in range(20):
+        chosen = pick(BOTH, MMS._replace(files=files), None, None)
+        assert chosen is not None
+        assert REGISTRY[chosen.vendor, "mt"].max_files >= files
+
+
+def test_of_more_pictures_than_any_vendor_takes_there_is_no_hope() -> None:
+    assert pick(BOTH, MMS._replace(files=4), None, None) is None
+    assert pick([entry("solapi")], MMS, None, None) is None
+
+
+async def test_hopeless_is_what_no_account_could_ever_carry() -> None:
+    hopeless = await vendors(*BOTH).hopeless()
+    assert hopeless(MMS._replace(files=4), None)
+    assert not hopeless(MMS, None)
+    assert hopeless(MMS._replace(files=0), Decimal("10"))
+    assert not hopeless(MMS._replace(files=1), Decimal("70"))
+    assert hopeless(MMS, Decimal("70")), "three pictures go by the dearer vendor only"
+
+
+async def test_without_any_account_for_a_channel_there_is_hope_of_one() -> None:
+    hopeless = await vendors(entry("nhn", enabled=False)).hopeless()
+    assert not hopeless(MMS, Decimal("1"))
