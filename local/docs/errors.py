@@ -17,9 +17,10 @@ NEXT: dict[str, str] = {
     "forbidden": "`detail` says what the key may not do: its kind, its scope, your address, a closed account",
     "not-found": "check the path and the id; another account's messages are not found either",
     "method-not-allowed": "use the method that `detail` names",
+    "timeout": "send the whole body at once, within 60 s",
     "in-flight": "wait for `retry-after` seconds, then repeat the same request with the same key",
     "too-large": "send less at once: messages 10 MiB, images 2 MiB",
-    "unsupported-media-type": "say `content-type: application/json` (images: `image/jpeg`)",
+    "unsupported-media-type": "say `content-type: application/json` and send UTF-8, not compressed (images: `image/jpeg`)",
     "invalid": "mend every fault in `errors`; nothing was done",
     "too-many": "wait for `retry-after` seconds",
     "internal": "our fault, and logged; with an Idempotency-Key it is safe to repeat",
@@ -29,6 +30,8 @@ NEXT: dict[str, str] = {
     "idempotency-key-reused": "the key belongs to another body: use a new key for a new request",
     "not-final": "the message has not ended, so there is no report to replay yet",
     "no-callback": "there is no callback to call: `PUT /v1/callbacks` first",
+    "no-mail": "this installation sends no mail: choose `callback`",
+    "not-over": "the day is not over in Korea: ask again after its midnight",
 }
 """What a client does next, by the last part of `type`."""
 

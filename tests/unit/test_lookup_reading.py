@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from uuid import UUID, uuid4
 
 import pytest
@@ -90,3 +91,18 @@ def test_a_secret_has_24_to_64_bytes(size: int, good: bool) -> None:
 
 def test_a_masked_secret_shows_its_last_four_characters_only() -> None:
     assert masked("whsec_0123456789abcdefghijklmnopqrstuv") == "whsec_…stuv"
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "201", "1000000000", "000000001999999", "ten", "1e2", "٣", " 5", "5.0"])
+def test_a_limit_is_1_to_200_however_it_is_written(text: str) -> None:
+    with pytest.raises(ValueError, match="must be 1 to 200"):
+        reading.limit(text)
+
+
+READERS = ["limit", "time", "to", "ref", "channel", "status", "final_status", "code", "request_id", "message_id"]
+
+
+@given(st.sampled_from(READERS), st.text(max_size=300))
+def test_whatever_a_parameter_says_it_is_a_value_or_a_named_fault(name: str, text: str) -> None:
+    with contextlib.suppress(ValueError):
+        getattr(reading, name)(text)
