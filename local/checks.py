@@ -49,6 +49,8 @@ def needed(options: Options, servers_only: bool = False) -> Iterator[tuple[str, 
             "smtp",
         ):
             yield name, ports[name]
+        if options.platform == "openfaas-ce":
+            yield from ((name, ports[name]) for name in ("openfaas-gateway", "openfaas-admin"))
         yield from _functions(options)
 
 

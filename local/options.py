@@ -13,6 +13,7 @@ from local.problems import Problem
 
 TRUE = frozenset({"1", "true", "yes", "on"})
 REPLICAS = "IMS_REPLICAS_"
+PLATFORMS = ("knative", "openfaas-ce")
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Options:
 
     home: Home
     ports: Ports
+    platform: str = "knative"
+    """Whose rules sources and cron follow: one of PLATFORMS."""
     kafka_nodes: int = 1
     mysql_replica: bool = False
     redis_cluster: bool = False
@@ -36,7 +39,11 @@ def options(env: Mapping[str, str] | None = None) -> Options:
     nodes = _number(env, "IMS_KAFKA_NODES", 1)
     if nodes not in (1, 3):
         raise Problem(f"IMS_KAFKA_NODES={nodes} is not possible", "use 1 or 3")
+    platform = env.get("IMS_PLATFORM") or PLATFORMS[0]
+    if platform not in PLATFORMS:
+        raise Problem(f"IMS_PLATFORM={platform} is not possible", f"use {' or '.join(PLATFORMS)}")
     return Options(
+        platform=platform,
         home=Home(Path(env.get("IMS_HOME") or ROOT / ".ims").expanduser().absolute()),
         ports=Ports(_number(env, "IMS_PORT_OFFSET", 0)),
         kafka_nodes=nodes,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from local import seed
 from local.install import Say
+from local.openfaas import plan as openfaas
 from local.options import Options
 from local.probes import HOST, http_ok
 from local.processes import Spec
@@ -56,6 +57,12 @@ def servers(options: Options) -> tuple[Stage, dict[str, str]]:
 def functions(options: Options, env: Mapping[str, str]) -> list[Stage]:
     """Everything that runs between the servers and the gateway, and the gateway."""
     env = {**addresses(options), **env}
+    if options.platform == "openfaas-ce":
+        return [
+            Stage("functions", (_simulator(options, env), *openfaas.functions(options, env))),
+            Stage("sources", openfaas.beside(options, env)),
+            Stage("gateway", (envoy.build(options, openfaas.behind(options)),)),
+        ]
     return [
         Stage("functions", (_simulator(options, env), *_functions(options, env))),
         Stage("sources", tuple(_bridges(options, env))),

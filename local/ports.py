@@ -28,6 +28,8 @@ BASE: dict[str, int] = {
     "kafka_source-slow": 41042,
     "redis_expiry": 41043,
     "cron": 41044,
+    "openfaas-gateway": 41045,
+    "openfaas-admin": 41046,
     "simulator": 41090,
     "sink": 41091,
     "smtp": 41092,

@@ -42,6 +42,11 @@ LOCAL = Section(
     "local/options.py",
     "What `ims up` starts. Everything else of the environment is handed on to the processes.",
     [
+        Setting(
+            "IMS_PLATFORM",
+            "knative",
+            "knative: KafkaSource's and PingSource's rules; openfaas-ce: what stack.ce.yml says",
+        ),
         Setting("IMS_HOME", ".ims", "the platform's folder: data, logs, keys; a second home is a second platform"),
         Setting("IMS_PORT_OFFSET", "0", "added to every port; needed for a second platform beside the first"),
         Setting("IMS_KAFKA_NODES", "1", "1, or 3 with three replicas of every partition and min.insync 2"),
@@ -65,16 +70,20 @@ PROCESS = Section(
         Setting("IMS_FUNCTION", "", "the folder of functions/ to serve, unless --function names it"),
         Setting("HOST, PORT", "0.0.0.0, 8080", "where a function listens, unless --host and --port say so"),
         Setting("IMS_FUNCTIONS_DIR", "./functions", "where the functions' folders are"),
+        Setting(
+            "IMS_SECRETS_DIR",
+            "/var/openfaas/secrets",
+            "a folder whose files are settings: ims-mysql-url, ims-redis-url",
+        ),
         Setting("IMS_LANES", "", "the lanes of the process's pool, for whoever looks at its environment"),
         Setting(
             "IMS_TARGET_<PROCESS>",
             "the map's port on this machine",
-            "http://host:port,… of a process's replicas, for the sources: IMS_TARGET_ROUTE_FAST=http://10.0.0.7:8080",
+            "http://host:port/path,… of a process's replicas, for the sources: IMS_TARGET_ROUTE_FAST=http://10.0.0.7:8080",
         ),
         Setting("K_SINK", "", "where redis_expiry sends, set by Knative's SinkBinding"),
         Setting("K_CE_OVERRIDES", "", "extensions that SinkBinding adds to each event"),
         Setting("IMS_VENDOR_URL", "", "set by `ims up`: the simulator that every seeded vendor account points at"),
-        Setting("IMS_GATEWAY_URL", "", "set by `ims up`: the gateway's address"),
     ],
 )
 
@@ -115,7 +124,7 @@ INTRO = """\
 # Settings
 
 Everything is read from the environment, once per process. A value can also come from a file, so that secrets need not
-stand in the environment: `IMS_MYSQL_URL_FILE=/path/to/file`, or a file `/var/openfaas/secrets/IMS_MYSQL_URL`.
+stand in the environment: `IMS_MYSQL_URL_FILE=/path/to/file`, or a file `/var/openfaas/secrets/ims-mysql-url`.
 The same list as a file to copy: [settings.env](settings.env). Rules that are not settings but data (lanes, codes,
 retry schedule, limits of texts) stand in `shared/domain/`.
 """

