@@ -35,7 +35,9 @@ NEXT: dict[str, str] = {
 }
 """What a client does next, by the last part of `type`."""
 
-FURTHER = {"idempotency-key": 422, "idempotency-key-reused": 422, "not-final": 422, "no-callback": 422}
+FURTHER = dict.fromkeys(
+    ("idempotency-key", "idempotency-key-reused", "not-final", "no-callback", "no-mail", "not-over"), 422
+)
 """Types beside the usual one of their status."""
 
 WORDS: dict[str, str] = {

@@ -12,6 +12,7 @@ from local.docs.text import from_yaml, to_yaml
 from local.home import ROOT
 from shared.channels import MODULES
 from shared.channels.common import channel
+from shared.digest import preferences
 from shared.domain.codes import CODES
 from shared.domain.ids import LANES
 from shared.domain.states import State
@@ -33,11 +34,12 @@ MODELS: dict[str, type[BaseModel]] = {
     "Replay": reports.Replay,
     "CallbackChange": callbacks.Change,
     "CallbackTest": callbacks.Test,
+    "DigestChange": preferences.Change,
     **{channel(name).request.__name__: channel(name).request for name in MODULES},
     **{channel(name).hop.__name__: channel(name).hop for name in MODULES},
 }
 """Request bodies, as the code reads them."""
-PARTIAL = frozenset({"CallbackChange"})
+PARTIAL = frozenset({"CallbackChange", "DigestChange"})
 """Bodies of which only what is given counts, so that defaults mean nothing."""
 
 

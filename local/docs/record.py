@@ -14,7 +14,7 @@ import json
 import queue
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import httpx2
@@ -97,6 +97,7 @@ def record() -> None:
             _following(recorder, gateway, deliveries, _accepting(recorder, sink.url))
             _reserving(recorder)
             _refusals(recorder)
+            _digests(recorder, gateway, deliveries, sink.url)
             _batches(recorder, gateway, deliveries)
         finally:
             gateway.put("/v1/callbacks", {name: before[name] for name in ("callback_uri", "batch_size", "enabled")})
@@ -180,6 +181,24 @@ def _until_stored(gateway: Gateway, request_id: str) -> None:
         if time.monotonic() > deadline:
             raise SystemExit(f"request {request_id} is not reserved yet")
         time.sleep(0.1)
+
+
+def _digests(recorder: Recorder, gateway: Gateway, deliveries: queue.Queue[Delivery], url: str) -> None:
+    """Today's failures are already there; what can be sent is yesterday's digest."""
+    path, now = "/v1/digests", datetime.now(timezone(timedelta(hours=9)))
+    recorder.call("getMe.demo", 200, "GET", "/v1/me")
+    recorder.call("changeDigestSettings.mail", 200, "PUT", path, {"enabled": True, "email": "ops@client.example"})
+    recorder.call("changeDigestSettings.bad", 422, "PUT", path, {"email": "nobody", "by": "pigeon"})
+    chosen = {"by": "callback", "callback_uri": url, "language": "en", "always": True}
+    recorder.call("changeDigestSettings.callback", 200, "PUT", path, chosen)
+    recorder.call("getDigestSettings.callback", 200, "GET", path)
+    recorder.call("getDigest.today", 200, "GET", f"{path}/{now:%Y-%m-%d}")
+    recorder.call("sendDigest.not_over", 422, "POST", f"{path}/{now:%Y-%m-%d}/send")
+    recorder.call("sendDigest.sent", 200, "POST", f"{path}/{now - timedelta(days=1):%Y-%m-%d}/send")
+    while not (delivery := deliveries.get(timeout=WAIT_SECONDS)).headers.get("webhook-id", "").startswith("digest_"):
+        pass
+    recorder.write("digest.quiet", _callback(delivery))
+    gateway.put(path, {"enabled": False, "by": "email", "callback_uri": None, "language": "ko", "always": False})
 
 
 def _refusals(recorder: Recorder) -> None:
