@@ -77,6 +77,7 @@ def addresses(options: Options) -> dict[str, str]:
         "IMS_VENDOR_URL": f"http://{HOST}:{options.ports['simulator']}",
         "IMS_GATEWAY_URL": f"http://{HOST}:{options.ports['gateway']}",
         "IMS_EGRESS_ALLOW": LOOPBACK,
+        "IMS_TRUSTED_PROXIES": LOOPBACK,
         "IMS_EGRESS_HTTP": "1",
         "IMS_SMTP_HOST": HOST,
         "IMS_SMTP_PORT": str(options.ports["smtp"]),

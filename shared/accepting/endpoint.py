@@ -150,7 +150,7 @@ async def _dry_run(ims: Context, channel: Channel, who: Caller, acceptance: Acce
     for entry in await ims.vendors.entries():
         if entry.channel == channel.name and entry.enabled and entry.sandbox == who.test:
             for kind, price in entry.adapter.prices.items():
-                prices[kind] = max(price, prices.get(kind, price))
+                prices[kind] = Decimal(0) if who.test else max(price, prices.get(kind, price))
     view: dict[str, Any] = acceptance.plan_view(prices)
     view["rejected"] = [{"index": r.index, "to": r.to, "code": r.code, "detail": r.detail} for r in view["rejected"]]
     return Response(orjson.dumps({"dry_run": True, **view}), media_type="application/json")

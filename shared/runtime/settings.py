@@ -72,6 +72,9 @@ class AcceptSettings(_Settings):
     idempotency_hours: float = Field(24.0, description="how long an Idempotency-Key is kept")
     idempotency_lease_seconds: float = Field(60.0, description="a key in flight longer than this may be taken over")
     key_cache_seconds: float = Field(10.0, description="how long an API key is trusted without asking MySQL again")
+    trusted_proxies: str = Field(
+        "", description="CIDR ranges of the proxies whose X-Forwarded-For is believed; empty: the peer is the caller"
+    )
 
 
 class VendorSettings(_Settings):
@@ -143,7 +146,6 @@ class RetentionSettings(_Settings):
     retention_content_days: float = Field(30.0, description="texts, variables, settled dead letters")
     retention_history_days: float = Field(90.0, description="messages with hops, trail, reports and their tries")
     retention_statistics_days: float = Field(731.0, description="usage by day, vendors' results by hour: two years")
-    retention_seen_days: float = Field(35.0, description="ids of events that count once; longer than Kafka keeps them")
     retention_batch: int = Field(500, description="rows of one transaction")
     retention_run_seconds: float = Field(50.0, description="how long one tick works; the next one goes on")
 
@@ -172,6 +174,7 @@ class WatchSettings(_Settings):
     watch_calm_seconds: float = Field(120.0, description="without a finding until an alarm ends; doubled when it flaps")
     watch_repeat_hours: float = Field(4.0, description="what still fires is told again after this")
     watch_check_seconds: float = Field(8.0, description="how long one check may take")
+    watch_turn_seconds: float = Field(50.0, description="a tick ends before; one that was killed holds others up so long")
     watch_runbooks: str = Field("https://docs.ims.example/runbooks", description="where the runbooks are served")
     watch_urls: str = Field("", description="name=url,… of further health addresses that may be asked")
     watch_mysql_url: SecretStr = Field(

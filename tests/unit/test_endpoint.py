@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -18,6 +19,9 @@ from starlette.responses import Response
 from functions.api_mt.main import main
 from shared.channels.mt import MtRequest
 from shared.runtime import context, settings
+from shared.stores.vendors import Entry
+from shared.vendors.base import VendorAccount
+from shared.vendors.registry import REGISTRY
 from tests.accepting import NOW, Servers
 
 HOUR_MS = 3_600_000
@@ -125,6 +129,21 @@ async def test_a_dry_run_neither_takes_nor_answers_by_a_key(servers: Servers) ->
     await post(body, keyed)
     servers.now = NOW + 2 * HOUR_MS
     assert (await post(body, keyed, "dry_run=1")).status_code == 422
+
+
+@pytest.mark.parametrize(("key", "price"), [("live", "9.90"), ("test", "0")])
+async def test_a_dry_run_tells_the_price_and_a_test_key_that_it_pays_none(
+    servers: Servers, key: str, price: str
+) -> None:
+    nhn = VendorAccount("nhn", "main", "http://vendor", {})
+
+    async def entries() -> list[Entry]:
+        return [Entry(nhn, REGISTRY["nhn", "mt"], "mt", 1, sandbox=key == "test")]
+
+    servers.vendors = SimpleNamespace(entries=entries)
+    answer = orjson.loads((await post(a_body(), {"authorization": f"Bearer ims_{key}_x"}, "dry_run=true")).body)
+    assert [m["price"] for m in answer["messages"]] == [price]
+    assert answer["price"] == price
 
 
 # --- unfriendly clients -----------------------------------------------------------------------------------------------
