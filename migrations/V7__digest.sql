@@ -12,7 +12,8 @@ CREATE TABLE results_daily (
   total       BIGINT UNSIGNED NOT NULL,
   since_ms    BIGINT UNSIGNED NOT NULL,
   samples     VARBINARY(80) NOT NULL DEFAULT '',
-  PRIMARY KEY (account_id, day, test, status, channel, code, lane)
+  PRIMARY KEY (account_id, day, test, status, channel, code, lane),
+  KEY day (day)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
 -- Who wants the daily digest, how and where; no row: not wanted.
@@ -39,5 +40,6 @@ CREATE TABLE digests (
   error       VARCHAR(255) NULL,
   updated_ms  BIGINT UNSIGNED NOT NULL,
   PRIMARY KEY (account_id, day),
-  KEY open (state, day)
+  KEY open (state, day),
+  KEY day (day)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
