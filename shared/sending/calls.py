@@ -22,15 +22,24 @@ async def perform(http: Any, call: Call, vendor: str, timeout_s: float) -> Answe
     timeout = httpx2.Timeout(timeout_s, connect=min(timeout_s, 3.0), pool=timeout_s)
     try:
         async with asyncio.timeout(timeout_s + GRACE_S):  # the client's time-outs are for each step, not for all of it
-            response = await http.request(
-                call.method, call.url, headers=dict(call.headers), content=call.body, timeout=timeout
-            )
+            asked = {"headers": dict(call.headers), "content": call.body, "timeout": timeout}
+            async with http.stream(call.method, call.url, **asked) as response:
+                body = await _body(response, vendor)
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
         raise Unavailable(f"{vendor} cannot be reached: {type(error).__name__}") from error
     except (httpx2.HTTPError, TimeoutError) as error:
         raise Uncertain(f"{vendor} did not answer: {type(error).__name__}") from error
     finally:
         metrics.VENDOR_SECONDS.labels(vendor).observe(time.perf_counter() - started)
-    if len(response.content) > MAX_ANSWER:
-        raise Uncertain(f"{vendor} answered {len(response.content)} bytes")
-    return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)
+    return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
+
+
+async def _body(response: Any, vendor: str) -> bytes:
+    """The body, of which no more is read than an answer can have."""
+    chunks, size = [], 0
+    async for chunk in response.aiter_bytes():
+        size += len(chunk)
+        if size > MAX_ANSWER:
+            raise Uncertain(f"{vendor} answered more than {MAX_ANSWER} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)

@@ -1,8 +1,9 @@
 """The handler of every send_<channel> function.
 
 If the process dies before the claim is committed, the redelivered event claims again. Between the claim and the
-recorded answer, the redelivery finds a claim without an answer: *uncertain*, so the vendor is asked before anything is
-sent again. After the answer is recorded, the redelivery finds it and says the same again.
+recorded answer, the redelivery finds a claim without an answer: while its call may last it comes again as due work, by
+itself, for its neighbours need not wait; after that it is *uncertain*, so the vendor is asked before anything is sent
+again. After the answer is recorded, the redelivery finds it and says the same again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from shared.sending.results import key_of, outcomes, result_of, timeout_of
 from shared.stores.claims import RELEASED, Answered, Claims, HopKey, claim
 from shared.stores.files import file_bodies
 from shared.stores.inbox import record_answers
+from shared.stores.messages import insert_due
 from shared.stores.vendors import Entry
 from shared.vendors.base import Outbound
 
@@ -49,6 +51,9 @@ async def _send(event: Dispatch, entry: Entry | None, ims: Context) -> list[Even
     hops = [(*key, send.type) for key, (send, _) in sorted(items.items())]
     token, begun_ms = os.urandom(8), ims.now_ms()
     claims: Claims = await ims.db(claim, hops, vendor, token, begun_ms, lease_ms)
+    if claims.busy:
+        again_ms = max(claims.busy.values()) + lease_ms
+        await ims.db(insert_due, [(again_ms, "claimed", _part_of(event, claims.busy))])
     results, ready = await _sort(event, entry, claims, items, ims)
     if entry is not None and ready:
         limit = asyncio.Semaphore(ims.vendor_settings.vendor_concurrency)
@@ -61,6 +66,16 @@ async def _send(event: Dispatch, entry: Entry | None, ims: Context) -> list[Even
     results += [_again(key, a, items[key][1], ims.now_ms()) for key, a in claims.answered.items()]
     results += [result_of(key, "uncertain", "0300", items[key][1], ims.now_ms()) for key in claims.stale]
     return outcomes(event, "answer", 0, results)
+
+
+def _part_of(event: Dispatch, keys: Container[HopKey]) -> Dispatch:
+    """The event with only these hops."""
+    parts = []
+    for part in event.parts:
+        members = [m for m in part.messages if key_of(m) in keys]
+        if members:
+            parts.append(part.model_copy(update={"messages": members}))
+    return event.model_copy(update={"parts": parts})
 
 
 async def _sort(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.domain.errors import Unavailable
 from shared.domain.states import State
 from shared.stores import sql
 from shared.stores.sql import Connection
@@ -37,11 +36,13 @@ class Answered:
 
 @dataclass(slots=True)
 class Claims:
-    """Hops that are ours to send, hops answered before, and claims whose process died during the call."""
+    """Hops that are ours to send, hops answered before, claims whose process died during the call, and hops that
+    another process is sending now, with the time of their claim."""
 
     mine: set[HopKey] = field(default_factory=set)
     answered: dict[HopKey, Answered] = field(default_factory=dict)
     stale: set[HopKey] = field(default_factory=set)
+    busy: dict[HopKey, int] = field(default_factory=dict)
 
 
 def claim(
@@ -54,8 +55,8 @@ def claim(
 ) -> Claims:
     """Claim hops (message, hop, type) for a vendor (channel, vendor, account) before it is called.
 
-    Raises Unavailable, and claims nothing, while another process is calling for one of them; a claim without an answer
-    after `lease_ms` is stale: its process died, and what the vendor did is uncertain.
+    A claim of another process without an answer is busy for `lease_ms`, then stale: its process died, and what the
+    vendor did is uncertain.
     """
     values = [(m, hop, *vendor, kind, SENDING, token, now_ms) for m, hop, kind in hops]
     inserted = sql.insert_ignore(conn, "hops", _COLUMNS, values)
@@ -87,7 +88,7 @@ def _sort(conn: Connection, keys: set[HopKey], token: bytes, now_ms: int, lease_
         elif state != SENDING:
             claims.answered[key] = Answered(state, *rest)
         elif now_ms - claimed_ms < lease_ms:
-            raise Unavailable("another process is sending these messages")
+            claims.busy[key] = claimed_ms
         else:
             claims.stale.add(key)
     return claims, released

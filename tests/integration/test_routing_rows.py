@@ -333,3 +333,13 @@ def test_a_test_keys_message_costs_nothing_anywhere(road: Road, test: bool, cost
     assert road.db.run(sql.fetch, usage, (road.account_id,)) == [(1, Decimal(cost))]
     row = "SELECT price FROM messages WHERE message_id=%s"
     assert road.db.run(sql.fetch, row, (road.id,)) == [(Decimal(cost),)]
+
+
+def test_hops_that_another_process_sends_now_are_left_to_it_and_the_others_are_claimed(road: Road) -> None:
+    road.accept("solapi", n=2)
+    first, second = (road.id, 1), ((int.from_bytes(road.id, "big") + (1 << 7)).to_bytes(16, "big"), 1)
+    began = now_ms()
+    road.db.run(claims.claim, [(*first, "sms")], SOLAPI, os.urandom(8), began, 10_000)
+    both = [(*first, "sms"), (*second, "sms")]
+    found = road.db.run(claims.claim, both, SOLAPI, os.urandom(8), now_ms(), 10_000)
+    assert (found.mine, found.busy, found.stale) == ({second}, {first: began}, set())

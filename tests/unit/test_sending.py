@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -14,8 +15,9 @@ from shared.domain.events import Dispatch, Event, Outcome, Send, SendPart
 from shared.domain.ids import message_id, request_id
 from shared.runtime.settings import VendorSettings
 from shared.sending import send
-from shared.stores.claims import Claims, claim, renew
+from shared.stores.claims import Claims, HopKey, claim, renew
 from shared.stores.inbox import record_answers
+from shared.stores.messages import insert_due
 from shared.stores.vendors import Entry
 from shared.vendors.base import VendorAccount
 from shared.vendors.registry import REGISTRY
@@ -33,13 +35,15 @@ class Servers:
 
     def __init__(self, *, now: int = NOON, entry: Entry = ENTRY, answer: bytes = SENT, slow_ms: int = 0) -> None:
         self.now, self.answer, self.slow_ms, self.entry = now, answer, slow_ms, entry
-        self.lost = False
+        self.lost, self.status = False, 200
+        self.busy: dict[HopKey, int] = {}
+        self.due: list[tuple[int, str, Event]] = []
         self.calls: list[bytes] = []
         self.saved: list[tuple[Any, ...]] = []
         self.vendor_settings = VendorSettings()
         self.vendors = SimpleNamespace(get=self._get)
         self.breakers = SimpleNamespace(allows=self._allows, record=self._record)
-        self.http = SimpleNamespace(request=self._request)
+        self.http = SimpleNamespace(stream=self._stream)
 
     def now_ms(self) -> int:
         return self.now
@@ -54,14 +58,22 @@ class Servers:
     async def _record(self, *_: Any, **__: Any) -> None:
         pass
 
-    async def _request(self, _: str, __: str, *, content: bytes, **___: Any) -> Any:
+    @asynccontextmanager
+    async def _stream(self, _: str, __: str, *, content: bytes, **___: Any) -> AsyncIterator[Any]:
         self.calls.append(content)
-        headers: Mapping[str, str] = {}
-        return SimpleNamespace(status_code=200, headers=headers, content=self.answer)
+
+        async def aiter_bytes() -> AsyncIterator[bytes]:
+            yield self.answer
+
+        yield SimpleNamespace(status_code=self.status, headers={}, aiter_bytes=aiter_bytes)
 
     async def db(self, fn: Any, *args: Any) -> Any:
         if fn is claim:
-            return Claims(mine={(m, hop) for m, hop, _ in args[0]})
+            keys = {(m, hop) for m, hop, _ in args[0]}
+            return Claims(mine=keys - self.busy.keys(), busy={k: at for k, at in self.busy.items() if k in keys})
+        if fn is insert_due:
+            self.due += args[0]
+            return None
         if fn is renew:
             return set() if self.lost else set(args[0])
         assert fn is record_answers
@@ -69,12 +81,12 @@ class Servers:
         return None
 
 
-def batch(lane: str = "realtime", valid_until: int = NOON + HOUR, test: bool = False) -> Dispatch:
-    one = message_id(UUID(int=request_id(NOON, 7).int), 1, lane)
+def batch(lane: str = "realtime", valid_until: int = NOON + HOUR, test: bool = False, n: int = 1) -> Dispatch:
+    ids = [message_id(UUID(int=request_id(NOON, 7).int), i, lane) for i in range(1, n + 1)]
     part = SendPart(
         account_id=1, username="demo", test=test, valid_until=valid_until,
         content={"sender": "0215441234", "text": "hello", "subject": None, "type": "sms", "files": []},
-        messages=[Send(id=one.hex, hop=1, to="01012345678", type="sms")],
+        messages=[Send(id=one.hex, hop=1, to="01012345678", type="sms") for one in ids],
     )  # fmt: skip
     return Dispatch(lane=lane, channel="mt", vendor="solapi", account="main", parts=[part])
 
@@ -129,3 +141,23 @@ async def test_an_answer_that_the_adapter_cannot_bear_is_uncertain() -> None:
     servers = Servers(answer=b'{"groupInfo": {}, "failedMessageList": [7]}')
     assert await states(servers, batch()) == ["uncertain"]
     assert len(servers.saved) == 1
+
+
+async def test_a_hop_that_another_process_sends_now_waits_alone() -> None:
+    servers, event = Servers(), batch(n=3)
+    held = event.parts[0].messages[1]
+    servers.busy = {(bytes.fromhex(held.id), 1): NOON - 1000}
+    assert await states(servers, event) == ["sent", "sent"]
+    ((due_ms, kind, again),) = servers.due
+    assert isinstance(again, Dispatch)
+    assert (kind, [m.id for part in again.parts for m in part.messages]) == ("claimed", [held.id])
+    assert again.parts[0].content == event.parts[0].content
+    assert due_ms == NOON - 1000 + 14_000, "when the other's call is over"
+
+
+async def test_when_all_hops_are_being_sent_nothing_is_called() -> None:
+    servers, event = Servers(), batch()
+    servers.busy = {(bytes.fromhex(event.parts[0].messages[0].id), 1): NOON}
+    assert await states(servers, event) == []
+    assert len(servers.due) == 1
+    assert servers.calls == []
