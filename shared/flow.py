@@ -151,15 +151,14 @@ FLOW: tuple[Function, ...] = (
         on=(
             Kafka(
                 (
-                    *(f"ims.accepted.{lane}" for lane in LANES),
                     *(f"ims.outcome.{lane}" for lane in LANES),
-                    *(f"ims.finished.{lane}" for lane in LANES),
+                    "ims.finished.auth",
                     "ims.reported",
                     "ims.dead",
                 )
             ),
         ),
-        handles=("Accepted", "Outcome", "Receipts", "Due", "Finished", "Reported", "Dead"),
+        handles=("Outcome", "Receipts", "Due", "Finished", "Reported", "Dead"),
         emits=("ims.dead",),
         scale=Scale(min=1, max=6),
     ),

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from shared.domain.errors import Unavailable
 from shared.domain.events import Event, Tick
@@ -32,49 +31,40 @@ _served: set[str] = set()
 """Lanes with a transaction in this process: where ticks overlap, the later one leaves them to the earlier."""
 
 
-@dataclass
-class Lane:
-    """One lane's loop: when it looks at the backlogs again, and what it remembers of them."""
-
-    name: str
-    backlog_at: float = 0.0
-    forget_at: float = 0.0
-    backlogs: due.Backlogs = field(default_factory=due.Backlogs)
-
-
 async def schedule(event: Tick, ims: Context) -> None:
     """Run until the next tick has surely come, or the process drains."""
     until = time.monotonic() + RUN_SECONDS
     with contextlib.suppress(Unavailable):
         await ims.db(watch.beat, "schedule", ims.now_ms())
-    await asyncio.gather(*(_run(Lane(name), until, ims) for name in LANES))
+    await asyncio.gather(*(_run(lane, until, ims) for lane in LANES))
 
 
-async def _run(lane: Lane, until: float, ims: Context) -> None:
+async def _run(lane: str, until: float, ims: Context) -> None:
+    memory = due.Backlogs()
     while time.monotonic() < until and not ims.draining:
-        pause = PAUSE_SECONDS[lane.name]
-        if lane.name not in _served:
-            _served.add(lane.name)
+        pause = PAUSE_SECONDS[lane]
+        if lane not in _served:
+            _served.add(lane)
             try:
-                pause = 0 if await _take(lane, ims) else pause
+                pause = 0 if await _take(lane, memory, ims) else pause
             except Unavailable as error:
-                log.warning("due work waits", lane=lane.name, detail=error.detail)
+                log.warning("due work waits", lane=lane, detail=error.detail)
                 pause = TROUBLE_SECONDS
             finally:
-                _served.discard(lane.name)
+                _served.discard(lane)
         await asyncio.sleep(pause)
 
 
-async def _take(lane: Lane, ims: Context) -> int:
+async def _take(lane: str, memory: due.Backlogs, ims: Context) -> int:
     """Let go what is due in a lane now; how many batches that were."""
     publish, now = _publisher(ims), time.monotonic()
-    taken = await ims.db(due.take, lane.name, ims.now_ms(), publish)
-    if now >= lane.forget_at:
-        lane.backlogs.released.clear()
-        lane.forget_at = now + FORGET_SECONDS
-    if now >= lane.backlog_at:
-        taken += await ims.db(due.take_backlog, lane.name, ims.now_ms(), publish, lane.backlogs)
-        lane.backlog_at = now + BACKLOG_SECONDS
+    taken = await ims.db(due.take, lane, ims.now_ms(), publish)
+    if now >= memory.look_at:
+        memory.look_at = now + BACKLOG_SECONDS
+        if now >= memory.forget_at:
+            memory.released.clear()
+            memory.forget_at = now + FORGET_SECONDS
+        taken += await ims.db(due.take_backlog, lane, ims.now_ms(), publish, memory)
     return taken
 
 

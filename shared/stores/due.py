@@ -42,10 +42,12 @@ class Row(NamedTuple):
 @dataclass
 class Backlogs:
     """What a run of schedule remembers of a lane's backlogs: messages it let go so lately that the windows do not show
-    them yet, by account, and the account that it looked at last."""
+    them yet, by account, the account that it looked at last, and when it looks and when it forgets (s, monotonic)."""
 
     released: dict[int, int] = field(default_factory=dict)
     after: int = -1
+    look_at: float = 0.0
+    forget_at: float = 0.0
 
 
 def take(conn: Connection, lane: str, now_ms: int, publish: Publish) -> int:

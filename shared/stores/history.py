@@ -1,68 +1,64 @@
-"""What `store` writes: vendors' results, tries of reports, dead letters. An event counts once (`seen`)."""
+"""What `store` writes: vendors' results by hour, tries of reports, dead letters; and the texts that it blanks.
+
+All of it can be told again, in another order and in other company: a result counts once for its hop, tries and dead
+letters have keys of their own, and what is blank stays blank.
+"""
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-import orjson
-
-from shared.domain.events import Dead, Event, Outcome, Reported
-from shared.stores import reports, sql
+from shared.domain.events import Dead, Event, Finished, Outcome, Reported
+from shared.stores import dead, removal, reports, sql
 from shared.stores.sql import Connection
 
 HOUR_MS = 3_600_000
+COUNTED = {"sent": 1, "uncertain": 2, "delivered": 4, "failed": 8, "expired": 16, "unavailable": 32}
+"""The bit of `hops.counted` that says that a hop's result was counted."""
+
+Total = tuple[str, str, int, str, str]
+"""(vendor, account, hour, state, code)"""
 
 
-def save(conn: Connection, events: Sequence[Event], now_ms: int) -> None:
-    """Write what a group of events says; outcomes that were counted before are left out."""
-    _save_vendor_results(conn, _unseen(conn, [e for e in events if isinstance(e, Outcome) and e.event_id], now_ms))
+def save(conn: Connection, events: Sequence[Event]) -> None:
+    """Write what a group of events says."""
+    _save_vendor_results(conn, [e for e in events if isinstance(e, Outcome)])
     attempts = [a for e in events if isinstance(e, Reported) for a in e.attempts]
     if attempts:
         reports.save_attempts(conn, attempts)
-    _save_dead(conn, [e for e in events if isinstance(e, Dead)])
+    dead.keep(conn, [e for e in events if isinstance(e, Dead)])
+    removal.mask_ended(conn, _ended_auth(events))
 
 
-def _unseen(conn: Connection, outcomes: Sequence[Outcome], now_ms: int) -> list[Outcome]:
-    """The events that have not been counted; noted in the same transaction."""
-    by_id = {_id16(event.event_id): event for event in outcomes}
-    if not by_id:
-        return []
-    known = {r[0] for r in sql.fetch(conn, f"SELECT event_id FROM seen WHERE event_id IN ({sql.ids(by_id)})")}  # noqa: S608
-    fresh = {i: event for i, event in by_id.items() if i not in known}
-    if fresh:
-        sql.insert(conn, "seen", "event_id, seen_ms", [(i, now_ms) for i in sorted(fresh)])
-    return list(fresh.values())
-
-
-def _id16(event_id: str) -> bytes:
-    return hashlib.blake2b(event_id.encode(), digest_size=16).digest()
+def _ended_auth(events: Iterable[Event]) -> list[bytes]:
+    """One-time passwords that have done their work."""
+    ended = [r.data for e in events if isinstance(e, Finished) and e.lane == "auth" for r in e.reports]
+    return [bytes.fromhex(data["message_id"].replace("-", "")) for data in ended]
 
 
 def _save_vendor_results(conn: Connection, outcomes: Sequence[Outcome]) -> None:
-    totals: dict[tuple[str, str, int, str, str], int] = defaultdict(int)
+    groups: dict[tuple[Total, int, str], set[bytes]] = defaultdict(set)
     for event in outcomes:
         for r in event.results:
-            totals[event.vendor, event.account, r.at // HOUR_MS * HOUR_MS, r.state, r.code] += 1
-    if totals:
+            total: Total = (event.vendor, event.account, r.at // HOUR_MS * HOUR_MS, r.state, r.code)
+            groups[total, r.hop, event.via].add(bytes.fromhex(r.id))
+    totals: dict[Total, int] = defaultdict(int)
+    for (total, hop, via), ids in sorted(groups.items()):
+        totals[total] += _count(conn, total, hop, via, ids)
+    rows = [(*total, n) for total, n in totals.items() if n]
+    if rows:
         tail = "ON DUPLICATE KEY UPDATE total = total + VALUES(total)"
-        rows = [(*k, n) for k, n in sorted(totals.items())]
         sql.insert(conn, "vendor_hourly", "vendor, account, hour_ms, state, code, total", rows, tail)
 
 
-def _save_dead(conn: Connection, dead: Sequence[Dead]) -> None:
-    if not dead:
-        return
-    rows = [
-        (
-            (d.headers.get("id") or d.headers.get("ce_id") or d.event_id)[:64],
-            d.source_topic[:64],
-            d.reason[:255],
-            orjson.dumps(d.headers).decode(),
-            d.body,
-            d.at,
-        )
-        for d in dead
-    ]
-    sql.insert_ignore(conn, "dead_letters", "event_id, topic, reason, headers, body, at_ms", rows)
+def _count(conn: Connection, total: Total, hop: int, via: str, ids: Iterable[bytes]) -> int:
+    """How many of these hops show a result for the first time; their bits are set. Receipts of others count nothing."""
+    vendor, account, _, state, _ = total
+    own = f"AND vendor={sql.literal(vendor)} AND vendor_account={sql.literal(account)}" if via == "receipt" else ""
+    bit = COUNTED[state]
+    return sql.execute(
+        conn,
+        f"UPDATE hops SET counted=counted|{bit} WHERE message_id IN ({sql.ids(sorted(ids))}) "  # noqa: S608 - literals
+        f"AND hop={hop:d} AND counted&{bit}=0 {own}",
+    )

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 
 from shared.domain.ids import Lane
 from shared.runtime.settings import RetentionSettings
-from shared.stores import sql
+from shared.stores import dead, sql
 from shared.stores.removal import remove_content, remove_history, unfinished
 from shared.stores.sql import Connection
 from shared.stores.usage import korean_day
@@ -191,7 +191,8 @@ def _fit(requests: Sequence[Request], limit: int) -> list[Request]:
 
 @dataclass(frozen=True)
 class Cut:
-    """Rows of `table` whose `at` is over, the oldest first; `key` is the primary key, `order` an index by time."""
+    """Rows of `table` whose `at` is over, the oldest first; `key` is the primary key, `order` an index by time, where
+    `at` has none."""
 
     name: str
     table: str
@@ -199,14 +200,13 @@ class Cut:
     at: str
     over: Callable[[int], str | int]
     """now (ms) → the first value of `at` that is kept."""
-    order: str
+    order: str = ""
     where: str = "1=1"
 
     def step(self, conn: Connection, place: bytes, now_ms: int, limit: int) -> Step:
         """Of the oldest rows, delete those whose time is over, and still is: a key may have been renewed meanwhile."""
-        oldest = (
-            f"SELECT {self.key}, {self.at} AS at FROM {self.table} WHERE {self.where} ORDER BY {self.order} LIMIT %s"  # noqa: S608
-        )
+        columns, order = f"{self.key}, {self.at} AS at", self.order or self.at
+        oldest = f"SELECT {columns} FROM {self.table} WHERE {self.where} ORDER BY {order} LIMIT %s"  # noqa: S608
         found = sql.fetch(conn, f"SELECT * FROM ({oldest}) o WHERE at<%s", (limit, self.over(now_ms)))  # noqa: S608
         if not found:
             return Step(place, 0, False)
@@ -216,36 +216,34 @@ class Cut:
         return Step(place, removed, len(found) == limit)
 
 
+_RECEIPT = "vendor_ref, channel, vendor, vendor_account, state, code"
+_USAGE = "account_id, day, lane, channel, type"
+_HOUR = "vendor, account, hour_ms, state, code"
+_RESULT = "account_id, day, test, status, channel, code, lane"
+
+
 def tasks(settings: RetentionSettings) -> list[Task]:
     """All that is removed, and when."""
-
-    def ago(days: float) -> Callable[[int], int]:
-        return lambda now_ms: now_ms - int(days * DAY_MS)
-
-    history, statistics, dead = ago(settings.retention_history_days), settings.retention_statistics_days, "dead_letters"
+    content_ms = int(settings.retention_content_days * DAY_MS)
+    history_ms = int(settings.retention_history_days * DAY_MS)
+    statistics_ms = int(settings.retention_statistics_days * DAY_MS)
+    content, history, statistics = _before(content_ms), _before(history_ms), _before(statistics_ms)
     return [
         Walk("auth_text", int(settings.retention_auth_hours * 3_600_000), remove_content, int(Lane.auth)),
-        Walk("content", int(settings.retention_content_days * DAY_MS), remove_content),
-        Walk("history", int(settings.retention_history_days * DAY_MS), remove_history, rewinds=True),
-        Cut("attempts", "attempts", "attempt_id", "at_ms", history, "attempt_id"),
-        Cut("idempotency", "idempotency", "account_id, key_hash", "expires_ms", ago(0), "expires_ms"),
-        Cut("seen", "seen", "event_id", "seen_ms", ago(settings.retention_seen_days), "seen_ms"),
-        Cut("usage", "usage_daily", "account_id, day, lane, channel, type", "day", _day(statistics), "day"),
-        Cut("vendors", "vendor_hourly", "vendor, account, hour_ms, state, code", "hour_ms", ago(statistics), "hour_ms"),
-        *(
-            Cut(
-                f"dead_{state}",
-                dead,
-                "dead_id",
-                "at_ms",
-                ago(settings.retention_content_days),
-                "at_ms",
-                f"state='{state}'",
-            )
-            for state in ("replayed", "dropped")
-        ),
+        Walk("content", content_ms, remove_content),
+        Walk("history", history_ms, remove_history, rewinds=True),
+        Cut("attempts", "attempts", "attempt_id", "at_ms", history, order="attempt_id"),
+        Cut("idempotency", "idempotency", "account_id, key_hash", "expires_ms", _before(0)),
+        Cut("receipts", "receipt_inbox", _RECEIPT, "kept_ms", content),
+        Cut("dead_replayed", "dead_letters", "dead_id", "at_ms", content, where=f"state='{dead.REPLAYED}'"),
+        Cut("dead_dropped", "dead_letters", "dead_id", "at_ms", content, where=f"state='{dead.DROPPED}'"),
+        Cut("seen", "seen", "event_id", "seen_ms", history),
+        Cut("usage", "usage_daily", _USAGE, "day", lambda now_ms: korean_day(now_ms - statistics_ms)),
+        Cut("vendors", "vendor_hourly", _HOUR, "hour_ms", statistics),
+        Cut("results", "results_daily", _RESULT, "day", lambda now_ms: korean_day(now_ms - statistics_ms)),
+        Cut("digests", "digests", "account_id, day", "day", lambda now_ms: korean_day(now_ms - history_ms)),
     ]
 
 
-def _day(days: float) -> Callable[[int], str]:
-    return lambda now_ms: korean_day(now_ms - int(days * DAY_MS))
+def _before(keep_ms: int) -> Callable[[int], int]:
+    return lambda now_ms: now_ms - keep_ms

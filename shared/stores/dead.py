@@ -1,0 +1,161 @@
+"""Dead letters: records that nobody could take, as `store` keeps them for whoever mends the cause."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import orjson
+from pydantic import ValidationError
+
+from shared.domain.events import REGISTRY, Dead
+from shared.stores import sql
+from shared.stores.sql import Connection
+
+WAITING, REPLAYED, DROPPED = "waiting", "replayed", "dropped"
+STATES = (WAITING, REPLAYED, DROPPED)
+_COLUMNS = "dead_id, event_id, topic, reason, headers, body, state, at_ms, replayed_ms"
+_ADDED = frozenset({"body-encoding", "ce_knativekafkapartition", "ce_knativekafkaoffset", "ce_knativekafkatopic"})
+"""Headers that a source or we have added on the way, besides knativeerror*."""
+
+
+class Record(NamedTuple):
+    """What is published: a topic, a value, headers."""
+
+    topic: str
+    value: bytes
+    headers: dict[str, str]
+
+
+Publish = Callable[[Sequence[Record]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter; times in ms since 1970 UTC."""
+
+    dead_id: int
+    event_id: str
+    topic: str
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
+    state: str
+    at_ms: int
+    replayed_ms: int | None
+
+    @property
+    def type(self) -> str:
+        """The CloudEvent type; empty when there was none."""
+        return self.headers.get("ce_type") or self.headers.get("type") or ""
+
+    @property
+    def value(self) -> bytes:
+        """The record's value as it was."""
+        if self.headers.get("body-encoding") == "base64":
+            try:
+                return base64.b64decode(self.body, validate=True)
+            except binascii.Error:
+                return self.body
+        return self.body
+
+    def record(self, topic: str = "") -> Record | None:
+        """The record to publish again, with the same id; None when nobody knows its topic."""
+        where = topic or self.topic or self._topic_of_event()
+        if not where:
+            return None
+        bare = "ce_specversion" not in self.headers and "specversion" in self.headers
+        headers = {_header(name) if bare else name: value for name, value in self.headers.items()}
+        kept = {n: v for n, v in headers.items() if n not in _ADDED and not n.startswith("ce_knativeerror")}
+        return Record(where, self.value, {"content-type": "application/json", **kept})
+
+    def _topic_of_event(self) -> str:
+        """A source on Knative does not say the topic, but the event does."""
+        kind = REGISTRY.get(self.type)
+        try:
+            return "" if kind is None else kind.model_validate_json(self.value).topic
+        except (ValidationError, NotImplementedError):
+            return ""
+
+
+def _header(attribute: str) -> str:
+    """A CloudEvent's attribute as a Kafka record has it."""
+    return "content-type" if attribute == "datacontenttype" else f"ce_{attribute}"
+
+
+def keep(conn: Connection, letters: Sequence[Dead]) -> None:
+    """Keep each once. One that was replayed and has died again since waits again."""
+    if not letters:
+        return
+    rows = [
+        (
+            (d.headers.get("id") or d.headers.get("ce_id") or d.event_id)[:64],
+            d.source_topic[:64],
+            d.reason[:255],
+            orjson.dumps(d.headers).decode(),
+            d.body,
+            d.at,
+        )
+        for d in letters
+    ]
+    again = f"state='{REPLAYED}' AND VALUES(at_ms)>replayed_ms"
+    tail = (
+        f"ON DUPLICATE KEY UPDATE reason=IF({again}, VALUES(reason), reason), at_ms=IF({again}, VALUES(at_ms), at_ms), "
+        f"state=IF({again}, '{WAITING}', state)"
+    )
+    sql.insert(conn, "dead_letters", "event_id, topic, reason, headers, body, at_ms", rows, tail)
+
+
+def find(conn: Connection, state: str = WAITING, limit: int = 50, before: int | None = None) -> list[Letter]:
+    """Dead letters in a state, the newest first; `before`: only those with a smaller number."""
+    return _letters(
+        conn,
+        f"SELECT {_COLUMNS} FROM dead_letters WHERE state=%s AND dead_id<%s ORDER BY dead_id DESC LIMIT %s",  # noqa: S608
+        (state, before or 1 << 62, limit),
+    )
+
+
+def get(conn: Connection, dead_id: int) -> Letter | None:
+    """One dead letter."""
+    found = _letters(conn, f"SELECT {_COLUMNS} FROM dead_letters WHERE dead_id=%s", (dead_id,))  # noqa: S608
+    return found[0] if found else None
+
+
+def counts(conn: Connection) -> dict[str, int]:
+    """How many there are in each state."""
+    return dict.fromkeys(STATES, 0) | dict(sql.fetch(conn, "SELECT state, COUNT(*) FROM dead_letters GROUP BY state"))
+
+
+def replay(conn: Connection, dead_id: int, now_ms: int, publish: Publish, topic: str = "") -> Record | None:
+    """Publish a dead letter again, as it was, to where it came from (or `topic`), and mark it.
+
+    Its row is locked meanwhile. If the process dies after publishing and before the commit, it still waits and may be
+    replayed again: it has the same id, so those who took it know it. None when it is not there or has no topic.
+    """
+    found = _letters(conn, f"SELECT {_COLUMNS} FROM dead_letters WHERE dead_id=%s FOR UPDATE", (dead_id,))  # noqa: S608
+    record = found[0].record(topic) if found else None
+    if record is None:
+        return None
+    publish([record])
+    sql.execute(
+        conn,
+        f"UPDATE dead_letters SET state='{REPLAYED}', replayed_ms={now_ms:d} WHERE dead_id={dead_id:d}",  # noqa: S608
+    )
+    return record
+
+
+def drop(conn: Connection, dead_id: int) -> bool:
+    """Give a waiting one up; whether there was one."""
+    where = f"dead_id={dead_id:d} AND state='{WAITING}'"
+    return bool(sql.execute(conn, f"UPDATE dead_letters SET state='{DROPPED}' WHERE {where}"))  # noqa: S608 - literals
+
+
+def _letters(conn: Connection, query: str, args: tuple[object, ...]) -> list[Letter]:
+    letters = []
+    for dead_id, event_id, topic, reason, headers, *rest in sql.fetch(conn, query, args):
+        body, state, at_ms, replayed_ms = rest
+        letters.append(Letter(dead_id, event_id, topic, reason, orjson.loads(headers), body, state, at_ms, replayed_ms))
+    return letters
