@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import orjson
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from shared.domain.events import Event, Tick
 from shared.runtime import logs, metrics
@@ -65,6 +66,7 @@ class App:
         event_driven = bool(flow.BY_NAME[name].handles) if name in flow.BY_NAME else False
         signature = "cloudevent" if event_driven else "http"
         self._inner = create_asgi_app("main", str(find_function(name)), signature)  # type: ignore[no-untyped-call]
+        self._main: Any = None if event_driven else sys.modules["main"].main
         self._handle: Any = getattr(sys.modules["main"].main, "receive", None)
         self._handles: tuple[type[Event], ...] = getattr(sys.modules["main"].main, "handles", ())
         self._pages: dict[str, Any] = getattr(sys.modules["main"].main, "pages", {})
@@ -81,12 +83,20 @@ class App:
         else:
             self._in_flight += 1
             try:
-                if self._handle and scope["method"] == "POST":
+                if self._main is not None and scope["type"] == "http":
+                    await self._request(scope, receive, send)
+                elif self._handle and scope["method"] == "POST":
                     await self._event(scope, receive, send)
                 else:
                     await self._inner(scope, receive, send)
             finally:
                 self._in_flight -= 1
+
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The short way of a request: `http_function` has its own routes and answers every exception itself."""
+        request = Request(scope, receive, send)
+        response = await self._main(request)
+        await response(scope, receive, send)
 
     async def _event(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The short way of an event: no second parse of its data, no routing of a single route."""
