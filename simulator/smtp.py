@@ -48,18 +48,20 @@ class _Session:
 
 
 class MailServer:
-    """Listens while it is started; `mails` are the newest last."""
+    """Listens on `port` while it is started; `mails` are the newest last."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.mails: deque[Mail] = deque(maxlen=KEPT)
+        self.port = 0
         self._tls = tls
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
 
     async def start(self, host: str, port: int) -> int:
-        """Listen; the port, chosen freely for 0."""
+        """Listen; for port 0 on a free one. The port."""
         self._server = await asyncio.start_server(self._serve, host, port, limit=MAX_LINE)
-        return int(self._server.sockets[0].getsockname()[1])
+        self.port = int(self._server.sockets[0].getsockname()[1])
+        return self.port
 
     async def stop(self) -> None:
         """Listen no more and hang up."""
