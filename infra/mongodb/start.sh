@@ -3,4 +3,6 @@
 set -eu
 umask 077
 printf '%s' "$KEYFILE" >/tmp/keyfile
-exec mongod --replSet ims --bind_ip_all --keyFile /tmp/keyfile --dbpath /data/db --wiredTigerCacheSizeGB "${CACHE_GB:-1}"
+# A backup reads all collections at one moment, which must stay readable until it ends: an hour.
+exec mongod --replSet ims --bind_ip_all --keyFile /tmp/keyfile --dbpath /data/db --wiredTigerCacheSizeGB "${CACHE_GB:-1}" \
+    --setParameter minSnapshotHistoryWindowInSeconds=3600

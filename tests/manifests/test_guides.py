@@ -17,8 +17,9 @@ GUIDES = sorted([*(ROOT / "docs" / "deploy").glob("*.md"), *(ROOT / "docs" / "ru
 BY_ID = {p.relative_to(ROOT).as_posix(): p for p in GUIDES}
 KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet", "job": "Job", "cronjob": "CronJob", "svc": "Service"}
 ACCEPTED = {p.parent.relative_to(ROOT).as_posix() for p in (ROOT / "infra").rglob("kustomization.yaml")}
-ACCEPTED |= {f"knative/overlays/{overlay}" for overlay in accept.OVERLAYS}
-THERE = {(o["kind"], o["metadata"]["name"]) for o in [*OVERLAY, *SERVERS, *accept.built(ROOT / "infra" / "small")]}
+ACCEPTED |= {"build/backup"} | {f"knative/overlays/{overlay}" for overlay in accept.OVERLAYS}
+OTHERS = [*accept.built(ROOT / "infra" / "small"), *accept.read((ROOT / "openfaas" / "bridges.yaml").read_text())]
+THERE = {(o["kind"], o["metadata"]["name"]) for o in [*OVERLAY, *SERVERS, *OTHERS]}
 MADE = {"backup-first", "backup-before-upgrade", "backup-now", "prometheus-operated", "kourier"}
 """Made by the guide's own commands or by another project."""
 
