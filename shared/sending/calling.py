@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.domain.defaults import in_night_window
-from shared.domain.errors import Rejected, Unavailable, Uncertain
+from shared.domain.errors import Overloaded, Rejected, Unavailable, Uncertain
 from shared.domain.events import Result, Send, SendPart
 from shared.runtime import Context, logs, metrics
 from shared.sending.calls import perform
@@ -20,6 +20,8 @@ from shared.vendors.base import Outbound, VendorResult
 
 CALL_WITHIN_MS = 2000
 """A call that begins later than this after its claim begins the claim anew first."""
+
+THROTTLED = "3002"
 
 log = logs.get(__name__)
 
@@ -67,7 +69,8 @@ async def call_vendor(job: Job, items: list[Item]) -> list[Result]:
         except Rejected as error:
             return stopped + await _all(job, items, "failed", error.code, error.raw_code, error.detail)
         except Unavailable as error:
-            return stopped + await _all(job, items, "unavailable", "3001", None, error.detail)
+            code = THROTTLED if isinstance(error, Overloaded) else "3001"
+            return stopped + await _all(job, items, "unavailable", code, None, error.detail)
         except Uncertain as error:
             return stopped + await _all(job, items, "uncertain", "0300", None, str(error))
         except Exception as error:  # an answer that the adapter cannot bear must not make the other calls' results lost
@@ -125,7 +128,11 @@ async def _exchange(job: Job, items: Sequence[Item], file_ids: list[str]) -> lis
     batch = [i.outbound for i in items]
     if file_ids:
         batch = [replace(o, file_ids=file_ids) for o in batch]
-    call = adapter.send(account, batch, ims.now_ms(), os.urandom(16).hex())
+    try:
+        call = adapter.send(account, batch, ims.now_ms(), os.urandom(16).hex())
+    except Exception as error:  # an account without its settings, say: nothing has left
+        log.exception("cannot make the call", vendor=job.entry.name)
+        raise Unavailable(f"the call cannot be made: {type(error).__name__}") from error
     answer = await perform(ims.http, call, account.vendor, job.timeout_s)
     return adapter.read_send(batch, answer, ims.now_ms())
 
@@ -139,7 +146,7 @@ async def _record(entry: Entry, ims: Context, ok: int = 0, failed: int = 0) -> N
 def _read(item: Item, answer: VendorResult | None, now: int) -> Result:
     if answer is None:
         return result_of(item.key, "uncertain", "0300", item.part, now, text="the answer does not name this message")
-    state = "sent" if answer.state == "pending" else answer.state
+    state = "uncertain" if answer.state == "pending" else answer.state
     result = result_of(item.key, state, answer.code, item.part, now, answer.raw_code, answer.raw_text)
     result.vendor_ref = answer.vendor_ref or None
     return result

@@ -2,43 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import Any
 
 import orjson
 
 from shared.domain.codes import UNCERTAIN
-from shared.domain.errors import Rejected, Unavailable, Uncertain
+from shared.domain.errors import Overloaded, Rejected, Unavailable, Uncertain
 from shared.vendors.base import Answer, Outbound, VendorResult
 
 ACCOUNT_REFUSED = "3004"
 TOO_MANY_FILES = "4004"
 """Fails over: another vendor may carry them."""
-DEFAULT_RETRY_AFTER_S = 1.0
+UNREADABLE = "1009"
+DEFAULT_RETRY_AFTER_S, MAX_RETRY_AFTER_S = 1.0, 300.0
 
 
 def check(answer: Answer) -> None:
-    """Raise for a status that says it all: 429/503 not accepted, other 5xx and 408 unknown, 401/403 our account."""
+    """Raise for a status that says it all; a 2xx and what a vendor itself refuses (other 4xx) have bodies to read.
+
+    Not taken: 429 (slow down), 503, 413. Our account: 401, 403. May be taken: any redirect, 408 and other 5xx, for
+    whoever answers so may stand before a vendor that has the message.
+    """
     status = answer.status
-    if status < 400:
+    if 200 <= status < 300:
         return
-    if status in (429, 503):
+    if status == 429:
+        raise Overloaded(f"HTTP {status}", _retry_after(answer))
+    if status == 503:
         raise Unavailable(f"HTTP {status}", _retry_after(answer))
-    if status >= 500 or status == 408:
-        raise Uncertain(f"HTTP {status}")
     if status in (401, 403):
         raise Rejected(ACCOUNT_REFUSED, _excerpt(answer), str(status))
+    if status == 413:
+        raise Rejected(UNREADABLE, _excerpt(answer), str(status))
+    if status < 400 or status >= 500 or status == 408:
+        raise Uncertain(f"HTTP {status}")
 
 
 def parsed(answer: Answer) -> dict[str, Any]:
-    """The JSON object of an answer; one that cannot be read leaves open what the vendor did."""
+    """The JSON object of an answer; raises as `odd` when there is none."""
     try:
         body = orjson.loads(answer.body)
     except orjson.JSONDecodeError as error:
-        raise Uncertain(f"unreadable answer: {_excerpt(answer)}") from error
+        raise odd(answer, "unreadable answer") from error
     if not isinstance(body, dict):
-        raise Uncertain(f"unexpected answer: {_excerpt(answer)}")
+        raise odd(answer, "unexpected answer")
     return body
+
+
+def odd(answer: Answer, what: str) -> Uncertain | Unavailable:
+    """The error of an answer that is not the vendor's own. A 4xx refuses, be it by something before the vendor or for
+    a wrong path, so nothing was taken; a 2xx leaves open what the vendor did."""
+    text = f"{what}: HTTP {answer.status} {_excerpt(answer)}"
+    return Unavailable(text) if answer.status >= 400 else Uncertain(text)
+
+
+@contextmanager
+def shaped(answer: Answer) -> Iterator[None]:
+    """Reading an answer within it raises as `odd` where a field is missing or of another kind."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise odd(answer, f"unexpected answer ({type(error).__name__})") from error
+
+
+def listed(items: Any) -> Sequence[dict[str, Any]]:
+    """The objects of a list, or of an object's values; TypeError when it is neither."""
+    found = list(items.values()) if isinstance(items, dict) else items
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise TypeError("not a list of objects")
+    return found
+
+
+def raw_code(value: Any) -> str:
+    """A vendor's code as text; empty when there is none."""
+    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
 
 
 def images(outbound: Outbound, limit: int) -> Sequence[bytes]:
@@ -55,6 +96,16 @@ def asked(answer: Answer) -> dict[str, Any]:
         return parsed(answer)
     except (Uncertain, Rejected) as error:
         raise Unavailable(str(error), DEFAULT_RETRY_AFTER_S) from error
+
+
+@contextmanager
+def telling(answer: Answer) -> Iterator[None]:
+    """Reading a look-up's answer within it raises Unavailable for whatever is not as it should be: an answer that is
+    taken for "unknown" would send the message again."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Unavailable(f"unexpected answer: {_excerpt(answer)}", DEFAULT_RETRY_AFTER_S) from error
 
 
 class Pending:
@@ -88,9 +139,20 @@ class Pending:
 
 
 def _retry_after(answer: Answer) -> float:
+    """Seconds, given as such or as a date; at most five minutes, whatever a vendor writes."""
+    written = answer.headers.get("retry-after", "")
     try:
-        return max(0.0, float(answer.headers.get("retry-after", DEFAULT_RETRY_AFTER_S)))
+        seconds = float(written)
     except ValueError:
+        seconds = _until(written, answer.headers.get("date", ""))
+    return min(max(0.0, seconds), MAX_RETRY_AFTER_S) if isfinite(seconds) else DEFAULT_RETRY_AFTER_S
+
+
+def _until(date: str, now: str) -> float:
+    """From the vendor's own clock to a date."""
+    try:
+        return (parsedate_to_datetime(date) - parsedate_to_datetime(now)).total_seconds()
+    except (TypeError, ValueError):
         return DEFAULT_RETRY_AFTER_S
 
 

@@ -137,8 +137,9 @@ class Adapter(Protocol):
     def read_send(self, batch: Sequence[Outbound], answer: Answer, now_ms: int) -> list[VendorResult]:
         """One result per message of the batch, in any order.
 
-        Raises Unavailable (certainly not accepted: 429, 503, quota windows), Uncertain (5xx, unreadable 2xx), or
-        Rejected for an answer that refuses the whole batch permanently (its code may still fail over).
+        Raises Unavailable (certainly not accepted: 503, quota windows, a 4xx that is not the vendor's own; Overloaded
+        for 429), Uncertain (other 5xx, redirects, a 2xx that cannot be read), or Rejected for an answer that refuses
+        the whole batch permanently (its code may still fail over).
         """
         ...
 

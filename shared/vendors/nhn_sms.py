@@ -24,7 +24,7 @@ from urllib.parse import urlencode
 import orjson
 
 from shared.domain.errors import ImsError, Rejected, Unavailable, Uncertain
-from shared.vendors.answers import Pending, asked, check, images, parsed
+from shared.vendors.answers import Pending, asked, check, images, listed, odd, parsed, raw_code, shaped, telling
 from shared.vendors.base import Answer, BadReceipt, Call, CodeTable, Outbound, VendorAccount, VendorResult
 from shared.vendors.tables import codes, meaning
 
@@ -167,11 +167,8 @@ class NhnSms:
 
     def read_upload(self, answer: Answer) -> str:
         """NHN's `fileId`, a number."""
-        body = self._accepted(answer)
-        try:
-            return str(body["body"]["data"]["fileId"])
-        except (KeyError, TypeError) as error:
-            raise Uncertain("an upload's answer without fileId") from error
+        with shaped(answer):
+            return str(int(self._accepted(answer)["fileId"]))
 
     def send(self, account: VendorAccount, batch: Sequence[Outbound], now_ms: int, nonce: str) -> Call:
         """One body for all recipients: the texts of the batch must be equal."""
@@ -191,18 +188,19 @@ class NhnSms:
 
     def read_send(self, batch: Sequence[Outbound], answer: Answer, now_ms: int) -> list[VendorResult]:
         """`sendResultList`; a message that it does not have is pending."""
-        data = self._accepted(answer)["body"]["data"]
-        request_id, waiting, results = data.get("requestId") or "", Pending(batch), []
-        for item in data.get("sendResultList") or ():
-            ref = waiting.take(item.get("recipientGroupingKey"), item.get("recipientNo") or "")
-            if not ref:
-                continue
-            raw, vendor_ref = str(item.get("resultCode")), f"{request_id}:{item.get('recipientSeq')}"
-            if raw == "0":
-                results.append(VendorResult(ref, "sent", "0000", raw, "", vendor_ref, now_ms))
-            else:
-                results.append(_failed(ref, raw, item.get("resultMessage"), vendor_ref, now_ms))
-        return results + waiting.unmentioned()
+        data, waiting, results = self._accepted(answer), Pending(batch), []
+        with shaped(answer):
+            for item in listed(data.get("sendResultList") or []):
+                raw, vendor_ref = (
+                    raw_code(item.get("resultCode")),
+                    f"{data.get('requestId')}:{item.get('recipientSeq')}",
+                )
+                ref = waiting.take(item.get("recipientGroupingKey"), item.get("recipientNo") or "") if raw else None
+                if ref and raw == "0":
+                    results.append(VendorResult(ref, "sent", "0000", raw, "", vendor_ref, now_ms))
+                elif ref:
+                    results.append(_failed(ref, raw, item.get("resultMessage"), vendor_ref, now_ms))
+            return results + waiting.unmentioned()
 
     def look_up(self, account: VendorAccount, message: Outbound, sent_ms: int, now_ms: int, nonce: str) -> Call | None:
         """The sending list of the same endpoint, by our reference and number."""
@@ -218,16 +216,12 @@ class NhnSms:
     def read_look_up(self, message: Outbound, answer: Answer) -> VendorResult | None:
         """`msgStatus` 1 and 2 are under way; anything else has its `resultCode`."""
         body = asked(answer)
-        if not (body.get("header") or {}).get("isSuccessful"):
-            raise Unavailable(str(_refusal(body.get("header") or {})))
-        for item in (body.get("body") or {}).get("data") or ():
-            if item.get("recipientGroupingKey") != message.reference:
-                continue
-            vendor_ref = f"{item.get('requestId')}:{item.get('recipientSeq')}"
-            if str(item.get("msgStatus")) in PENDING_STATUSES:
-                return VendorResult(message.reference, "pending", "0000", "", "", vendor_ref)
-            at_ms = _ms(item.get("resultDate"))
-            return _end(message.reference, str(item.get("resultCode")), item.get("resultMessage"), vendor_ref, at_ms)
+        with telling(answer):
+            if body["header"]["isSuccessful"] is not True:
+                raise Unavailable(f"{body['header'].get('resultCode')} {body['header'].get('resultMessage')}")
+            for item in listed(body["body"]["data"]):
+                if item.get("recipientGroupingKey") == message.reference:
+                    return _found(message.reference, item)
         return None
 
     def read_receipt(
@@ -259,16 +253,17 @@ class NhnSms:
         return {"x-secret-key": account.settings["secret_key"], "content-type": "application/json;charset=UTF-8"}
 
     def _accepted(self, answer: Answer) -> dict[str, Any]:
+        """The `data` of an answer that says that the request was taken."""
         check(answer)
-        body = parsed(answer)
-        header = body.get("header")
-        if not isinstance(header, dict):
-            raise Uncertain("an answer without header")
-        if not header.get("isSuccessful"):
-            raise _refusal(header)
-        if not isinstance((body.get("body") or {}).get("data"), dict):
-            raise Uncertain("an answer without data")
-        return body
+        with shaped(answer):
+            body = parsed(answer)
+            header = body["header"]
+            if header["isSuccessful"] is not True:
+                raise _refusal(header, answer)
+            data = body["body"]["data"]
+            if not isinstance(data, dict):
+                raise TypeError("data is no object")
+            return data
 
 
 def sender_path(message: Outbound) -> str:
@@ -280,13 +275,26 @@ def sender_path(message: Outbound) -> str:
     return "sender/auth/sms" if message.lane == "auth" and AUTH_WORDS.search(message.text) else "sender/sms"
 
 
-def _refusal(header: dict[str, Any]) -> ImsError:
-    raw, text = str(header.get("resultCode")), str(header.get("resultMessage") or "")
+def _refusal(header: dict[str, Any], answer: Answer) -> ImsError:
+    raw, text = raw_code(header.get("resultCode")), str(header.get("resultMessage") or "")
+    if not raw or header["isSuccessful"] is not False:
+        return odd(answer, "an answer without resultCode")
     if raw == NOT_QUEUED:
         return Unavailable(f"{raw} {text}")
     if raw == DOUBTFUL:
         return Uncertain(f"{raw} {text}")
     return Rejected(meaning(CODES, raw).ims, text, raw)
+
+
+def _found(reference: str, item: dict[str, Any]) -> VendorResult:
+    """What a look-up says of a message."""
+    vendor_ref = f"{item.get('requestId')}:{item.get('recipientSeq')}"
+    if raw_code(item["msgStatus"]) in PENDING_STATUSES:
+        return VendorResult(reference, "pending", "0000", "", "", vendor_ref)
+    raw = raw_code(item["resultCode"])
+    if not raw:
+        raise ValueError("an end without its code")
+    return _end(reference, raw, item.get("resultMessage"), vendor_ref, _ms(item.get("resultDate")))
 
 
 def _hook(hook: dict[str, Any]) -> VendorResult:
@@ -310,7 +318,7 @@ def _end(reference: str, raw: str, text: str | None, vendor_ref: str, at_ms: int
 
 def _failed(reference: str, raw: str, text: str | None, vendor_ref: str, at_ms: int | None) -> VendorResult:
     code = meaning(CODES, raw)
-    return VendorResult(reference, "failed", code.ims, raw, text or code.text, vendor_ref, at_ms)
+    return VendorResult(reference, "failed", code.ims, raw, str(text or code.text), vendor_ref, at_ms)
 
 
 def _kst(ms: int) -> str:

@@ -21,7 +21,19 @@ from urllib.parse import urlencode
 import orjson
 
 from shared.domain.errors import Rejected, Unavailable, Uncertain
-from shared.vendors.answers import ACCOUNT_REFUSED, Pending, asked, check, images, parsed
+from shared.vendors.answers import (
+    ACCOUNT_REFUSED,
+    Pending,
+    asked,
+    check,
+    images,
+    listed,
+    odd,
+    parsed,
+    raw_code,
+    shaped,
+    telling,
+)
 from shared.vendors.base import Answer, BadReceipt, Call, CodeTable, Outbound, VendorAccount, VendorResult
 from shared.vendors.tables import codes, meaning
 
@@ -141,7 +153,7 @@ class Solapi:
         check(answer)
         body = parsed(answer)
         if not body.get("fileId"):
-            raise self._refusal(body)
+            raise self._refusal(body, answer)
         return str(body["fileId"])
 
     def send(self, account: VendorAccount, batch: Sequence[Outbound], now_ms: int, nonce: str) -> Call:
@@ -165,18 +177,23 @@ class Solapi:
         """`failedMessageList` and `messageList`; a message in neither is pending, unless there was no list at all."""
         check(answer)
         body = parsed(answer)
-        refused, listed = body.get("failedMessageList"), body.get("messageList")
+        refused = body.get("failedMessageList")
         if refused is None and "groupInfo" not in body:
-            raise self._refusal(body)
-        waiting = Pending(batch)
-        results = [self._failed(ref, item, now_ms) for item in refused or () if (ref := _take(waiting, item))]
-        if listed is None:
+            raise self._refusal(body, answer)
+        with shaped(answer):
+            return self._read_lists(Pending(batch), listed(refused or []), body.get("messageList"), now_ms)
+
+    def _read_lists(
+        self, waiting: Pending, refused: Sequence[dict[str, Any]], messages: Any, now_ms: int
+    ) -> list[VendorResult]:
+        results = [self._failed(ref, item, now_ms) for item in refused if (ref := _take(waiting, item))]
+        if messages is None:
             return results + [VendorResult(ref, "sent", "0000", at_ms=now_ms) for ref in waiting.rest()]
-        for item in listed:
+        for item in listed(messages):
             if ref := _take(waiting, item):
-                raw = item.get("statusCode") or "2000"
+                raw = raw_code(item.get("statusCode")) or "2000"
                 if raw in ACCEPTED:
-                    sent = VendorResult(ref, "sent", "0000", raw, "", item.get("messageId") or "", now_ms)
+                    sent = VendorResult(ref, "sent", "0000", raw, "", _vendor_ref(item), now_ms)
                     results.append(sent)
                 else:
                     results.append(self._failed(ref, item, now_ms))
@@ -195,16 +212,19 @@ class Solapi:
         return Call("GET", url, self._headers(account, now_ms, nonce))
 
     def read_look_up(self, message: Outbound, answer: Answer) -> VendorResult | None:
-        """`messageList` is keyed by Solapi's message id."""
+        """`messageList` is keyed by Solapi's message id; a full page may not have come to ours."""
         body = asked(answer)
         if "messageList" not in body:
-            raise Unavailable(str(self._refusal(body)))
-        listed = body["messageList"] or {}
-        for item in listed.values() if isinstance(listed, dict) else listed:
-            if (item.get("customFields") or {}).get("ref") == message.reference:
-                raw, vendor_ref = item.get("statusCode") or "2000", item.get("messageId") or ""
-                pending = VendorResult(message.reference, "pending", "0000", raw, "", vendor_ref)
-                return pending if raw in ACCEPTED else self._final(message.reference, item)
+            raise Unavailable(f"{body.get('errorCode')} {body.get('errorMessage')}")
+        with telling(answer):
+            items = listed(body["messageList"])
+            for item in items:
+                if (item.get("customFields") or {}).get("ref") == message.reference:
+                    raw = raw_code(item.get("statusCode")) or "2000"
+                    pending = VendorResult(message.reference, "pending", "0000", raw, "", _vendor_ref(item))
+                    return pending if raw in ACCEPTED else self._final(message.reference, item)
+        if len(items) >= LOOK_UP_LIMIT:
+            raise Unavailable(f"{LOOK_UP_LIMIT} messages to this number, and ours is not among them")
         return None
 
     def read_receipt(
@@ -237,22 +257,24 @@ class Solapi:
         return {"authorization": proof, "content-type": "application/json"}
 
     def _final(self, reference: str, item: dict[str, Any]) -> VendorResult | None:
-        raw = item["statusCode"]
+        raw = raw_code(item["statusCode"])
         if raw in ACCEPTED:
             return None
         at_ms = _ms(item.get("dateReceived") or item.get("dateReported") or item.get("dateUpdated"))
         if raw == DELIVERED:
-            return VendorResult(reference, "delivered", "0000", raw, "", item.get("messageId") or "", at_ms)
+            return VendorResult(reference, "delivered", "0000", raw, "", _vendor_ref(item), at_ms)
         return self._failed(reference, item, at_ms)
 
     def _failed(self, reference: str, item: dict[str, Any], at_ms: int | None) -> VendorResult:
-        raw = str(item.get("statusCode") or "")
+        raw = raw_code(item.get("statusCode"))
         code = meaning(CODES, raw)
-        text = item.get("statusMessage") or item.get("reason") or code.text
-        return VendorResult(reference, "failed", code.ims, raw, text, item.get("messageId") or "", at_ms)
+        text = str(item.get("statusMessage") or item.get("reason") or code.text)
+        return VendorResult(reference, "failed", code.ims, raw, text, _vendor_ref(item), at_ms)
 
-    def _refusal(self, body: dict[str, Any]) -> Rejected | Uncertain:
-        name, text = str(body.get("errorCode") or ""), str(body.get("errorMessage") or "")
+    def _refusal(self, body: dict[str, Any], answer: Answer) -> Rejected | Uncertain | Unavailable:
+        name, text = raw_code(body.get("errorCode")), str(body.get("errorMessage") or "")
+        if not name:
+            return odd(answer, "an answer without errorCode")
         if name == REPLAYED:
             return Uncertain(f"{name} {text}")
         return Rejected(ERRORS.get(name, "1009"), text, name[:32])
@@ -270,6 +292,10 @@ def webhook_proof(secret: str) -> str:
 
 def _take(waiting: Pending, item: dict[str, Any]) -> str | None:
     return waiting.take((item.get("customFields") or {}).get("ref"), item.get("to") or "")
+
+
+def _vendor_ref(item: dict[str, Any]) -> str:
+    return str(item.get("messageId") or "")
 
 
 def _foreign(e164: str) -> dict[str, str]:

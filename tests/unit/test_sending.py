@@ -161,3 +161,36 @@ async def test_when_all_hops_are_being_sent_nothing_is_called() -> None:
     assert await states(servers, event) == []
     assert len(servers.due) == 1
     assert servers.calls == []
+
+
+async def test_a_message_that_the_answer_leaves_out_is_uncertain_not_sent() -> None:
+    servers = Servers(answer=b'{"groupInfo": {}, "failedMessageList": [], "messageList": []}')
+    assert await states(servers, batch()) == ["uncertain"]
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "state", "code"),
+    [
+        (429, b"slow down", "unavailable", "3002"),
+        (503, b"<html>", "unavailable", "3001"),
+        (404, b"<html>", "unavailable", "3001"),
+        (502, b"<html>", "uncertain", "0300"),
+        (302, SENT, "uncertain", "0300"),
+        (200, b"<html>", "uncertain", "0300"),
+        (200, b"", "uncertain", "0300"),
+        (403, b"", "failed", "3004"),
+        (413, b"", "failed", "1009"),
+        (400, b'{"errorCode": "NotEnoughBalance"}', "failed", "1006"),
+    ],
+)
+async def test_what_an_answer_means_for_its_messages(status: int, answer: bytes, state: str, code: str) -> None:
+    servers = Servers(answer=answer)
+    servers.status = status
+    events = await send(batch(n=2), servers)  # type: ignore[arg-type]
+    assert [(r.state, r.code) for e in events if isinstance(e, Outcome) for r in e.results] == [(state, code)] * 2
+
+
+async def test_a_call_that_cannot_be_made_has_sent_nothing() -> None:
+    servers = Servers(entry=replace(ENTRY, account=replace(ACCOUNT, settings={})))
+    assert await states(servers, batch()) == ["unavailable"]
+    assert servers.calls == []
