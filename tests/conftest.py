@@ -16,7 +16,7 @@ from tests.ports import free_offset
 from tests.road import NORMAL, Road
 
 FOLDERS = ("unit", "contract", "wiring", "manifests", "integration", "e2e")
-LAST = ("test_kill.py", "test_down.py", "test_clusters.py")
+LAST = ("test_kill.py", "test_down.py", "test_openfaas_ce.py", "test_clusters.py")
 """These break most, or need the machine for themselves."""
 
 OFFSET = 8500
