@@ -29,6 +29,7 @@ class HostBreakers(Protocol):
     """The breakers of hosts."""
 
     async def allows(self, name: str) -> bool: ...
+    async def release(self, name: str) -> None: ...
     def retry_at(self, name: str, now_ms: int) -> int: ...
     def count(self, name: str, ok: int = 0, failed: int = 0) -> None: ...
 
@@ -88,6 +89,7 @@ class Courier:
         if not await self._breakers.allows(host):
             return self._deferred(unit, self._breakers.retry_at(host, self._now_ms()))
         if not await self._gate.enter(host, patience_s):
+            await self._breakers.release(host)
             later_s = min(30.0, 0.25 + self._gate.expected_wait_s(host)) if wait_when_full else 0.0
             return self._deferred(unit, self._now_ms() + round(later_s * 1000))
         took_s = 0.0
@@ -95,6 +97,7 @@ class Courier:
             result = await self._call(unit)
             took_s = result.duration_ms / 1000
         except Unavailable:
+            await self._breakers.release(host)
             return self._deferred(unit, self._now_ms() + UNAVAILABLE_MS)
         except Exception as error:  # one unit's fault must not make its neighbours' calls come again
             log.exception("cannot call back", webhook_id=unit.webhook_id)
@@ -104,6 +107,8 @@ class Courier:
         if result.outcome != "disabled":
             ok = result.outcome == "delivered"
             self._breakers.count(host, ok=int(ok), failed=int(not ok))
+        else:
+            await self._breakers.release(host)
         measures.TRIES.labels(result.outcome).inc()
         measures.CALL_SECONDS.observe(took_s)
         return result

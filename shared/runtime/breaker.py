@@ -65,6 +65,8 @@ class _Seen:
     probing: bool = False
     taken: bool = False
     """Somebody's probe is under way."""
+    ours: bool = False
+    """It is one that `allows` gave here."""
 
 
 def tripped(ok: int, failed: int) -> bool:
@@ -108,9 +110,17 @@ class Breakers:
         if seen.state == CLOSED:
             return True
         if seen.probing:
-            seen.probing = False
+            seen.probing, seen.ours = False, True
             return True
         return False
+
+    async def release(self, name: str) -> None:
+        """What `allows` let through made no call after all: if it was the probe, another may have it at once."""
+        seen = self._seen.get(name)
+        if seen is not None and seen.ours:
+            seen.ours = False
+            await asyncio.get_running_loop().run_in_executor(None, self._give_back, name)
+            seen.read_at = 0.0
 
     async def admits(self, name: str) -> bool:
         """Whether it is worth sending work to one who calls: closed, or its probe is due. Takes no probe itself."""
@@ -136,6 +146,8 @@ class Breakers:
 
     def count(self, name: str, ok: int = 0, failed: int = 0) -> None:
         """`record`, for callers that are not async (it needs a running event loop)."""
+        if name in self._seen:
+            self._seen[name].ours = False
         counts = self._counts.setdefault(name, [0, 0])
         counts[0] += ok
         counts[1] += failed
@@ -193,6 +205,14 @@ class Breakers:
         except (RedisError, RedisClusterException, OSError) as error:
             log.warning("breaker state unknown", name=name, error=type(error).__name__)
         seen.read_at = time.monotonic()
+
+    def _give_back(self, name: str) -> None:
+        from redis.exceptions import RedisClusterException, RedisError
+
+        try:
+            self._redis.delete(f"{self._prefix(name)}:probe")
+        except (RedisError, RedisClusterException, OSError) as error:
+            log.warning("breaker probe not given back", name=name, error=type(error).__name__)
 
     def _write(self, counts: dict[str, list[int]]) -> None:
         from redis.exceptions import RedisClusterException, RedisError

@@ -78,6 +78,8 @@ async def call_vendor(job: Job, items: list[Item]) -> list[Result]:
             return stopped + await _all(job, items, "uncertain", "0300", None, f"internal: {type(error).__name__}")
     if items:
         await _record(job.entry, job.ims, ok=1)
+    else:
+        await job.ims.breakers.release(job.entry.name)
     known, now = {a.reference: a for a in answers}, job.ims.now_ms()
     return stopped + [_read(item, known.get(item.outbound.reference), now) for item in items]
 

@@ -40,6 +40,9 @@ class OpenInRedis:
         taken, self.probe = self.probe is None, b"1"
         return taken
 
+    def delete(self, *names: str) -> None:
+        self.probe = None
+
 
 class OneServer:
     cluster = False
@@ -53,3 +56,15 @@ async def test_who_only_chooses_leaves_the_probe_to_who_calls() -> None:
     assert await sender.allows("solapi/main")
     assert not await sender.allows("solapi/main")
     assert not await router.admits("solapi/main")
+
+
+async def test_a_probe_that_made_no_call_goes_to_the_next_who_calls() -> None:
+    redis = OpenInRedis()
+    one, other = (Breakers(OneServer(), "callback", reset_s=0.0) for _ in range(2))
+    one._redis = other._redis = redis
+    assert await one.allows("host:443")
+    assert not await other.allows("host:443")
+    await other.release("host:443")
+    assert not await one.allows("host:443"), "only who has the probe can give it back"
+    await one.release("host:443")
+    assert await other.allows("host:443")

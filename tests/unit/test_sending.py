@@ -42,7 +42,8 @@ class Servers:
         self.saved: list[tuple[Any, ...]] = []
         self.vendor_settings = VendorSettings()
         self.vendors = SimpleNamespace(get=self._get)
-        self.breakers = SimpleNamespace(allows=self._allows, record=self._record)
+        self.breakers = SimpleNamespace(allows=self._allows, record=self._record, release=self._release)
+        self.released: list[str] = []
         self.http = SimpleNamespace(stream=self._stream)
 
     def now_ms(self) -> int:
@@ -57,6 +58,9 @@ class Servers:
 
     async def _record(self, *_: Any, **__: Any) -> None:
         pass
+
+    async def _release(self, name: str) -> None:
+        self.released.append(name)
 
     @asynccontextmanager
     async def _stream(self, _: str, __: str, *, content: bytes, **___: Any) -> AsyncIterator[Any]:
@@ -116,6 +120,7 @@ async def test_what_became_too_late_while_it_waited_for_its_call_is_not_sent() -
     servers = Servers(slow_ms=5000)
     assert await states(servers, batch(valid_until=NOON + 4000)) == ["expired"]
     assert servers.calls == []
+    assert servers.released == ["solapi/main"], "no call, so the breaker's probe is another's"
 
 
 async def test_an_advertisement_that_arrives_at_night_goes_back() -> None:
