@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from local import control, logview, show, watching
+from local import control, dead, logview, show, watching
 from local.problems import Problem
 
 commands = typer.Typer(
@@ -226,6 +226,7 @@ def replay(
 
 
 commands.add_typer(watching.commands, name="watch")
+commands.add_typer(dead.commands, name="dead")
 
 
 @commands.command()

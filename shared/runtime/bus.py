@@ -108,13 +108,15 @@ class Bus:
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Return when every event is acknowledged; raise Unavailable when one is not (all may be published again)."""
-        if not events:
+        span = trace.current()
+        header, mode = span.header() if span else None, self._settings.event_mode
+        await self.resend([r for event in events for r in records(event, self._source, header, mode)])
+
+    async def resend(self, batch: Sequence[Record]) -> None:
+        """The same for records as they are, with the ids that they have."""
+        if not batch:
             return
         loop = asyncio.get_running_loop()
-        span = trace.current()
-        header = span.header() if span else None
-        mode = self._settings.event_mode
-        batch = [r for event in events for r in records(event, self._source, header, mode)]
         topics = [r[0] for r in batch]
         if self._known.issuperset(topics):
             futures = self._hand_over(batch)
@@ -145,7 +147,7 @@ class Bus:
             self._known.clear()
         _end(current, 0)
 
-    def _hand_over(self, batch: list[Record]) -> list[Any]:
+    def _hand_over(self, batch: Sequence[Record]) -> list[Any]:
         from kafka.errors import KafkaError
 
         try:

@@ -6,12 +6,12 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import orjson
 from pydantic import ValidationError
 
 from shared.domain.events import REGISTRY, Dead
+from shared.runtime.cloudevents import JSON
 from shared.stores import sql
 from shared.stores.sql import Connection
 
@@ -22,13 +22,8 @@ _ADDED = frozenset({"body-encoding", "ce_knativekafkapartition", "ce_knativekafk
 """Headers that a source or we have added on the way, besides knativeerror*."""
 
 
-class Record(NamedTuple):
-    """What is published: a topic, a value, headers."""
-
-    topic: str
-    value: bytes
-    headers: dict[str, str]
-
+Record = tuple[str, bytes, list[tuple[str, bytes]]]
+"""Topic, value and headers."""
 
 Publish = Callable[[Sequence[Record]], None]
 
@@ -70,7 +65,7 @@ class Letter:
         bare = "ce_specversion" not in self.headers and "specversion" in self.headers
         headers = {_header(name) if bare else name: value for name, value in self.headers.items()}
         kept = {n: v for n, v in headers.items() if n not in _ADDED and not n.startswith("ce_knativeerror")}
-        return Record(where, self.value, {"content-type": "application/json", **kept})
+        return where, self.value, [(n, v.encode()) for n, v in {"content-type": JSON, **kept}.items()]
 
     def _topic_of_event(self) -> str:
         """A source on Knative does not say the topic, but the event does."""

@@ -1,0 +1,161 @@
+"""`ims dead`: the dead letters that `store` keeps; look at them, publish them again, give them up."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from local import control, show
+from local.client import demo_account
+from local.problems import Problem
+from shared.domain.errors import Unavailable
+from shared.runtime.bus import Bus
+from shared.runtime.clock import now_ms
+from shared.runtime.mysql import Database
+from shared.runtime.settings import KafkaSettings
+from shared.stores import dead as store
+
+commands = typer.Typer(
+    help="Dead letters: records that no function could read or that a source gave up.\n\n"
+    "They are those of your own platform, or of the servers that IMS_MYSQL_URL and IMS_KAFKA_BOOTSTRAP name.\n\n"
+    "Examples:\n\n    ims dead list\n\n    ims dead show 12\n\n    ims dead replay 12\n\n    ims dead replay --all",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
+ALL = 100_000
+Numbers = Annotated[list[int], typer.Argument(help="Their numbers.")]
+
+
+@commands.command("list")
+def show_list(
+    state: Annotated[str, typer.Option(help="waiting, replayed or dropped")] = store.WAITING,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="How many, the newest first.")] = 20,
+) -> None:
+    """Show the newest.
+
+    Examples:
+
+        ims dead list
+
+        ims dead list --state replayed -n 100
+    """
+    if state not in store.STATES:
+        raise Problem(f"there is no state {state!r}", f"one of {', '.join(store.STATES)}")
+    letters = _ask(store.find, state, limit)
+    table = Table("id", "at", "topic", "type", "reason")
+    for letter in letters:
+        table.add_row(
+            str(letter.dead_id), _time(letter.at_ms), *map(escape, (letter.topic, letter.type, letter.reason))
+        )
+    show.out.print(table if letters else f"no dead letter is {state}")
+    show.out.print(", ".join(f"{n} {name}" for name, n in _ask(store.counts).items()), style="dim")
+
+
+@commands.command("show")
+def show_one(dead_id: int) -> None:
+    """Show one with its headers and body.
+
+    Example: ims dead show 12
+    """
+    letter = _get(dead_id)
+    record = letter.record()
+    show.out.print_json(
+        data={
+            "id": letter.dead_id, "state": letter.state, "at": _time(letter.at_ms), "reason": letter.reason,
+            "replayed_at": None if letter.replayed_ms is None else _time(letter.replayed_ms),
+            "topic": record[0] if record else None, "headers": dict(letter.headers), "body": _body(letter.value),
+        }
+    )  # fmt: skip
+
+
+@commands.command()
+def replay(
+    dead_ids: Annotated[list[int] | None, typer.Argument(help="Their numbers.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All that wait.")] = False,
+    topic: Annotated[str, typer.Option(help="Where to, for one whose topic nobody noted.")] = "",
+) -> None:
+    """Publish them again, each as it was and with its id, to where it came from. Repeating it does no harm.
+
+    Examples:
+
+        ims dead replay 12 13
+
+        ims dead replay --all
+
+        ims dead replay 14 --topic ims.outcome.bulk
+    """
+    if bool(dead_ids) == every:
+        raise Problem("which ones?", "name their numbers, or --all")
+    chosen = dead_ids or [letter.dead_id for letter in reversed(_ask(store.find, store.WAITING, ALL))]
+    bus = Bus(_kafka(), "/ims/dead")
+    try:
+        for dead_id in chosen:
+            _replay(dead_id, bus, topic)
+    finally:
+        bus.close()
+
+
+def _replay(dead_id: int, bus: Bus, topic: str) -> None:
+    def publish(records: Sequence[store.Record]) -> None:
+        asyncio.run(bus.resend(records))
+
+    record = _ask(store.replay, dead_id, now_ms(), publish, topic)
+    if record is None:
+        _get(dead_id)
+        raise Problem(f"nobody noted the topic of dead letter {dead_id}", f"ims dead replay {dead_id} --topic …")
+    show.out.print(f"[green]✓[/] {dead_id} → {escape(record[0])}")
+
+
+@commands.command()
+def drop(dead_ids: Numbers) -> None:
+    """Give them up: they wait no more, and are removed after 30 days.
+
+    Example: ims dead drop 12
+    """
+    for dead_id in dead_ids:
+        if not _ask(store.drop, dead_id):
+            raise Problem(f"dead letter {dead_id} is {_get(dead_id).state}", "only waiting ones can be dropped")
+        show.out.print(f"[green]✓[/] {dead_id} dropped")
+
+
+def _get(dead_id: int) -> store.Letter:
+    letter: store.Letter | None = _ask(store.get, dead_id)
+    if letter is None:
+        raise Problem(f"there is no dead letter {dead_id}", "see `ims dead list`")
+    return letter
+
+
+def _ask(question: Any, *args: Any) -> Any:
+    url = os.environ.get("IMS_MYSQL_URL") or demo_account(control.current().home)["mysql"]
+    database = Database(url, pool=1)
+    try:
+        return database.run(question, *args)
+    except Unavailable as error:
+        raise Problem(f"a server does not answer: {error.detail}", "is it up? see `ims status`") from error
+    finally:
+        database.close()
+
+
+def _kafka() -> KafkaSettings:
+    if os.environ.get("IMS_KAFKA_BOOTSTRAP"):
+        return KafkaSettings()
+    return KafkaSettings(kafka_bootstrap=demo_account(control.current().home)["kafka"])
+
+
+def _time(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _body(value: bytes) -> Any:
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return value.decode(errors="replace")
