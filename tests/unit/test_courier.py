@@ -48,7 +48,7 @@ class Client:
 class Accounts:
     """An account, or what stands in its way."""
 
-    def __init__(self, found: An | None | Exception) -> None:
+    def __init__(self, found: An | Exception | None) -> None:
         self.found = found
 
     async def by_id(self, account_id: int) -> An | None:
@@ -57,19 +57,20 @@ class Accounts:
         return self.found
 
 
-def courier(breakers: Breakers, gate: Gate, account: An | None | Exception) -> Courier:
+def courier(breakers: Breakers, gate: Gate, account: An | Exception | None) -> Courier:
     return Courier(Client(), Accounts(account), breakers, gate, unit_s=60.0, now_ms=lambda: 1)
 
 
 async def test_without_a_slot_the_probe_is_another_tries() -> None:
     breakers, gate = Breakers(), Gate(1)
     assert await gate.enter(HOST, 0)
-    ((tried,), _) = await courier(breakers, gate, An()).round([a_unit()], 0.05, wait_when_full=True)
+    _, ((_, task),) = await courier(breakers, gate, An()).round([a_unit()], 0.05, wait_when_full=True)
+    tried = await task
     assert (tried.outcome, breakers.probe, breakers.counted) == ("deferred", True, [])
 
 
 @pytest.mark.parametrize("account", [None, An(callback_enabled=False), Unavailable("MySQL is away")])
-async def test_a_try_that_made_no_call_gives_the_probe_back(account: An | None | Exception) -> None:
+async def test_a_try_that_made_no_call_gives_the_probe_back(account: An | Exception | None) -> None:
     breakers = Breakers()
     await courier(breakers, Gate(1), account).round([a_unit()], 0.05, wait_when_full=True)
     assert breakers.probe
