@@ -58,6 +58,10 @@ test-manifests: setup ## images, manifests and OpenFaaS files, held against a re
 	@$(BIN)/python -m pytest -q tests/manifests
 	@$(BIN)/python -m deploy.accept
 
+.PHONY: sbom
+sbom: setup ## what IMS is made of, as CycloneDX, into build/sbom/
+	@PYTHON=$(BIN)/python tools/pipeline/sbom.sh
+
 .PHONY: bench
 bench: setup ## measure, and write bench/results/
 	@$(BIN)/python -m bench

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import http.server
 import json
 import os
 import re
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy import cluster, overlays
+from deploy import cluster, lock, overlays
 from deploy.objects import dns
 from local.home import ROOT
 from shared import flow
@@ -25,7 +27,8 @@ JENKINS = re.sub(r"^\s*//.*$", "", (ROOT / "Jenkinsfile").read_text(), flags=re.
 WORKFLOW: dict[Any, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
 STEPS = [step for job in WORKFLOW["jobs"].values() for step in job["steps"]]
 COMMANDS = "\n".join(step["run"] for step in STEPS if "run" in step)
-TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 
 
 def bare(groovy: str) -> str:
@@ -52,8 +55,8 @@ def blocks(groovy: str, depth: int) -> list[str]:
 @pytest.mark.parametrize("pipeline", [JENKINS, COMMANDS], ids=["Jenkinsfile", "ci.yml"])
 def test_every_make_target_and_script_exists(pipeline: str) -> None:
     assert set(re.findall(r"make ([a-z-]+)", pipeline)) <= TARGETS
-    assert {"check", "test", "manifests"} <= set(re.findall(r"make ([a-z-]+)", pipeline))
-    named = set(re.findall(r"tools/pipeline/[\w.]+", pipeline))
+    assert {"check", "test", "manifests", "sbom"} <= set(re.findall(r"make ([a-z-]+)", pipeline))
+    named = {*re.findall(r"tools/pipeline/[\w.]+", pipeline), *re.findall(r"tools/pipeline/[\w.]+", MAKEFILE)}
     assert named == {f"tools/pipeline/{p.name}" for p in SCRIPTS.glob("*.sh")}
     assert all(os.access(ROOT / name, os.X_OK) for name in named)
 
@@ -114,6 +117,32 @@ def test_images_of_every_function_are_built_with_their_origin() -> None:
     built = set(re.findall(r"--tag registry.example/ims/([\w-]+):1", said))
     assert built == {dns(f.name) for f in flow.FLOW} | {"bridges"}
     assert {f"ims/{name}" for name in built} == set(overlays._images())
+
+
+@pytest.mark.parametrize(
+    ("name", "locked"), [("python", "docker/requirements.lock"), ("python-all", "requirements.lock")]
+)
+def test_the_bill_of_materials_has_every_locked_package_with_its_hashes(name: str, locked: str) -> None:
+    bill = sbom()[name]
+    assert (bill["bomFormat"], bill["metadata"]["component"]["name"]) == ("CycloneDX", "ims")
+    found = {part["name"].lower().replace("_", "-"): part for part in bill["components"]}
+    pins = {pin.name: pin.lines for pin in lock.read((ROOT / locked).read_text())}
+    assert set(found) == set(pins)
+    for package, lines in pins.items():
+        hashes = set(re.findall(r"sha256:(\w+)", "".join(lines)))
+        told = {h["content"] for ref in found[package]["externalReferences"] for h in ref.get("hashes", [])}
+        assert told == hashes, package
+        assert found[package]["purl"].startswith("pkg:pypi/")
+
+
+@functools.cache
+def sbom() -> dict[str, dict[str, Any]]:
+    """What `make sbom` writes."""
+    env = {**os.environ, "PYTHON": sys.executable}
+    subprocess.run([SCRIPTS / "sbom.sh"], env=env, check=True, capture_output=True)
+    return {
+        name: json.loads((ROOT / "build" / "sbom" / f"{name}.json").read_text()) for name in ("python", "python-all")
+    }
 
 
 def test_a_base_without_a_digest_is_refused() -> None:
