@@ -27,7 +27,7 @@ async def caller(request: Request, ims: Context, scope: str) -> Caller:
     key = await _key(request, ims)
     if key.kind not in ("live", "test") or key.account_id is None:
         raise Problem(403, "This is an operator's key; use a client's ims_live_… or ims_test_… key here.")
-    if not key.allows_ip(client_address(request)):
+    if key.ip_allow and not key.allows_ip(client_address(request)):
         raise Problem(403, "This key may not be used from your address; see its IP allow-list.")
     if key.scopes and scope not in key.scopes:
         raise Problem(403, f"This key lacks the scope {scope}.")

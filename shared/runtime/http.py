@@ -109,12 +109,17 @@ async def read_body(request: Request, limit: int | None = None) -> bytes:
     settings = load(FunctionSettings)
     limit = settings.body_limit if limit is None else limit
     length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > limit:
+    if length.isdecimal() and int(length) > limit:
         raise Problem(413, f"The body may have at most {limit} bytes.")
     chunks, size = [], 0
     try:
         async with asyncio.timeout(settings.body_seconds):
-            async for chunk in request.stream():
+            more = True
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunk, more = message.get("body", b""), message.get("more_body", False)
                 size += len(chunk)
                 if size > limit:
                     raise Problem(413, f"The body may have at most {limit} bytes.")
