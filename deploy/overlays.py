@@ -169,7 +169,7 @@ def _prod() -> Json:
 
 def _prod_patches() -> Iterable[Json]:
     for process in flow.processes():
-        if 0 < process.function.scale.min < 2:
+        if 0 < process.function.scale.min < 2 <= process.function.scale.max:
             yield patch({**SERVICE, "name": dns(process.name)}, ("replace", MIN_SCALE, "2"))
     local = ("add", "/metadata/labels/networking.knative.dev~1visibility", "cluster-local")
     yield patch({**SERVICE, "labelSelector": "app.kubernetes.io/component=api"}, local)

@@ -116,8 +116,9 @@ def plan(messages: int) -> Plan:
 
 
 def always() -> int:
-    """Replicas that the overlay prod keeps: two of each process that never goes to zero."""
-    return sum(2 for process in processes() if process.function.scale.min)
+    """Replicas that the overlay prod keeps: two of each process that never goes to zero, one where there is but one."""
+    scales = [process.function.scale for process in processes()]
+    return sum(min(2, scale.max) for scale in scales if scale.min)
 
 
 def partitions(peak: float) -> int:
