@@ -14,8 +14,10 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from prometheus_client import Counter
 
@@ -76,6 +78,11 @@ def read(conn: Connection, account: Account, day: date, language: str, now_ms: i
     return content.digest(whole, rows, samples)
 
 
+def callback_of(chosen: Preferences, account: Account) -> str | None:
+    """Where digests by callback go: to their own address, else to the account's callback while that is switched on."""
+    return chosen.callback_uri or (account.callback_uri if account.callback_enabled else None)
+
+
 async def _settle(ims: Context, held: Claim, way: str, outcome: Outcome) -> None:
     SENT.labels(way, outcome.state).inc()
     kept = await ims.db(digests.settle, held, outcome.state, way, outcome.error, ims.now_ms())
@@ -91,9 +98,9 @@ async def _settle(ims: Context, held: Claim, way: str, outcome: Outcome) -> None
 async def _by_callback(
     ims: Context, account: Account, chosen: Preferences, data: content.Json, held: Claim, _: float
 ) -> Outcome:
-    uri = chosen.callback_uri or account.callback_uri
+    uri = callback_of(chosen, account)
     if uri is None:
-        return Outcome("failed", "no callback_uri is set")
+        return Outcome("failed", "no callback is set, or callbacks are switched off")
     body = hook.body(data)
     name = hook.webhook_id(account.account_id, held.day)
     headers = hook.headers(name, held.tries, account.callback_secrets, ims.now_ms(), body)
@@ -115,7 +122,7 @@ async def _by_email(
     letter = mail.message(data, chosen.language, chosen.email, settings.smtp_from, name, own.gateway_url, ims.now_ms())
     until = began + own.digest_lease_seconds * MAIL_SHARE
     try:
-        await asyncio.to_thread(smtp.send, settings, letter, chosen.email, until)
+        await asyncio.get_running_loop().run_in_executor(_threads(), smtp.send, settings, letter, chosen.email, until)
     except Rejected as error:
         return Outcome("given_up", error.detail)
     except Unavailable as error:
@@ -123,6 +130,12 @@ async def _by_email(
     except Uncertain as error:
         return Outcome("uncertain", str(error))
     return Outcome("sent")
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadPoolExecutor:
+    """A thread for each digest that may be under way, so that no claim waits for one."""
+    return ThreadPoolExecutor(load(DigestSettings).digest_parallel, thread_name_prefix="mail")
 
 
 _SENDERS = {"callback": _by_callback, "email": _by_email}

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from shared.accepting.callers import caller
 from shared.channels.common import Fault
 from shared.channels.schema import MAX_URI, Content
-from shared.digest import mail
+from shared.digest import delivery, mail
 from shared.following import reading
 from shared.following.callbacks import address_faults
 from shared.runtime import Context
@@ -82,9 +82,9 @@ _BAD_ADDRESS = Fault("/email", "format", "must be a mail address like ops@exampl
 def nowhere(chosen: Preferences, account: Account) -> Problem | None:
     """Why a digest would not get anywhere by these preferences, or None."""
     if chosen.send_by == "callback":
-        if chosen.callback_uri or account.callback_uri:
+        if delivery.callback_of(chosen, account):
             return None
-        detail = "There is no callback to send digests to: give callback_uri, or PUT /v1/callbacks first."
+        detail = "There is no callback to send digests to: give callback_uri, or set one by PUT /v1/callbacks."
         return Problem(422, detail, kind="no-callback")
     if not load(MailSettings).smtp_host:
         return Problem(422, "This installation sends no mail; choose by: callback.", kind="no-mail")

@@ -71,7 +71,7 @@ def test_yesterdays_failures_come_by_mail_at_half_past_eight_once(failed: Road) 
     }  # fmt: skip
     assert [(c["code"], c["count"]) for c in digest["causes"]] == [("4001", 2), ("4005", 1)]
     for cause in digest["causes"]:
-        found = failed.get(cause["links"]["messages"])["items"]
+        found = failed.call("GET", cause["links"]["messages"]).json()["items"]
         assert {m["message_id"] for m in found} == {s["message_id"] for s in cause["samples"]}
         assert {m["code"] for m in found} == {cause["code"]}
 

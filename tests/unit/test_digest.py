@@ -27,6 +27,7 @@ from bridges.cron.schedule import parse
 from shared import flow
 from shared.digest import advice, content, days, hook, mail, smtp
 from shared.digest.content import Row, Sample
+from shared.digest.run import run
 from shared.domain.codes import CODES, DELIVERED
 from shared.domain.errors import Rejected, Unavailable, Uncertain
 from shared.domain.states import State
@@ -101,6 +102,32 @@ def test_the_maps_ticks_are_at_half_past_eight_and_then_until_noon() -> None:
 )
 def test_a_day_is_written_in_one_way(text: str, day: date | None) -> None:
     assert days.read_day(text) == day
+
+
+class Away:
+    """A context whose database does not answer after its first page."""
+
+    draining = False
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def now_ms(self) -> int:
+        return kst("2026-03-02T08:30:00")
+
+    async def db(self, *_: Any) -> list[Any]:
+        return []
+
+    async def db_replica(self, *_: Any) -> tuple[list[int], int]:
+        self.asked += 1
+        if self.asked > 1:
+            raise Unavailable("MySQL: away")
+        return [], 1
+
+
+async def test_a_tick_that_cannot_read_who_wants_a_digest_is_asked_to_come_again() -> None:
+    with pytest.raises(Unavailable, match="away"):
+        await run(Away(), kst("2026-03-02T08:30:00"))  # type: ignore[arg-type]
 
 
 # --- content ----------------------------------------------------------------------------------------------------------
