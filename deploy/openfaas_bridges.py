@@ -22,6 +22,9 @@ SECRETS_DIR = "/var/openfaas/secrets"
 GATEWAY_NAMESPACE = "openfaas"
 
 Name = Callable[[flow.Process], str]
+Env = tuple[tuple[str, str], ...]
+STRUCTURED: Env = (("IMS_EVENT_MODE", "structured"),)
+"""As the functions of stack.yml: dead letters must survive the connector too."""
 
 
 def ce_bridges(root: Path) -> Iterator[Json]:
@@ -32,11 +35,11 @@ def ce_bridges(root: Path) -> Iterator[Json]:
 
 def pro_bridges(root: Path) -> Iterator[Json]:
     """Beside stack.yml, instead of Pro's Kafka connector, which loses what a function could not take at once."""
-    return _bridges(root, list(flow.processes()), lambda p: dns(p.name))
+    return _bridges(root, list(flow.processes()), lambda p: dns(p.name), STRUCTURED)
 
 
-def _bridges(root: Path, served: list[flow.Process], name: Name) -> Iterator[Json]:
-    env = tuple(
+def _bridges(root: Path, served: list[flow.Process], name: Name, more: Env = ()) -> Iterator[Json]:
+    env = more + tuple(
         (f"IMS_TARGET_{p.name.upper().replace('-', '_')}", f"{OPENFAAS_GATEWAY}{path(name(p))}") for p in served
     )
     parts = [_source(pool, served, env) for pool in flow.POOLS]
@@ -53,7 +56,7 @@ def path(function: str) -> str:
     return f"/function/{function}"
 
 
-def _source(pool: str, served: list[flow.Process], env: tuple[tuple[str, str], ...]) -> Bridge:
+def _source(pool: str, served: list[flow.Process], env: Env) -> Bridge:
     mine = [s for s in flow.sources() if (s.process.pool or "slow") == pool and s.process in served]
     arguments = tuple(word for source in mine for word in ("--source", source.name))
     return Bridge(f"kafka_source-{pool}", "bridges.kafka_source", arguments, env=env, memory_limit="512Mi")

@@ -191,12 +191,22 @@ def test_every_public_path_leads_to_its_function_behind_openfaas_gateway() -> No
     assert {name for name, _ in public} <= set(stack("stack.yml")["functions"])
 
 
+@pytest.mark.parametrize("name", STACKS)
+def test_whoever_has_a_schedule_takes_the_connectors_empty_post(name: str) -> None:
+    """Only a function that takes ticks reads one as a tick (tests/unit/test_runtime.py)."""
+    timed = {f["build_args"]["FUNCTION"] for f in stack(name)["functions"].values() if "schedule" in f["annotations"]}
+    assert timed == {f.name for f in flow.FLOW if "Tick" in f.handles}
+
+
 def test_only_pro_writes_structured_events() -> None:
     """Its connector drops the headers of binary ones."""
     modes = {
         name: {f["environment"].get("IMS_EVENT_MODE") for f in stack(name)["functions"].values()} for name in STACKS
     }
     assert modes == {"stack.yml": {"structured"}, "stack.ce.yml": {None}}
+    for file, mode in (("bridges.yaml", set()), ("bridges.pro.yaml", {"structured"})):
+        boxes = deployments(yaml.safe_load_all((ROOT / "openfaas" / file).read_text())).values()
+        assert {v.get("value") for box in boxes for v in box["env"] if v["name"] == "IMS_EVENT_MODE"} == mode
 
 
 @pytest.mark.parametrize(
