@@ -210,20 +210,31 @@ def test_a_canary_goes_up_by_steps_and_back_at_once(config: Path) -> None:
     assert canary(config, "weight", "10").returncode == 0
     assert shares(config) == {"route-fast-00001": 90, "newest": 10}
     assert shares(config, "api-mt") == {"api-mt-00001": 90, "newest": 10}
+    apply(config, service("watch"))
+    assert canary(config, "weight", "50").returncode == 0, "the last by name is new: the others go on"
+    assert shares(config) == {"route-fast-00001": 50, "newest": 50}
     assert canary(config, "rollback").returncode == 0
     assert shares(config) == {"route-fast-00001": 100}
+    assert shares(config, "watch") == {}
+    cluster.run(config, "-n", "ims", "delete", "ksvc", "watch")
     assert canary(config, "promote").returncode == 0
     assert shares(config) == {"newest": 100}
 
 
-@pytest.mark.parametrize(("value", "good"), [("0.001", True), ("0.3", False), ("NaN", True), (None, True)])
-def test_the_judge_asks_prometheus_about_the_new_revisions(config: Path, value: str | None, good: bool) -> None:
+@pytest.mark.parametrize(
+    ("value", "seen", "good"),
+    [("0.001", True, True), ("0.3", True, False), ("NaN", True, True), (None, True, True), (None, False, False)],
+)
+def test_the_judge_asks_prometheus_about_the_new_revisions(
+    config: Path, value: str | None, seen: bool, good: bool
+) -> None:
     asked: list[str] = []
 
     class Answer(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
-            body = json.dumps({"data": {"result": [{"value": [0, value]}] if value else []}}).encode()
+            told = ("8" if seen else None) if "query=count" in self.path else value
+            body = json.dumps({"data": {"result": [{"value": [0, told]}] if told else []}}).encode()
             self.send_response(200)
             self.end_headers()
             self.wfile.write(body)

@@ -16,12 +16,18 @@ traffic() { kubectl -n "$namespace" patch ksvc "$1" --type merge -p "{\"spec\":{
 split() { # service, stable revision, weight of the newest
     traffic "$1" "{\"revisionName\":\"$2\",\"percent\":$((100 - $3)),\"tag\":\"stable\"},{\"latestRevision\":true,\"percent\":$3,\"tag\":\"candidate\"}"
 }
-remembered() {
-    local revision
-    revision=$(get "$1" "$stable_of")
-    [ -n "$revision" ] || { echo "$1: there was no \`canary.sh start\`" >&2; return 1; }
-    echo "$revision"
+# A command for each service with the revision that `start` remembered. One that is newer has nothing to go back to.
+each() {
+    local service revision known=0
+    for service in $(services); do
+        revision=$(get "$service" "$stable_of")
+        if [ -z "$revision" ]; then echo "$service is new"; continue; fi
+        "$1" "$service" "$revision" "${@:2}"
+        known=1
+    done
+    [ "$known" = 1 ] || { echo "there was no \`canary.sh start\`" >&2; return 1; }
 }
+back() { traffic "$1" "{\"revisionName\":\"$2\",\"percent\":100,\"tag\":\"stable\"}"; }
 
 start() {
     for service in $(services); do
@@ -32,28 +38,28 @@ start() {
 
 weight() {
     [[ $1 =~ ^[0-9]+$ && $1 -le 100 ]] || { echo "a weight is a number from 0 to 100" >&2; exit 1; }
-    for service in $(services); do
-        revision=$(remembered "$service") && split "$service" "$revision" "$1"
-    done
+    each split "$1"
 }
 
 promote() { for service in $(services); do traffic "$service" '{"latestRevision":true,"percent":100}'; done; }
 
-rollback() {
-    for service in $(services); do
-        revision=$(remembered "$service") && traffic "$service" "{\"revisionName\":\"$revision\",\"percent\":100,\"tag\":\"stable\"}"
-    done
+rollback() { each back; }
+
+ask() { # PromQL: the first value, or nothing
+    curl -sS --fail --get "${PROMETHEUS_URL:?}/api/v1/query" --data-urlencode "query=$1" |
+        python3 -c 'import json, sys; r = json.load(sys.stdin)["data"]["result"]; print(r[0]["value"][1] if r else "")'
 }
 
 judge() {
     names=$(for service in $(services); do get "$service" '{.status.latestCreatedRevisionName}' && echo; done | paste -sd '|')
+    seen=$(ask "count(up{revision=~\"$names\"} == 1)")
+    [ -n "$seen" ] || { echo "Prometheus sees none of the new revisions" >&2; exit 1; }
     for metric in "ims_events_total:result!=\"done\"" "ims_http_requests_total:status=~\"5..\""; do
         name=${metric%%:*} bad=${metric#*:}
-        query="sum(rate(${name}{revision=~\"$names\",$bad}[5m])) / sum(rate(${name}{revision=~\"$names\"}[5m]))"
-        share=$(curl -sS --fail --get "${PROMETHEUS_URL:?}/api/v1/query" --data-urlencode "query=$query" |
-            python3 -c 'import json, sys; r = json.load(sys.stdin)["data"]["result"]; print(float(r[0]["value"][1]) if r else 0.0)')
-        echo "$name of the new revisions: $share fail"
-        python3 -c 'import sys; sys.exit(not float(sys.argv[1]) <= float(sys.argv[2]))' "${share/nan/0}" "${LIMIT:-0.02}"
+        share=$(ask "sum(rate(${name}{revision=~\"$names\",$bad}[5m])) / sum(rate(${name}{revision=~\"$names\"}[5m]))")
+        [[ -n $share && $share != NaN ]] || share=0
+        echo "$name of the new revisions: $share fail ($seen replicas)"
+        python3 -c 'import sys; sys.exit(not float(sys.argv[1]) <= float(sys.argv[2]))' "$share" "${LIMIT:-0.02}"
     done
 }
 
