@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import httpx2
 
-from tests.builders import Text, a_text, numbers
+from tests.builders import Text, a_text, later, numbers
 from tests.road import Road, until
 
 CLIENTS = 50
@@ -71,6 +71,19 @@ def test_a_key_outlives_the_loss_of_redis(road: Road) -> None:
     road.wait_for_all()
     road.assert_sound()
     assert len(road.texts(to)) == 1
+
+
+def test_a_retry_after_its_reservation_has_left_gets_the_same_ids_also_when_redis_has_lost_the_key(road: Road) -> None:
+    request = the_request(*numbers(1), str(uuid4())).with_(scheduled_at=later(2))
+    first = road.send(request)
+    until(lambda: road.state(first.id) == "delivered", "the reservation to leave")
+    late = road.send(request)
+    road.redis(0).flushall()
+    later_still = road.send(request)
+    assert {first.request_id, late.request_id, later_still.request_id} == {first.request_id}
+    road.wait_for_all()
+    road.assert_sound()
+    assert road.count() == 1
 
 
 def test_retries_across_kills_of_the_accepting_function_send_once(road: Road) -> None:
