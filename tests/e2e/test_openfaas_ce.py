@@ -125,4 +125,5 @@ def test_ticks_come_bare_and_are_taken(platform: Platform) -> None:
         lines = [json.loads(line) for line in platform.log("cron-connector").splitlines() if line.startswith("{")]
         return {line["answer"] for line in lines if line["event"] == "called" and line["function"] == "schedule"}
 
-    assert until(answers, "a tick") <= {"200", "503", "504"}
+    known = until(answers, "a tick")
+    assert not {answer for answer in known if answer.startswith("4")}, "a tick was not understood"
