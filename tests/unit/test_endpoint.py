@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -119,6 +120,17 @@ async def test_a_body_whose_time_had_passed_at_once_is_refused_with_a_key_too(se
     answer = await post(a_body(scheduled_at=at(NOW - 1)), {"idempotency-key": "k"})
     assert answer.status_code == 422
     assert orjson.loads(answer.body)["errors"][0]["pointer"] == "/scheduled_at"
+
+
+async def test_a_retry_that_may_not_go_on_names_what_its_first_try_was(servers: Servers) -> None:
+    servers.kafka = False
+    first = await post(a_body(), {"idempotency-key": "k"})
+    servers.kafka, servers.account = True, replace(servers.account, senders=frozenset())
+    again = await post(a_body(), {"idempotency-key": "k"})
+    assert (first.status_code, again.status_code) == (503, 422)
+    told = orjson.loads(again.body)
+    assert told["request_id"] == orjson.loads(first.body)["request_id"]
+    assert told["errors"][0]["pointer"] == "/sender"
 
 
 async def test_a_dry_run_neither_takes_nor_answers_by_a_key(servers: Servers) -> None:
