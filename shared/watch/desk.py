@@ -10,7 +10,8 @@ from typing import Any
 from shared.reports.desk import callback_breakers
 from shared.runtime import Context
 from shared.runtime.mysql import Database
-from shared.runtime.settings import KafkaSettings, MysqlSettings, ReportSettings, WatchSettings, load
+from shared.runtime.redis import RedisClients
+from shared.runtime.settings import KafkaSettings, MysqlSettings, RedisSettings, ReportSettings, WatchSettings, load
 from shared.watch import alarms, rules, sms
 from shared.watch.checks import kafka, mysql, processes, redis, work
 from shared.watch.look import look
@@ -19,10 +20,23 @@ from shared.watch.samples import Check, Look, Sample
 from shared.watch.slack import Said, Slack
 from shared.watch.tick import Ticker
 
-MYSQL_S = 4.0
+MYSQL_S, REDIS_S = 4.0, 4.0
 THREADS = 6
 HEADROOM_S = 1.0
 TEST = "This is a test of IMS watch: it reaches you."
+
+
+class Fresh(Database):
+    """Tries a connection before each use: between two ticks its server may have gone and come back."""
+
+    def _connection(self) -> Any:
+        connection = super()._connection()
+        try:
+            connection.ping(reconnect=False)
+        except Exception:
+            self._drop()
+            connection = super()._connection()
+        return connection
 
 
 class Desk:
@@ -48,7 +62,7 @@ class Desk:
     @cached_property
     def memory(self) -> Memory:
         """MySQL, Redis, and the process."""
-        return Memory(self.db, lambda: self._ims.redis.state)
+        return Memory(self.db, lambda: self._redis.state, self._settings.watch_turn_seconds)
 
     @cached_property
     def slack(self) -> Slack | None:
@@ -65,17 +79,23 @@ class Desk:
     @cached_property
     def db(self) -> Database:
         """The primary, with less patience than a function has."""
-        return Database(load(MysqlSettings).mysql_url, pool=THREADS, timeout=MYSQL_S)
+        return Fresh(load(MysqlSettings).mysql_url, pool=THREADS, timeout=MYSQL_S)
+
+    @cached_property
+    def _redis(self) -> RedisClients:
+        """With more patience than a function has: a busy machine is not yet a Redis that is down."""
+        settings = load(RedisSettings)
+        return RedisClients(settings.model_copy(update={"redis_timeout_seconds": REDIS_S}))
 
     @cached_property
     def _replica(self) -> Database | None:
         url = load(MysqlSettings).mysql_replica_url
-        return Database(url, pool=1, timeout=MYSQL_S) if url else None
+        return Fresh(url, pool=2, timeout=MYSQL_S) if url else None
 
     @cached_property
     def _monitor(self) -> Database:
         url = self._settings.watch_mysql_url.get_secret_value()
-        return Database(url, pool=1, timeout=MYSQL_S) if url else self.db
+        return Fresh(url, pool=1, timeout=MYSQL_S) if url else self.db
 
     @cached_property
     def _callbacks(self) -> Any:
@@ -87,10 +107,10 @@ class Desk:
 
     def checks(self, marks: dict[str, int], now_ms: int) -> list[Check]:
         """What is looked at. Names of server checks are what their outage is about."""
-        clients = self._ims.redis
+        clients = self._redis
         found = [
             Check("kafka", self._kafka, kafka.METRICS, kafka.DOWN),
-            Check("primary", partial(mysql.primary, self.db, self._monitor, now_ms), mysql.PRIMARY_METRICS, mysql.DOWN),
+            Check("primary", partial(mysql.primary, self.db, self._monitor), mysql.PRIMARY_METRICS, mysql.DOWN),
             Check("redis", partial(redis.servers, clients), redis.METRICS, redis.DOWN),
             Check("due-set", partial(redis.due_set, clients, marks, now_ms), redis.DUE_METRICS, needs=("redis",)),
             Check("due work", partial(work.due, self.db, now_ms), work.DUE_METRICS, needs=("primary",)),
@@ -98,8 +118,11 @@ class Desk:
             Check("breakers", self._breakers, work.BREAKER_METRICS, needs=("primary", "redis")),
         ]
         if self._replica is not None:
-            run = partial(mysql.replica, self._replica, now_ms, self._ims.now_ms)
-            found.append(Check("replica", run, mysql.REPLICA_METRICS, mysql.DOWN))
+            run = partial(mysql.replication, self.db, self._replica, self._ims.now_ms)
+            found += [
+                Check("replica", partial(mysql.replica, self._replica), frozenset(), mysql.DOWN),
+                Check("replication", run, mysql.REPLICATION_METRICS, needs=("primary", "replica")),
+            ]
         if named := list(processes.addresses(self._settings.watch_urls)):
             found.append(Check("processes", partial(processes.look, self._ims.http, named), processes.METRICS))
         return found
@@ -110,13 +133,13 @@ class Desk:
         return await asyncio.get_running_loop().run_in_executor(self._kafka_thread, call)
 
     async def _breakers(self) -> list[Sample]:
-        await self._ims.redis.state.ping()  # else unknown breakers would pass for closed ones
+        await self._redis.state.ping()  # else unknown breakers would pass for closed ones
         names = [entry.name for entry in await self._ims.vendors.entries()]
         return await work.breakers(self.db, self._ims.breakers, self._callbacks, names)
 
     async def status(self) -> dict[str, Any]:
         """What there is to see now: a fresh look, what the rules find in it, and the alarms and mutes as saved."""
-        state, now_ms = await self.memory.load(), self._ims.now_ms()
+        state, now_ms = await self.memory.fresh(), self._ims.now_ms()
         seen = await self.look(dict(state.marks), now_ms)
         return shown(state, seen, rules.judge(seen, self.rules), self.slack is not None, self.sms is not None)
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import orjson
 
-from shared.domain.errors import Unavailable
 from shared.runtime import logs
 from shared.stores import watch as store
 from shared.watch.alarms import Alarm
@@ -23,8 +22,8 @@ from shared.watch.rules import Key
 STATE, TURN = "watch:state", "watch:turn"
 KEEP_S = 7 * 86_400
 PATIENCE_S = 5.0
-TURN_MS = 50_000
-"""A tick ends before; the next one, a minute later, gets its turn even when this one was killed."""
+AWAY: Any = object()
+"""Stands for the answer of what does not answer."""
 _GIVE_BACK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 log = logs.get(__name__)
@@ -41,20 +40,26 @@ class State:
 
 
 class Memory:
-    """`db` and `redis` may be away at any time; nothing here fails because of it."""
+    """`db` and `redis` may be away at any time; nothing here fails because of it.
 
-    def __init__(self, db: Any, redis: Callable[[], Any]) -> None:
-        self._db, self._redis = db, redis
+    What did not answer once is not asked again in the same tick: waiting for it each time would use the tick up.
+    """
+
+    def __init__(self, db: Any, redis: Callable[[], Any], turn_s: float) -> None:
+        self._db, self._redis, self.turn_s = db, redis, turn_s
         self._own = State()
         self._holder = os.urandom(8).hex()
+        self._away: set[str] = set()
 
     async def turn(self, now_ms: int) -> bool:
-        """Take the turn; False when another tick has it."""
+        """Take the turn; False when another tick has it. A killed tick's turn ends by itself after `turn_s`."""
+        self._away.clear()
+        turn_ms = round(self.turn_s * 1000)
         said = await asyncio.gather(
-            _guard(self._db(store.take, self._holder, now_ms, now_ms + TURN_MS)),
-            _guard(self._redis().set(TURN, self._holder, nx=True, px=TURN_MS)),
+            self._mysql(store.take, self._holder, now_ms, now_ms + turn_ms),
+            self._ask("Redis", lambda: self._redis().set(TURN, self._holder, nx=True, px=turn_ms)),
         )
-        refused = [answer for answer in said if not isinstance(answer, Exception) and not answer]
+        refused = [answer for answer in said if answer is not AWAY and not answer]
         if refused:
             await self.give_back()
         return not refused
@@ -62,42 +67,51 @@ class Memory:
     async def give_back(self) -> None:
         """End the turn."""
         await asyncio.gather(
-            _guard(self._db(store.give_back, self._holder)),
-            _guard(self._redis().eval(_GIVE_BACK, 1, TURN, self._holder)),
+            self._mysql(store.give_back, self._holder),
+            self._ask("Redis", lambda: self._redis().eval(_GIVE_BACK, 1, TURN, self._holder)),
         )
 
     async def load(self) -> State:
         """The newest state that can be read; mutes are MySQL's, where it can be asked."""
-        rows, text = await asyncio.gather(_guard(self._db(store.load)), _guard(self._redis().get(STATE)))
+        rows, text = await asyncio.gather(self._mysql(store.load), self._ask("Redis", lambda: self._redis().get(STATE)))
         known = [self._own]
-        if isinstance(rows, store.Saved):
+        if rows is not AWAY:
             known.append(_from_rows(rows))
         if isinstance(text, bytes):
             known.append(from_json(text))
         newest = max(known, key=lambda state: state.version)
-        mutes = rows.mutes if isinstance(rows, store.Saved) else newest.mutes
+        mutes = rows.mutes if rows is not AWAY else newest.mutes
         return State(newest.version, newest.alarms, mutes, newest.marks)
 
     async def save(self, state: State) -> None:
         """Keep it wherever possible. Raises Stale when another tick has saved a newer one: this one's time was over."""
         self._own = state
-        rows = [_row(alarm) for alarm in state.alarms.values()]
-        saved, _ = await asyncio.gather(
-            _guard(self._db(store.save, state.version, orjson.dumps(state.marks).decode(), rows)),
-            _guard(self._redis().set(STATE, to_json(state), ex=KEEP_S)),
+        rows, marks = [_row(alarm) for alarm in state.alarms.values()], orjson.dumps(state.marks).decode()
+        await asyncio.gather(
+            self._mysql(store.save, state.version, marks, rows),
+            self._ask("Redis", lambda: self._redis().set(STATE, to_json(state), ex=KEEP_S)),
         )
-        if isinstance(saved, store.Stale):
-            raise saved
 
+    async def fresh(self) -> State:
+        """`load` outside a tick."""
+        self._away.clear()
+        return await self.load()
 
-async def _guard(asked: Awaitable[Any]) -> Any:
-    """The answer, or the exception that stands for it: at most PATIENCE_S."""
-    try:
-        return await asyncio.wait_for(asked, PATIENCE_S)
-    except Exception as error:
-        if not isinstance(error, store.Stale):
-            log.warning("memory away", error=f"{type(error).__name__}: {error}"[:200])
-        return error if isinstance(error, store.Stale) else Unavailable(type(error).__name__)
+    async def _mysql(self, fn: Callable[..., Any], *values: Any) -> Any:
+        return await self._ask("MySQL", lambda: self._db(fn, *values))
+
+    async def _ask(self, what: str, ask: Callable[[], Awaitable[Any]]) -> Any:
+        """The answer, or AWAY after at most PATIENCE_S, or at once when it did not answer before in this tick."""
+        if what in self._away:
+            return AWAY
+        try:
+            return await asyncio.wait_for(ask(), PATIENCE_S)
+        except store.Stale:
+            raise
+        except Exception as error:
+            self._away.add(what)
+            log.warning("memory away", what=what, error=f"{type(error).__name__}: {error}"[:200])
+            return AWAY
 
 
 def to_json(state: State) -> bytes:

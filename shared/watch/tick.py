@@ -23,8 +23,8 @@ from shared.watch.notify import Delivery, Resting, ToSlack, ToSms, deliver
 from shared.watch.rules import Rule, judge
 from shared.watch.samples import Look
 
-LONGEST_S = 45.0
-"""A tick ends before its turn does (memory.TURN_MS)."""
+SHARE = 0.9
+"""A tick ends before its turn does."""
 SLACK_AFTER = "slack_after"
 
 log = logs.get(__name__)
@@ -52,7 +52,7 @@ class Ticker:
         """False when another tick has the turn."""
         if self._busy.locked():
             return False
-        async with self._busy, asyncio.timeout(LONGEST_S):
+        async with self._busy, asyncio.timeout(self._memory.turn_s * SHARE):
             if not await self._memory.turn(self._now_ms()):
                 log.info("another tick has the turn")
                 return False

@@ -311,11 +311,11 @@ def many(n: int, words: str = "down") -> list[Notice]:
 
 
 @pytest.mark.parametrize("notices", [many(1), many(40, "x" * 500), many(800, "<&>" * 150), [MILD, ENDED]])
-def test_slack_takes_the_message_whatever_is_in_it(notices: list[Notice]) -> None:
+async def test_slack_takes_the_message_whatever_is_in_it(notices: list[Notice]) -> None:
     import orjson
 
     body = orjson.dumps(slack.payload(notices, "local", "https://docs.example/runbooks", START, "note"))
-    answer = SlackStandIn().take(Request("POST", "/slack/services/T/B/x", {}, {}, body), START)
+    answer = await SlackStandIn().take(Request("POST", "/slack/services/T/B/x", {}, {}, body), START)
     assert (answer.status, answer.body) == (200, b"ok")
 
 

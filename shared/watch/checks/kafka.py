@@ -25,6 +25,7 @@ MIN_IN_SYNC = 2
 LATEST, EARLIEST = -1, -2
 READ_SHARE = 0.5
 """How much of the time may go into reading the oldest events."""
+COORDINATOR_S = 0.3
 FETCH_BYTES = 16 * 1024
 LAGGING = 200
 """Partitions whose oldest event is read, at most: those with the most waiting."""
@@ -38,7 +39,7 @@ def look(settings: KafkaSettings, seconds: float, now_ms: int) -> list[Sample]:
     with closing(KafkaAdminClient(**_patience(settings, seconds))) as admin:
         topics = admin.describe_topics(list(flow.topics()))
         partitions = [tp for topic in topics for tp in _partitions(topic)]
-        committed = admin.list_group_offsets({source.group: None for source in flow.sources()})
+        committed = _committed(admin, time.monotonic() + seconds * READ_SHARE)
         ends, starts = _offsets(admin, partitions, LATEST), _offsets(admin, partitions, EARLIEST)
         lags = dict(_lags(committed, starts, ends))
         oldest = _oldest(settings, lags, max(0.5, (until - time.monotonic()) * READ_SHARE))
@@ -57,6 +58,20 @@ def _partitions(topic: Mapping[str, Any]) -> Iterator[Any]:
     from kafka import TopicPartition
 
     return (TopicPartition(topic["name"], p["partition_index"]) for p in topic["partitions"] if p["leader_id"] >= 0)
+
+
+def _committed(admin: Any, until: float) -> Mapping[str, Mapping[Any, Any]]:
+    """What each group has finished. A coordinator that is just being made, or moves, is asked again for a while."""
+    from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError
+
+    while True:
+        try:
+            found: Mapping[str, Mapping[Any, Any]] = admin.list_group_offsets({s.group: None for s in flow.sources()})
+            return found
+        except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError):
+            if time.monotonic() > until:
+                raise
+            time.sleep(COORDINATOR_S)
 
 
 def _offsets(admin: Any, partitions: Iterable[Any], at: int) -> dict[Any, int]:

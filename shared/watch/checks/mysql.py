@@ -7,6 +7,7 @@ can be read here, whatever the server says of its threads, and it needs no right
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from shared.stores import watch as store
@@ -14,25 +15,33 @@ from shared.watch.samples import NEVER_S, Sample
 
 DOWN = "mysql_down"
 PRIMARY_METRICS = frozenset({"mysql_transaction"})
-REPLICA_METRICS = frozenset({"replica_behind"})
+REPLICATION_METRICS = frozenset({"replica_behind"})
 BEAT = "watch"
 POLL_S, POLLS = 0.1, 20
 QUERY_CHARACTERS = 80
 
 
-async def primary(db: Any, monitor: Any, now_ms: int) -> list[Sample]:
-    """Write the heartbeat, and find the longest transaction (`monitor`: an account that may see all of them)."""
-    await db(store.beat, BEAT, now_ms)
+async def primary(db: Any, monitor: Any) -> list[Sample]:
+    """The longest transaction (`monitor`: an account that may see all of them)."""
+    await db(store.last_beat, BEAT)
     seconds, query = await monitor(store.longest_transaction)
     detail = " ".join(query.split())[:QUERY_CHARACTERS] if seconds else ""
     return [Sample("mysql_transaction", "primary", seconds, detail)]
 
 
-async def replica(db: Any, beat_ms: int, now_ms: Any) -> list[Sample]:
+async def replica(db: Any) -> list[Sample]:
+    """Whether it can be asked at all."""
+    await db(store.last_beat, BEAT)
+    return []
+
+
+async def replication(primary_db: Any, replica_db: Any, now_ms: Callable[[], int]) -> list[Sample]:
     """How far the replica is behind (s): the age of the newest heartbeat there, 0 when it is this look's."""
+    beat_ms = now_ms()
+    await primary_db(store.beat, BEAT, beat_ms)
     seen: int | None = None
     for _ in range(POLLS):
-        seen = await db(store.last_beat, BEAT)
+        seen = await replica_db(store.last_beat, BEAT)
         if seen is not None and seen >= beat_ms:
             return [Sample("replica_behind", "replica", 0.0)]
         await asyncio.sleep(POLL_S)
