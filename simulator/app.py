@@ -59,6 +59,8 @@ class Simulator:
         try:
             if request.path.startswith(PREFIX):
                 reply = await self._vendor(request, receive)
+            elif request.method == "POST" and request.path.startswith(SLACK_PREFIX):
+                reply = await self.slack.take(request, self._clock())
             else:
                 reply = self._own(request)
         except Refusal as refusal:
@@ -159,8 +161,6 @@ class Simulator:
                 return Reply(204, b"")
             case "PUT", "/slack":
                 return self.slack.behave(request)
-            case "POST", path if path.startswith(SLACK_PREFIX):
-                return self.slack.take(request, self._clock())
             case "GET", "/stats":
                 return json(200, self._stats())
             case "GET", "/behaviour":

@@ -1,11 +1,13 @@
 """Slack's incoming webhooks: `POST /slack/services/…` as Slack takes them, `GET /slack` what came, in order.
 
-`PUT /slack {"status": 500, "retry_after": null}` lets them fail, `DELETE /slack` forgets the messages. What Slack
-refuses is refused here: no text and no blocks, over 50 blocks, a section over 3,000 characters, a header over 150.
+`PUT /slack {"status": 500, "latency_ms": 0, "retry_after": null}` lets them fail, `DELETE /slack` forgets the messages.
+What Slack refuses is refused here: no text and no blocks, over 50 blocks, a section over 3,000 characters, a header
+over 150.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from typing import Any
 
@@ -21,9 +23,10 @@ LIMITS = {"section": SECTION_CHARACTERS, "header": HEADER_CHARACTERS}
 
 
 class SlackBehaviour(BaseModel):
-    """What is answered instead of 200, and after how many seconds to come again (with 429)."""
+    """What is answered instead of 200, how long after the message was taken, and when to come again (s, with 429)."""
 
     status: int = 200
+    latency_ms: float = 0
     retry_after: float | None = None
 
 
@@ -34,8 +37,13 @@ class SlackStandIn:
         self._behaviour = SlackBehaviour()
         self._messages: deque[dict[str, Any]] = deque(maxlen=REMEMBERED)
 
-    def take(self, request: Request, now_ms: int) -> Reply:
+    async def take(self, request: Request, now_ms: int) -> Reply:
         """`ok`, as Slack answers, or why not."""
+        reply = self._take(request, now_ms)
+        await asyncio.sleep(self._behaviour.latency_ms / 1000)
+        return reply
+
+    def _take(self, request: Request, now_ms: int) -> Reply:
         if self._behaviour.status != 200:
             wait = self._behaviour.retry_after
             headers = () if wait is None else ((b"retry-after", f"{wait:g}".encode()),)
