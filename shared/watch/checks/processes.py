@@ -2,7 +2,7 @@
 
 Locally that is every process (IMS_TARGET_*, IMS_WATCH_URLS). On Knative none is named: a request would wake a function
 that has scaled to zero, and keep it awake; there the platform restarts what is not ready, and lag shows what does not
-work (docs/decisions/0017-watch-wakes-nobody.md).
+work (docs/decisions/0019-watch-wakes-nobody.md).
 """
 
 from __future__ import annotations
