@@ -17,6 +17,8 @@ from urllib.parse import unquote, urlsplit
 import pymysql
 from pymysql.cursors import Cursor
 
+from shared.domain.states import State
+
 BATCH = 500
 SINGLES = 0.1
 """The share of messages that are alone in their request, each with five events of its own in `seen`."""
@@ -86,7 +88,18 @@ def begin(cursor: Cursor, requests: Sequence[list[bytes]], draw: random.Random) 
         "messages",
         "message_id, account_id, recipient, ref, type, vars, status, hop, channel, vendor, vendor_account, cause",
         [
-            (m, 1, _recipient(draw), f"o-{draw.randrange(10**9)}", "sms", VARIABLES, 3, 1, *ROUTE, cause)
+            (
+                m,
+                1,
+                _recipient(draw),
+                f"o-{draw.randrange(10**9)}",
+                "sms",
+                VARIABLES,
+                State.routed.value,
+                1,
+                *ROUTE,
+                cause,
+            )
             for m in messages
         ],
     )
@@ -113,19 +126,20 @@ def end(cursor: Cursor, requests: Sequence[list[bytes]], seq: int, draw: random.
         " ON DUPLICATE KEY UPDATE state = VALUES(state), code = VALUES(code), raw_code = VALUES(raw_code),"
         " vendor_ref = VALUES(vendor_ref), answered_ms = VALUES(answered_ms), finished_ms = VALUES(finished_ms)",
         [
-            (m, 1, *ROUTE, "sms", "delivered", b"12345678", START_MS, "1000", "4000", f"M4V{m.hex()[:29]}", *ENDED)
+            (m, 1, *ROUTE, "sms", "delivered", b"12345678", START_MS, "0000", "4000", f"M4V{m.hex()[:29]}", *ENDED)
             for m in messages
         ],
     )
     cursor.execute(
-        f"UPDATE messages SET status = 8, step = 7, code = '1000', price = 9.5, sent_ms = %s, finished_ms = %s,"  # noqa: S608
-        f" reported_ms = %s, report_tries = 1, report_status = 204 WHERE message_id IN ({marks})",
+        f"UPDATE messages SET status = {State.delivered:d}, step = {State.sent:d}, code = '0000', price = 9.5,"  # noqa: S608
+        f" sent_ms = %s, finished_ms = %s, reported_ms = %s, report_tries = 1, report_status = 204"
+        f" WHERE message_id IN ({marks})",
         (START_MS, START_MS, START_MS, *messages),
     )
     cursor.executemany(
         "INSERT INTO messages (message_id, account_id, recipient, type, status, channel, feed_seq) VALUES"
         " (%s, %s, %s, %s, %s, %s, %s) ON DUPLICATE KEY UPDATE feed_seq = VALUES(feed_seq)",
-        [(m, 1, "", "sms", 8, "mt", seq + i) for i, m in enumerate(messages)],
+        [(m, 1, "", "sms", int(State.delivered), "mt", seq + i) for i, m in enumerate(messages)],
     )
     events = sum(5 if len(r) == 1 else 4 + len(r) // RECEIPTS for r in requests)
     insert(cursor, "seen", "event_id, seen_ms", [(draw.randbytes(16), START_MS + seq) for _ in range(events)])
