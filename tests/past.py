@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import orjson
@@ -14,9 +15,10 @@ from shared.runtime.settings import RetentionSettings
 from shared.stores import removal, retention, sql
 from shared.stores.retention import DAY_MS, Task
 
+DAILY = ("usage_daily", "results_daily", "digests")
 TABLES = (
-    "requests", "messages", "hops", "trail", "reports", "attempts", "seen", "idempotency", "usage_daily",
-    "vendor_hourly", "dead_letters", "receipt_inbox", "retention", "retention_later",
+    *DAILY, "requests", "messages", "hops", "trail", "reports", "attempts", "seen", "idempotency", "vendor_hourly",
+    "dead_letters", "receipt_inbox", "retention", "retention_later",
 )  # fmt: skip
 TASKS = {task.name: task for task in retention.tasks(RetentionSettings())}
 NOW = now_ms()
@@ -61,6 +63,12 @@ class Past:
         columns = "message_id, account_id, username, webhook_id, callback_uri, state, tries, updated_ms, data"
         report = (1, "demo", "w", "https://a.example", "exhausted", 11, at, "{}")
         self.db.run(sql.insert, "reports", columns, [(m, *report) for m in messages])
+
+    def account(self) -> int:
+        """A client of its own."""
+        name = os.urandom(6).hex()
+        self.db.run(sql.insert, "accounts", "username, callback_secrets, created_ms", [(name, "[]", NOW)])
+        return int(self.db.run(sql.fetch, "SELECT account_id FROM accounts WHERE username=%s", (name,))[0][0])
 
     def count(self, table: str, where: str = "1=1") -> int:
         return int(self.db.run(sql.fetch, f"SELECT COUNT(*) FROM {table} WHERE {where}")[0][0])

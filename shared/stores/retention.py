@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import NamedTuple, Protocol
 
 from shared.domain.ids import Lane
@@ -23,8 +22,8 @@ from shared.stores.sql import Connection
 from shared.stores.usage import korean_day
 
 DAY_MS = 86_400_000
-REQUESTS = 200
-"""Requests of one transaction."""
+REQUESTS, ACCOUNTS = 200, 100
+"""Requests, or accounts, of one transaction."""
 START = bytes(16)
 
 
@@ -198,7 +197,7 @@ class Cut:
     table: str
     key: str
     at: str
-    over: Callable[[int], str | int]
+    over: Callable[[int], int]
     """now (ms) → the first value of `at` that is kept."""
     order: str = ""
     where: str = "1=1"
@@ -210,16 +209,35 @@ class Cut:
         found = sql.fetch(conn, f"SELECT * FROM ({oldest}) o WHERE at<%s", (limit, self.over(now_ms)))  # noqa: S608
         if not found:
             return Step(place, 0, False)
-        keys = sql.rows([str(v) if isinstance(v, date) else v for v in row[:-1]] for row in found)
+        keys = sql.rows(row[:-1] for row in found)
         still = f"({self.key}) IN ({keys}) AND {self.where} AND {self.at}<{sql.literal(self.over(now_ms))}"
         removed = sql.execute(conn, f"DELETE FROM {self.table} WHERE {still}")  # noqa: S608 - literals
         return Step(place, removed, len(found) == limit)
 
 
+@dataclass(frozen=True)
+class Days:
+    """Rows of a table by account and Korean day, whose primary key begins with both: account by account."""
+
+    name: str
+    table: str
+    keep_ms: int
+
+    def step(self, conn: Connection, place: bytes, now_ms: int, limit: int) -> Step:
+        """The next accounts; from the first again when all have been looked at."""
+        query = "SELECT account_id FROM accounts WHERE account_id>%s ORDER BY account_id LIMIT %s"
+        accounts = [row[0] for row in sql.fetch(conn, query, (int.from_bytes(place, "big"), ACCOUNTS))]
+        if not accounts:
+            return Step(START, 0, False)
+        over = (
+            f"account_id IN ({','.join(map(str, accounts))}) AND day<{sql.literal(korean_day(now_ms - self.keep_ms))}"
+        )
+        removed = sql.execute(conn, f"DELETE FROM {self.table} WHERE {over} LIMIT {limit:d}")  # noqa: S608 - literals
+        return Step(place if removed == limit else accounts[-1].to_bytes(16, "big"), removed, True)
+
+
 _RECEIPT = "vendor_ref, channel, vendor, vendor_account, state, code"
-_USAGE = "account_id, day, lane, channel, type"
 _HOUR = "vendor, account, hour_ms, state, code"
-_RESULT = "account_id, day, test, status, channel, code, lane"
 
 
 def tasks(settings: RetentionSettings) -> list[Task]:
@@ -238,10 +256,10 @@ def tasks(settings: RetentionSettings) -> list[Task]:
         Cut("dead_replayed", "dead_letters", "dead_id", "at_ms", content, where=f"state='{dead.REPLAYED}'"),
         Cut("dead_dropped", "dead_letters", "dead_id", "at_ms", content, where=f"state='{dead.DROPPED}'"),
         Cut("seen", "seen", "event_id", "seen_ms", history),
-        Cut("usage", "usage_daily", _USAGE, "day", lambda now_ms: korean_day(now_ms - statistics_ms)),
+        Days("usage", "usage_daily", statistics_ms),
+        Days("results", "results_daily", statistics_ms),
+        Days("digests", "digests", history_ms),
         Cut("vendors", "vendor_hourly", _HOUR, "hour_ms", statistics),
-        Cut("results", "results_daily", _RESULT, "day", lambda now_ms: korean_day(now_ms - statistics_ms)),
-        Cut("digests", "digests", "account_id, day", "day", lambda now_ms: korean_day(now_ms - history_ms)),
     ]
 
 

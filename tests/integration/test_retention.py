@@ -22,7 +22,7 @@ from shared.stores import removal, retention, sql
 from shared.stores.retention import DAY_MS
 from shared.stores.usage import korean_day
 from tests.integration.test_framework_command import port  # noqa: F401 - a fixture
-from tests.past import NOW, TASKS, TEXT, Past, messages_of
+from tests.past import DAILY, NOW, TASKS, TEXT, Past, messages_of
 
 
 @pytest.fixture
@@ -187,15 +187,22 @@ def test_each_other_table_loses_what_is_over_and_keeps_the_rest(past: Past) -> N
     add(sql.insert, "receipt_inbox", columns, receipts)
     columns = "account_id, webhook_id, attempt, outcome, duration_ms, messages, at_ms"
     add(sql.insert, "attempts", columns, [(1, f"w{d}", 2, "failed", 1, 1, ms(d)) for d in (91, 89)])
+    account = past.account()
     columns = "account_id, day, lane, channel, type"
-    add(sql.insert, "usage_daily", columns, [(1, korean_day(ms(d)), 1, "mt", "sms") for d in (735, 725)])
+    add(sql.insert, "usage_daily", columns, [(account, korean_day(ms(d)), 1, "mt", "sms") for d in (735, 725)])
+    columns = "account_id, day, test, status, channel, code, lane, total, since_ms"
+    results = [(account, korean_day(ms(d)), 0, 12, "mt", "4001", 1, 5, 0) for d in (735, 725)]
+    add(sql.insert, "results_daily", columns, results)
+    columns = "account_id, day, state, tries, claim, lease_ms, updated_ms"
+    digests = [(account, korean_day(ms(d)), "sent", 1, b"c" * 8, 0, 0) for d in (92, 88)]
+    add(sql.insert, "digests", columns, digests)
     columns = "vendor, account, hour_ms, state, code"
     add(sql.insert, "vendor_hourly", columns, [("nhn", "main", ms(d), "sent", "0000") for d in (735, 725)])
     columns = "event_id, topic, reason, headers, body, state, at_ms"
     letters = [(f"{s}{d}", "t", "r", "{}", "b", s, ms(d)) for s in ("waiting", "replayed", "dropped") for d in (31, 29)]
     add(sql.insert, "dead_letters", columns, letters)
-    assert past.sweep() == 6 + 2
-    for table in ("seen", "idempotency", "receipt_inbox", "attempts", "usage_daily", "vendor_hourly"):
+    assert past.sweep() == 8 + 2
+    for table in ("seen", "idempotency", "receipt_inbox", "attempts", *DAILY, "vendor_hourly"):
         assert past.count(table) == 1, table
     assert past.count("dead_letters", "state='waiting'") == 2, "nobody has dealt with it"
     assert past.count("dead_letters") == 4
