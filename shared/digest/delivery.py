@@ -32,8 +32,8 @@ from shared.stores.digests import Claim, Preferences
 from shared.stores.sql import Connection
 
 GONE = 410
-MAIL_SHARE = 0.3
-"""The part of the lease within which a mail's text must have been begun; the server's answers need the rest."""
+BEGIN_WITHIN = 0.3
+"""The part of the lease within which a call or a mail's text must have been begun; the answers need the rest."""
 
 SENT = Counter("ims_digests_total", "Tries to send daily digests, by way and outcome", ["way", "outcome"])
 
@@ -48,6 +48,9 @@ class Outcome:
     error: str | None = None
 
 
+TOO_SLOW = Outcome("failed", "too slow to be begun within its lease")
+
+
 async def send(ims: Context, account: Account, day: date, *, again: bool = False, last: bool = False) -> Outcome | None:
     """One try; None when the digest has ended or is in somebody's hands. `last`: no other tick comes."""
     lease_ms = ims.now_ms() + round(load(DigestSettings).digest_lease_seconds * 1000)
@@ -57,7 +60,10 @@ async def send(ims: Context, account: Account, day: date, *, again: bool = False
     if held is None:
         return None
     chosen, data = await ims.db(_made, account, day, ims.now_ms())
-    outcome = await _SENDERS[chosen.send_by](ims, account, chosen, data, held, began)
+    until = began + load(DigestSettings).digest_lease_seconds * BEGIN_WITHIN
+    outcome = TOO_SLOW
+    if time.monotonic() < until:
+        outcome = await _SENDERS[chosen.send_by](ims, account, chosen, data, held, until)
     if last and outcome.state in digests.OPEN:
         outcome = Outcome("given_up", outcome.error)
     await _settle(ims, held, chosen.send_by, outcome)
@@ -113,14 +119,13 @@ async def _by_callback(
 
 
 async def _by_email(
-    ims: Context, account: Account, chosen: Preferences, data: content.Json, held: Claim, began: float
+    ims: Context, account: Account, chosen: Preferences, data: content.Json, held: Claim, until: float
 ) -> Outcome:
     settings, own = load(MailSettings), load(DigestSettings)
     if chosen.email is None or not settings.smtp_host:
         return Outcome("failed", "no address is set" if chosen.email is None else "this installation sends no mail")
     name = hook.webhook_id(account.account_id, held.day)
     letter = mail.message(data, chosen.language, chosen.email, settings.smtp_from, name, own.gateway_url, ims.now_ms())
-    until = began + own.digest_lease_seconds * MAIL_SHARE
     try:
         await asyncio.get_running_loop().run_in_executor(_threads(), smtp.send, settings, letter, chosen.email, until)
     except Rejected as error:
