@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -73,7 +74,8 @@ class Servers:
         self.accept, self.known = AcceptSettings(), known or {}
         self.published: list[Event] = []
         self.bus = SimpleNamespace(publish=self._publish)
-        self.kafka, self.at_publish, self.dies = True, dict[str, Any](), False
+        self.kafka, self.at_publish, self.stuck = True, dict[str, Any](), False
+        self.poison, self.publishing = "poison", asyncio.Event()
         self.now, self.account = NOW, account()
         self.accounts = self
         self.vendors = SimpleNamespace(entries=self._no_vendors)
@@ -95,8 +97,11 @@ class Servers:
 
     async def _publish(self, events: list[Event]) -> None:
         self.at_publish = dict(self.redis.state.values)
-        if self.dies:
-            raise SystemError("the process dies here")
+        self.publishing.set()
+        if self.stuck and events:
+            await asyncio.Event().wait()
+        if any(r.request_ref == self.poison for e in events for r in getattr(e, "requests", ())):
+            raise ValueError("this one cannot be written")
         if not self.kafka:
             raise Unavailable("Kafka is away")
         self.published += events

@@ -84,10 +84,12 @@ class Submitter:
         going = [s for s in group if s.problem is None and s.replay is None]
         try:
             await self._ims.bus.publish(pack([(s.request, s.size) for s in going]))
-        except Unavailable as error:
+        except Exception as error:
+            await self._release(going, now)
+            if not isinstance(error, Unavailable):
+                raise  # each is tried alone then, under the key that it has just let go
             for s in going:
                 s.problem = _unpublished(s, error)
-            await self._release(going, now)
         return group
 
     async def _reserve(self, group: Sequence[Submission], now: int) -> None:

@@ -80,10 +80,13 @@ async def test_a_retry_after_its_time_has_passed_completes_what_was_accepted_in_
 
 async def test_a_retry_after_its_time_has_passed_waits_for_the_first_try(servers: Servers) -> None:
     body, keyed = a_body(scheduled_at=at(NOW + 1000)), {"idempotency-key": "k"}
-    servers.dies = True
-    await post(body, keyed)
-    servers.dies, servers.now = False, NOW + 2000
-    assert (await post(body, keyed)).status_code == 409
+    servers.stuck = True
+    first = asyncio.create_task(post(body, keyed))
+    await servers.publishing.wait()
+    servers.now += 2000
+    again = await post(body, keyed)
+    first.cancel()
+    assert again.status_code == 409
 
 
 @pytest.mark.parametrize("recipients", [1, 2000])

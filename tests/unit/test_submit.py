@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from shared.accepting.keys import Key, read_key, unpack
@@ -79,6 +81,19 @@ async def test_after_a_failed_publish_a_retry_completes_the_same_request_at_once
     assert await status(submitter, again) == 202
     assert again.request.request_id == first.request.request_id
     assert servers.day_count == (8 if limits else 0)
+
+
+async def test_a_request_that_cannot_be_written_does_not_hold_its_neighbours_back() -> None:
+    servers, who = Servers(), account(daily_limit=10)
+    submitter = Submitter(servers)  # type: ignore[arg-type]
+    bad, good = (
+        submission(3, who, read_key(1, name, "/v1/mt/messages", b"{}", test=False)) for name in ("bad", "good")
+    )
+    bad.request.request_ref = servers.poison
+    told = await asyncio.gather(status(submitter, bad), status(submitter, good), return_exceptions=True)
+    assert isinstance(told[0], ValueError)
+    assert told[1] == 202
+    assert servers.day_count == 3
 
 
 async def test_a_failed_publish_without_a_key_uses_up_nothing() -> None:
