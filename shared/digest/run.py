@@ -1,7 +1,8 @@
 """A tick's work: every digest that is due now and that nobody has sent, some at once, until all are done.
 
-Which accounts want one is read from the replica; what it has not yet heard of comes with the next tick. Each digest is
-claimed in the primary, so ticks and replicas may overlap.
+Which accounts want one is read from the replica; what it has not yet heard of comes with a later tick, and the last one
+of a morning asks the primary, so that a replica that stands still delays digests but loses none. Each digest is claimed
+in the primary, so ticks and processes may overlap.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ async def run(ims: Context, tick_ms: int) -> None:
 async def _begin_all(ims: Context, day: date, group: asyncio.TaskGroup, *, last: bool) -> None:
     until = time.monotonic() + RUN_SECONDS
     slots = asyncio.Semaphore(load(DigestSettings).digest_parallel)
-    async for account_id in _due(ims, day):
+    async for account_id in _due(ims, day, last=last):
         await slots.acquire()
         if ims.draining or time.monotonic() > until:
             log.warning("digests are left for the next tick", day=day.isoformat())
@@ -56,15 +57,24 @@ async def _begin_all(ims: Context, day: date, group: asyncio.TaskGroup, *, last:
         group.create_task(_one(ims, account_id, day, last)).add_done_callback(lambda _: slots.release())
 
 
-async def _due(ims: Context, day: date) -> AsyncIterator[int]:
+async def _due(ims: Context, day: date, *, last: bool) -> AsyncIterator[int]:
     """The accounts whose digest is due, in order, page by page."""
     above: int | None = 0
     while above is not None:
-        accounts, above = await ims.db_replica(digests.wanting, day, above, PAGE)
+        accounts, above = await _wanting(ims, day, above, last=last)
         done = await ims.db(digests.settled, day, accounts, ims.now_ms())
         for account_id in accounts:
             if account_id not in done:
                 yield account_id
+
+
+async def _wanting(ims: Context, day: date, above: int, *, last: bool) -> tuple[list[int], int | None]:
+    if not last:
+        try:
+            return await ims.db_replica(digests.wanting, day, above, PAGE)
+        except Unavailable as error:
+            log.warning("the replica does not answer", detail=error.detail)
+    return await ims.db(digests.wanting, day, above, PAGE)
 
 
 async def _one(ims: Context, account_id: int, day: date, last: bool) -> None:

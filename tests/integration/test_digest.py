@@ -31,6 +31,7 @@ from bridges.cron.ticker import tick
 from local.testing import Platform
 from shared.digest import days
 from shared.digest.run import run
+from shared.domain.errors import Unavailable
 from shared.domain.events import Accepted, Outcome, PlanHop, Recipient, Request, Result
 from shared.domain.ids import message_id
 from shared.domain.routing import Pick, World
@@ -344,6 +345,52 @@ async def test_many_ticks_at_once_send_each_digest_once(ims: Context, mails: Mai
     assert [len(one.mails(mails)) for one in clients] == [1] * len(clients)
     for other in others:
         other.close()
+
+
+class Replica:
+    """In place of the replica: one that stands still, or does not answer."""
+
+    def __init__(self, away: bool) -> None:
+        self.away = away
+
+    async def __call__(self, *_: Any) -> tuple[list[int], None]:
+        if self.away:
+            raise Unavailable("MySQL: away")
+        return [], None
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+async def test_a_replica_that_stands_still_or_is_away_loses_no_digest(ims: Context, mails: MailServer) -> None:
+    behind, without = await client_of(ims), await client_of(ims)
+    ims.__dict__["db_replica"] = Replica(away=False)
+    for one in (behind, without):
+        await one.wants()
+    await behind.ended("failed", "4001")
+    await run(ims, MORNING)
+    assert not behind.mails(mails)
+    await run(ims, LAST)
+    assert len(behind.mails(mails)) == 1
+    ims.__dict__["db_replica"] = Replica(away=True)
+    await without.ended("failed", "4001")
+    await run(ims, MORNING)
+    assert len(without.mails(mails)) == 1
+
+
+async def test_what_cannot_be_begun_within_its_lease_is_not_begun(
+    client: Client, mails: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sink(SECRET) as sink:
+        await client.wants(send_by="callback", callback_uri=sink.url)
+        await client.ended("failed", "4001")
+        monkeypatch.setenv("IMS_DIGEST_LEASE_SECONDS", "0.00001")
+        settings.reset()
+        await run(client.ims, MORNING)
+    state = await client.state()
+    assert state is not None
+    assert state.state == "failed"
+    assert not sink.calls
 
 
 async def test_a_closed_account_gets_nothing(client: Client, mails: MailServer) -> None:

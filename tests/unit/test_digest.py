@@ -33,6 +33,7 @@ from shared.domain.errors import Rejected, Unavailable, Uncertain
 from shared.domain.states import State
 from shared.runtime.clock import new_request_id
 from shared.runtime.settings import MailSettings
+from shared.stores import digests
 from shared.stores.usage import korean_day
 from simulator.smtp import MailServer
 
@@ -105,24 +106,19 @@ def test_a_day_is_written_in_one_way(text: str, day: date | None) -> None:
 
 
 class Away:
-    """A context whose database does not answer after its first page."""
+    """A context whose databases do not answer."""
 
     draining = False
-
-    def __init__(self) -> None:
-        self.asked = 0
 
     def now_ms(self) -> int:
         return kst("2026-03-02T08:30:00")
 
-    async def db(self, *_: Any) -> list[Any]:
-        return []
+    async def db(self, asked: Callable[..., Any], *_: Any) -> list[Any]:
+        if asked is digests.give_up:
+            return []
+        raise Unavailable("MySQL: away")
 
-    async def db_replica(self, *_: Any) -> tuple[list[int], int]:
-        self.asked += 1
-        if self.asked > 1:
-            raise Unavailable("MySQL: away")
-        return [], 1
+    db_replica = db
 
 
 async def test_a_tick_that_cannot_read_who_wants_a_digest_is_asked_to_come_again() -> None:
