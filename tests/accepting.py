@@ -75,6 +75,7 @@ class Servers:
         self.published: list[Event] = []
         self.bus = SimpleNamespace(publish=self._publish)
         self.kafka, self.at_publish, self.stuck = True, dict[str, Any](), False
+        self.mysql = True
         self.poison, self.publishing = "poison", asyncio.Event()
         self.now, self.account = NOW, account()
         self.accounts = self
@@ -107,6 +108,8 @@ class Servers:
         self.published += events
 
     async def db(self, *_: Any) -> dict[Any, Any]:
+        if not self.mysql:
+            raise Unavailable("MySQL is away")
         return self.known
 
     @property

@@ -180,10 +180,7 @@ class Submitter:
 
     async def _ask_mysql(self, fresh: Sequence[Submission], now: int) -> None:
         """A key new to Redis may be known to MySQL: Redis may have lost it. Redis learns its request id at once."""
-        try:
-            known = await self._known([s.key for s in fresh if s.key is not None], now)
-        except Unavailable:
-            return  # route refuses a second request with the key when MySQL is back
+        known = await self._known([s.key for s in fresh if s.key is not None], now)
         for s in fresh:
             held = known.get(s.key.name) if s.key is not None else None
             if held is None or s.key is None or s.lease is None:
@@ -194,11 +191,17 @@ class Submitter:
                 await self._take_over(s, s.key, s.lease, self._lease(s, s.key, held.request_id, now))
 
     async def _known(self, keys: Sequence[Key], now: int) -> dict[str, Held]:
-        """What MySQL knows of keys, by their names."""
+        """What MySQL knows of keys, by their names.
+
+        Nothing while it does not answer: route refuses a second request with the key when it is back.
+        """
         if not keys:
             return {}
         places = {key.name: (key.account_id, bytes.fromhex(key.key_hash)) for key in keys}
-        found = await self._ims.db(find_keys, list(places.values()), now)
+        try:
+            found = await self._ims.db(find_keys, list(places.values()), now)
+        except Unavailable:
+            return {}
         return {
             name: Held(DONE, found[place][0].hex(), found[place][1].hex(), 0, None)
             for name, place in places.items()
@@ -234,7 +237,7 @@ class Submitter:
             log.warning("answer not kept", error=type(error).__name__)
 
     async def held(self, key: Key) -> Held | None:
-        """What the same key and body led to before, if anything; raises Unavailable when nobody can tell.
+        """What the same key and body led to before, if anything; raises Unavailable when Redis cannot tell.
 
         Asked of a body that would not be accepted (any more): its first try may be on its way, or answered.
         """
