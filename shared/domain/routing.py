@@ -7,7 +7,7 @@ in; it answers with one of the steps below. Effects (rows, events) are made from
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -66,6 +66,8 @@ class Message:
     sent_ms: int | None
     asked: int = 0
     """The number of the last question about this hop that was planned."""
+    doubtful: frozenset[tuple[str, str]] = frozenset()
+    """(channel, vendor) of earlier hops of which nobody knows whether they were sent."""
 
     @classmethod
     def fresh(cls, account_id: int, kind: str, channel: str) -> Message:
@@ -95,8 +97,8 @@ class Need(NamedTuple):
     files: int = 0
 
 
-Choose = Callable[[Need, str | None, Decimal | None], Pick | None]
-"""(need, vendor to avoid, price cap) → a vendor account that is healthy and can carry it."""
+Choose = Callable[[Need, frozenset[str], Decimal | None], Pick | None]
+"""(need, vendors to avoid, price cap) → a vendor account that is healthy and can carry it."""
 
 
 Hopeless = Callable[[Need, Decimal | None], bool]
@@ -133,11 +135,13 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Only the status moves on (sent, uncertain); `poll` asks the vendor at `due_ms` as question number `attempt`."""
+    """Only the status moves on (sent, uncertain); the vendor is asked at `poll_ms` as question number `attempt`, and
+    the message looked at again at `check_ms`."""
 
     status: State
     poll_ms: int | None = None
     attempt: int = 0
+    check_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,20 +206,29 @@ def start(message: Message, plan: Plan, world: World, *, hop: int, step: int, tr
     if hop > MAX_HOP:
         return End(State.failed, VENDOR_ERROR)
     if _resting(plan, world):
-        return Wait("held", defaults.next_ad_time(world.now_ms), State.held, hop, step, tries)
-    hopeless = 0
+        return Wait("held", _morning(plan, world), State.held, hop, step, tries)
     for place in range(step, len(plan.hops)):
         need = _need(message, plan, place, world)
-        pick = world.choose(need, avoid if place == step else None, plan.max_price)
-        if pick is None and place == step and avoid is not None:
-            pick = world.choose(need, None, plan.max_price)
+        pick = _pick(message, need, plan, world, avoid if place == step else None)
         if pick is not None:
             check = check_ms(plan, need.type, place, pick, world)
             return Start(hop, place, tries if place == step else 0, need.channel, need.type, pick, check)
-        hopeless += world.hopeless(need, plan.max_price)
-    if hopeless == len(plan.hops) - step:
+    if not _hope(message, plan, step, world):
         return End(State.failed, NO_VENDOR)
     return Wait("parked", world.now_ms + world.park_ms, State.routed, hop, step, tries)
+
+
+def _pick(message: Message, need: Need, plan: Plan, world: World, avoid: str | None = None) -> Pick | None:
+    """A vendor for a hop: none that may have the message already, and rather not `avoid`."""
+    never = frozenset(vendor for channel, vendor in message.doubtful if channel == need.channel)
+    pick = world.choose(need, never | {avoid}, plan.max_price) if avoid else None
+    return pick or world.choose(need, never, plan.max_price)
+
+
+def _hope(message: Message, plan: Plan, step: int, world: World) -> bool:
+    """Whether some vendor account could ever carry the message at `step` of the plan or later."""
+    places = range(step, len(plan.hops))
+    return not all(world.hopeless(_need(message, plan, place, world), plan.max_price) for place in places)
 
 
 def _type_at(message: Message, plan: Plan, place: int, world: World) -> str:
@@ -233,6 +246,11 @@ def _need(message: Message, plan: Plan, place: int, world: World) -> Need:
 def _resting(plan: Plan, world: World) -> bool:
     """Whether nothing of the message may leave now: an advertisement at night, whichever hop it is."""
     return plan.lane == "ad" and defaults.in_night_window(world.now_ms)
+
+
+def _morning(plan: Plan, world: World) -> int:
+    """Until when a resting advertisement waits: no longer than it is of use."""
+    return min(defaults.next_ad_time(world.now_ms), plan.valid_ms)
 
 
 def check_ms(plan: Plan, kind: str, step: int, pick: Pick, world: World) -> int:
@@ -265,8 +283,8 @@ def on_release(message: Message, plan: Plan, kind: str, hop: int, cause: bytes, 
         return End(State.canceled, CANCELED)
     if kind == "scheduled" and due_at and plan.scheduled_ms not in (None, due_at):
         return Ignore()
-    if _resting(plan, world):
-        return Wait("held", defaults.next_ad_time(world.now_ms), State.held, message.hop, message.step, message.tries)
+    if _resting(plan, world) and world.now_ms < plan.valid_ms:
+        return Wait("held", _morning(plan, world), State.held, message.hop, message.step, message.tries)
     return start(message, plan, world, hop=max(1, message.hop), step=message.step, tries=message.tries, avoid=None)
 
 
@@ -285,49 +303,65 @@ def on_timeout(message: Message, plan: Plan, hop: int, cause: bytes, world: Worl
         return Again() if message.cause == cause else Ignore()
     if message.status is State.routed or message.status is State.held:
         return Check(world.now_ms + 60 * world.unit_ms) if message.in_window else Ignore()
-    end = (message.sent_ms or world.now_ms) + int(defaults.receipt_timeout_s(message.type) * 1000 * world.receipt_scale)
-    if message.status is State.uncertain:
-        if plan.on_uncertain == "failover" and world.now_ms < plan.valid_ms:
-            if _resting(plan, world):
-                return Check(defaults.next_ad_time(world.now_ms))
-            return _other_way(message, plan, world) or Check(min(end, plan.valid_ms))
-        end = min(end, plan.valid_ms) if message.sent_ms is None else end
-        return End(State.failed, UNCERTAIN) if world.now_ms >= end else Check(end)
-    if message.step + 1 < len(plan.hops) and world.now_ms < plan.valid_ms:
-        again_ms = _too_early(message, plan, world)
-        if again_ms is not None:
-            return Check(again_ms)
-        return start(message, plan, world, hop=message.hop + 1, step=message.step + 1, tries=0, avoid=None)
-    if world.now_ms < end:
+    uncertain, end = message.status is State.uncertain, _end_ms(message, plan, world)
+    if world.now_ms >= end:
+        return End(State.failed, UNCERTAIN if uncertain else RECEIPT_TIMEOUT)
+    goes_on = plan.on_uncertain == "failover" if uncertain else message.step + 1 < len(plan.hops)
+    if not goes_on or world.now_ms >= plan.valid_ms:
         return Check(end)
-    return End(State.failed, RECEIPT_TIMEOUT)
+    again_ms = _too_early(message, plan, world)
+    if again_ms is None:
+        step = _other_way(message, plan, world, uncertain)
+        if isinstance(step, Start):
+            return step
+        again_ms = world.now_ms + max(_wait_ms(plan, message.step, world), world.park_ms)
+    return Check(min(again_ms, end))
+
+
+def _end_ms(message: Message, plan: Plan, world: World) -> int:
+    """When a hop without a receipt ends its message: at the receipt time-out, in doubt at `valid_until`."""
+    if message.status is State.uncertain:
+        return plan.valid_ms
+    sent_ms = message.sent_ms or world.now_ms
+    return sent_ms + int(defaults.receipt_timeout_s(message.type) * 1000 * world.receipt_scale)
 
 
 def _too_early(message: Message, plan: Plan, world: World) -> int | None:
-    """When to look again at a sent message whose next hop must not start yet: it may have left long after its dispatch,
-    and so has not waited for its receipt, or it is an advertisement at night."""
+    """When to look again at a message whose next hop must not start yet: it may have left long after its dispatch, and
+    so has not waited for its receipt, or it is an advertisement at night."""
     if _resting(plan, world):
         return defaults.next_ad_time(world.now_ms)
     waited_ms = (message.sent_ms or 0) + _wait_ms(plan, message.step, world)
     return waited_ms if world.now_ms + world.unit_ms < waited_ms else None
 
 
-def _other_way(message: Message, plan: Plan, world: World) -> Step | None:
-    """Another hop for an uncertain message: the plan's next, else another vendor; never the same vendor blindly."""
+def _other_way(message: Message, plan: Plan, world: World, uncertain: bool) -> Step | None:
+    """Another hop for a message without a receipt: the plan's next, or in doubt another vendor; None: there is none.
+
+    In doubt never the same vendor on the same channel. What cannot start now leaves the message where it is: the hop
+    that left may still end it.
+    """
+    if uncertain:
+        own = (message.channel, message.vendor or "")
+        message = replace(message, doubtful=message.doubtful | {own})
     if message.step + 1 < len(plan.hops):
+        if not _hope(message, plan, message.step + 1, world):
+            return None
         return start(message, plan, world, hop=message.hop + 1, step=message.step + 1, tries=0, avoid=None)
     return _other_vendor(message, plan, world)
 
 
 def _other_vendor(message: Message, plan: Plan, world: World) -> Step | None:
-    if _resting(plan, world) and message.hop < MAX_HOP:
-        due_ms = defaults.next_ad_time(world.now_ms)
-        return Wait("held", due_ms, State.held, message.hop + 1, message.step, message.tries)
-    pick = world.choose(_need(message, plan, message.step, world), message.vendor, plan.max_price)
-    if pick is None or pick.vendor == message.vendor or message.hop >= MAX_HOP:
+    if message.hop >= MAX_HOP or world.now_ms >= plan.valid_ms:
         return None
-    check = world.now_ms + int(defaults.receipt_timeout_s(message.type) * 1000 * world.receipt_scale)
-    return Start(message.hop + 1, message.step, message.tries, message.channel, message.type, pick, check)
+    if _resting(plan, world):
+        return Wait("held", _morning(plan, world), State.held, message.hop + 1, message.step, message.tries)
+    need = _need(message, plan, message.step, world)
+    pick = _pick(message, need, plan, world, message.vendor)
+    if pick is None or pick.vendor == message.vendor:
+        return None
+    check = check_ms(plan, need.type, message.step, pick, world)
+    return Start(message.hop + 1, message.step, message.tries, need.channel, need.type, pick, check)
 
 
 def on_result(
@@ -361,14 +395,14 @@ def _uncertain(message: Message, plan: Plan, code: str, cause: bytes, attempt: i
         due = world.now_ms + (due - world.now_ms) * world.unit_ms // 1000
     if message.status is State.uncertain:
         return Ignore() if due is None else Ask(due, attempt + 1)
-    return Mark(State.uncertain, due, attempt + 1)
+    return Mark(State.uncertain, due, attempt + 1, None if plan.on_uncertain == "failover" else plan.valid_ms)
 
 
 def _unavailable(message: Message, plan: Plan, code: str, cause: bytes, attempt: int, world: World) -> Step:
     if message.status is State.sent or (message.status is not State.uncertain and not message.in_window):
         return Again() if message.cause == cause else Ignore()
     if message.hop < PARKABLE_HOP:
-        pick = world.choose(_need(message, plan, message.step, world), message.vendor, plan.max_price)
+        pick = _pick(message, _need(message, plan, message.step, world), plan, world, message.vendor)
         if pick is not None and pick.vendor != message.vendor:
             return start(
                 message, plan, world, hop=message.hop + 1, step=message.step, tries=message.tries, avoid=message.vendor
@@ -402,8 +436,11 @@ def _failed(message: Message, plan: Plan, code: str, cause: bytes, attempt: int,
         other = _other_vendor(message, plan, world)
         if other is not None:
             return other
-    if message.step + 1 < len(plan.hops) and codes.fails_over(code, plan.lane):
-        return start(message, plan, world, hop=message.hop + 1, step=message.step + 1, tries=0, avoid=None)
+    following = message.step + 1
+    goes_on = following < len(plan.hops) and world.now_ms < plan.valid_ms and message.hop < MAX_HOP
+    if goes_on and codes.fails_over(code, plan.lane) and _hope(message, plan, following, world):
+        avoid = message.vendor if code in ACCOUNT_CODES else None
+        return start(message, plan, world, hop=message.hop + 1, step=following, tries=0, avoid=avoid)
     return End(State.failed, code)
 
 

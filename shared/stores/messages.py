@@ -209,6 +209,21 @@ def carriers(conn: Connection, keys: Iterable[tuple[bytes, int]]) -> dict[tuple[
     return {(m, hop): (channel, vendor, account) for m, hop, channel, vendor, account in found}
 
 
+def doubtful(conn: Connection, ids: Sequence[bytes]) -> dict[bytes, frozenset[tuple[str, str]]]:
+    """(channel, vendor) of the hops before the current one of which nobody knows whether they were sent, by message."""
+    if not ids:
+        return {}
+    found = sql.fetch(
+        conn,
+        "SELECT h.message_id, h.channel, h.vendor FROM hops h JOIN messages m USING (message_id) "  # noqa: S608
+        f"WHERE h.message_id IN ({sql.ids(sorted(ids))}) AND h.hop<m.hop AND h.state IN ('sending', '{UNCERTAIN}')",
+    )
+    senders: dict[bytes, set[tuple[str, str]]] = defaultdict(set)
+    for message_id, channel, vendor in found:
+        senders[message_id].add((channel, vendor))
+    return {message_id: frozenset(members) for message_id, members in senders.items()}
+
+
 def hop_types(conn: Connection, keys: Sequence[tuple[bytes, int]]) -> dict[tuple[bytes, int], str]:
     """The message types that hops carried."""
     query = f"SELECT message_id, hop, type FROM hops WHERE (message_id, hop) IN ({sql.rows(keys)})"  # noqa: S608
@@ -233,7 +248,7 @@ def finish_hops(
 ) -> None:
     """Write (message, hop, state, code, raw code, raw text) of receipts and look-ups; equal ones share a statement.
 
-    A repeated receipt changes nothing: the first one's time and text stay. "unavailable" only ends a doubt.
+    A repeated receipt changes nothing: the first one's time and text stay. "sent" and "unavailable" only end a doubt.
     """
     groups: dict[tuple[int, str, str, str | None, str | None], list[bytes]] = defaultdict(list)
     for message_id, hop, state, code, raw_code, raw_text in results:
@@ -249,7 +264,7 @@ def finish_hops(
 
 
 def _open_to(state: str) -> str:
-    return f"state='{UNCERTAIN}'" if state == "unavailable" else "state <> 'delivered'"
+    return f"state='{UNCERTAIN}'" if state in ("sent", "unavailable") else "state <> 'delivered'"
 
 
 def insert_due(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -82,9 +82,7 @@ class Vendors:
         def answer(need: Need, cap: Decimal | None) -> bool:
             if cap is None and not need.files:
                 return False
-            return (
-                pick(entries, need, None, cap) is None and pick(entries, need._replace(files=0), None, None) is not None
-            )
+            return pick(entries, need, (), cap) is None and pick(entries, need._replace(files=0), (), None) is not None
 
         return answer
 
@@ -97,7 +95,7 @@ class Vendors:
         }
 
 
-def pick(entries: Iterable[Entry], need: Need, avoid: str | None, cap: Decimal | None) -> Pick | None:
+def pick(entries: Iterable[Entry], need: Need, avoid: Container[str], cap: Decimal | None) -> Pick | None:
     """Choose by weight among the accounts that can carry a message for at most `cap`."""
     kind = need.type
     able = [
@@ -108,7 +106,7 @@ def pick(entries: Iterable[Entry], need: Need, avoid: str | None, cap: Decimal |
         and need.files <= e.adapter.max_files
         and e.enabled
         and e.sandbox == need.test
-        and e.account.vendor != avoid
+        and e.account.vendor not in avoid
         and (cap is None or e.adapter.prices.get(kind, Decimal(0)) <= cap)
     ]
     if not able:

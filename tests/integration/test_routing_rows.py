@@ -48,8 +48,8 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 
 
 def world(*vendors: str) -> World:
-    def choose(need: Need, avoid: str | None, cap: Decimal | None) -> Pick | None:
-        able = [v for v in vendors if v != avoid]
+    def choose(need: Need, avoid: frozenset[str], cap: Decimal | None) -> Pick | None:
+        able = [v for v in vendors if v not in avoid]
         return Pick(able[0], "main", Decimal(8), True) if able else None
 
     return World(now_ms=now_ms(), choose=choose, type_of=lambda *_: "sms", park_ms=0)
@@ -67,11 +67,11 @@ class Road:
         self.account_id = int.from_bytes(os.urandom(3), "big") + 1
         self.id = b""
 
-    def accept(self, *vendors: str, n: int = 1, window: int = 20_000, test: bool = False) -> list[Event]:
+    def accept(self, *vendors: str, n: int = 1, window: int = 20_000, **fields: Any) -> list[Event]:
         at = now_ms()
         request = Request(
             request_id=new_request_id(at).hex, account_id=self.account_id, username="demo", lane="realtime",
-            test=test, accepted_at=at, valid_until=at + 3_600_000, total=n, cause=os.urandom(16).hex(),
+            **fields, accepted_at=at, valid_until=at + 3_600_000, total=n, cause=os.urandom(16).hex(),
             plan=[PlanHop(channel="mt", content={"text": "hi", "sender": "0215441234"})],
             messages=[Recipient(n=i, to="01012345678", type="sms") for i in range(1, n + 1)],
         )  # fmt: skip
@@ -343,3 +343,47 @@ def test_hops_that_another_process_sends_now_are_left_to_it_and_the_others_are_c
     both = [(*first, "sms"), (*second, "sms")]
     found = road.db.run(claims.claim, both, SOLAPI, os.urandom(8), now_ms(), 10_000)
     assert (found.mine, found.busy, found.stale) == ({second}, {first: began}, set())
+
+
+def test_an_unavailable_told_again_does_not_move_what_became_uncertain_since(road: Road) -> None:
+    road.accept("solapi")
+    road.claim(SOLAPI)
+    road.answer(SOLAPI, "released")
+    cause = os.urandom(16).hex()
+    road.outcome(SOLAPI, "answer", "unavailable", *NOBODY, cause=cause)
+    road.release("solapi")
+    assert road.claim(SOLAPI).mine
+    road.answer(SOLAPI, "uncertain")
+    road.outcome(SOLAPI, "answer", "uncertain")
+    assert road.outcome(SOLAPI, "answer", "unavailable", "nhn", cause=cause) == []
+    assert road.row() == (State.uncertain, 1, "solapi")
+
+
+def test_no_later_hop_goes_to_a_vendor_of_which_nobody_knows_whether_it_sent(road: Road) -> None:
+    road.accept("solapi", on_uncertain="failover")
+    road.claim(SOLAPI)
+    road.answer(SOLAPI, "uncertain")
+    road.outcome(SOLAPI, "answer", "uncertain")
+    late = Due(kind="timeout", ids=[road.id.hex()], hop=1)
+    late.stamp(os.urandom(16).hex())
+    road.db.run(routing.due, late, world("solapi", "nhn"), price)
+    assert road.row() == (State.routed, 2, "nhn")
+    road.claim(NHN, hop=2)
+    road.answer(NHN, "released", hop=2)
+    road.outcome(NHN, "answer", "unavailable", "solapi", "nhn", hop=2)
+    assert road.row() == (State.routed, 2, "nhn"), "parked: solapi may have it"
+    assert road.in_flight() == 0
+    assert road.outcome(SOLAPI, "poll", "unavailable", hop=1) == []
+    (sent,) = road.release("solapi")
+    assert isinstance(sent, Dispatch)
+    assert sent.vendor == "solapi", "which certainly never got it"
+
+
+def test_a_doubt_that_nobody_clears_ends_at_valid_until(road: Road) -> None:
+    road.accept("solapi")
+    road.claim(SOLAPI)
+    road.answer(SOLAPI, "uncertain")
+    road.outcome(SOLAPI, "answer", "uncertain")
+    query = "SELECT due_ms, payload FROM due WHERE kind='timeout' ORDER BY due_ms"
+    mine = [due_ms for due_ms, payload in road.db.run(sql.fetch, query) if road.id.hex() in bytes(payload).decode()]
+    assert mine[0] - now_ms() <= 3_601_000, "valid_until is in an hour, the receipt time-out in 25"

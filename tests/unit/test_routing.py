@@ -34,8 +34,8 @@ CAUSE, OTHER = b"c" * 16, b"o" * 16
 
 
 def vendors(*names: str) -> routing.Choose:
-    def choose(need: Need, avoid: str | None, cap: Decimal | None) -> Pick | None:
-        able = [n for n in names if n != avoid]
+    def choose(need: Need, avoid: frozenset[str], cap: Decimal | None) -> Pick | None:
+        able = [n for n in names if n not in avoid]
         return Pick(able[0], "main", Decimal("8.40"), True) if able else None
 
     return choose
@@ -136,7 +136,8 @@ def test_a_parked_message_is_not_parked_twice() -> None:
 
 
 def test_a_time_out_at_the_vendor_is_uncertain_and_asked_about_after_two_seconds() -> None:
-    assert result(message(), "uncertain", "0300") == Mark(State.uncertain, NOON_KST + 2_000, 1)
+    end = plan().valid_ms
+    assert result(message(), "uncertain", "0300") == Mark(State.uncertain, NOON_KST + 2_000, 1, end)
 
 
 def test_questions_go_on_at_five_fifteen_and_sixty_seconds_then_stop() -> None:
@@ -176,6 +177,57 @@ def test_an_uncertain_password_fails_over_to_another_vendor_never_to_the_same() 
     assert isinstance(routing.on_timeout(message(State.uncertain), otp, 1, CAUSE, world("solapi")), Check)
 
 
+def test_a_password_in_doubt_at_every_vendor_is_not_sent_to_one_of_them_again() -> None:
+    otp = plan("auth", on_uncertain="failover", valid_ms=NOON_KST + 180_000)
+    doubtful = message(State.uncertain, hop=2, vendor="nhn", doubtful=frozenset({("mt", "solapi")}))
+    assert routing.on_timeout(doubtful, otp, 2, CAUSE, world()) == Check(NOON_KST + 15_000)
+    late = world(now=NOON_KST + 180_000)
+    assert routing.on_timeout(doubtful, otp, 2, CAUSE, late) == End(State.failed, "0300")
+
+
+def test_a_doubt_moves_to_no_vendor_that_is_in_doubt_whatever_comes() -> None:
+    doubtful = frozenset({("mt", "solapi")})
+    step = result(message(hop=2, vendor="nhn", doubtful=doubtful), "unavailable", "3001")
+    assert step == Wait("parked", NOON_KST + 2_000, State.routed, 2, 0, 0)
+    waiting = message(State.held, hop=2, vendor="nhn", doubtful=doubtful)
+    step = routing.on_release(waiting, plan(), "retry", 2, CAUSE, world())
+    assert isinstance(step, Start)
+    assert step.pick.vendor == "nhn"
+
+
+def test_a_second_vendor_in_doubt_is_looked_at_as_soon_as_the_first() -> None:
+    otp = plan("auth", on_uncertain="failover", valid_ms=NOON_KST + 180_000)
+    step = routing.on_timeout(message(State.uncertain), otp, 1, CAUSE, world())
+    assert isinstance(step, Start)
+    assert step.check_ms == NOON_KST + 15_000
+
+
+@pytest.mark.parametrize("status", [State.sent, State.uncertain])
+def test_a_fallback_that_cannot_go_leaves_the_message_to_the_hop_that_left(status: State) -> None:
+    left = message(status, sent_ms=NOON_KST if status is State.sent else None)
+    two = plan(hops=2, on_uncertain="failover")
+    late = world(now=NOON_KST + 300_000)
+    nobody = replace(late, choose=only("none"))
+    assert routing.on_timeout(left, two, 1, CAUSE, nobody) == Check(NOON_KST + 600_000), "until a vendor is back"
+    dear = replace(nobody, hopeless=lambda *wish: True)
+    assert routing.on_timeout(left, two, 1, CAUSE, dear) == Check(NOON_KST + 600_000), "it may still arrive"
+
+
+def test_a_failure_whose_fallback_is_too_dear_ends_with_its_own_code() -> None:
+    dear = replace(world(), choose=only("none"), hopeless=lambda *wish: True)
+    assert result(message(State.sent), "failed", "4004", plan(hops=2), around=dear) == End(State.failed, "4004")
+
+
+def test_an_advertisement_rests_no_longer_than_it_is_of_use() -> None:
+    night, short = world(now=NIGHT), plan("ad", valid_ms=NIGHT + 60_000)
+    waiting = message(State.scheduled, hop=0, vendor=None)
+    step = routing.on_release(waiting, short, "scheduled", 0, CAUSE, night)
+    assert step == Wait("held", NIGHT + 60_000, State.held, 0, 0, 0)
+    later = world(now=NIGHT + 60_000)
+    held = message(State.held, hop=0, vendor=None)
+    assert routing.on_release(held, short, "held", 0, CAUSE, later) == End(State.expired, "0301")
+
+
 def test_an_uncertain_message_ends_0300_at_its_end() -> None:
     late = world(now=NOON_KST + 100_000_000)
     assert routing.on_timeout(message(State.uncertain), plan(), 1, CAUSE, late) == End(State.failed, "0300")
@@ -202,7 +254,7 @@ def test_a_message_that_left_late_waits_for_its_receipt_from_then_on() -> None:
 
 def test_who_asks_for_failover_gets_it_in_every_lane_after_the_wait() -> None:
     asked = plan(on_uncertain="failover")
-    pick = vendors("solapi")(Need("mt", "sms", False), None, None)
+    pick = vendors("solapi")(Need("mt", "sms", False), frozenset(), None)
     assert pick is not None
     assert routing.check_ms(asked, "sms", 0, pick, world()) == NOON_KST + 300_000
 
@@ -234,7 +286,7 @@ def test_an_advertisement_without_receipt_starts_its_next_hop_in_the_morning() -
 
 
 def only(kind_wanted: str) -> routing.Choose:
-    def choose(need: Need, avoid: str | None, cap: Decimal | None) -> Pick | None:
+    def choose(need: Need, avoid: frozenset[str], cap: Decimal | None) -> Pick | None:
         return Pick("nhn", "main", Decimal("25.90"), True) if need.type == kind_wanted else None
 
     return choose
@@ -260,7 +312,7 @@ def test_only_a_vendor_that_carries_all_pictures_is_asked_for() -> None:
     content = {"channel": "mt", "content": {"text": "hello", "files": ["a", "b", "c"]}}
     wanted: list[Need] = []
 
-    def choose(need: Need, avoid: str | None, cap: Decimal | None) -> Pick | None:
+    def choose(need: Need, avoid: frozenset[str], cap: Decimal | None) -> Pick | None:
         wanted.append(need)
         return None
 
@@ -269,7 +321,7 @@ def test_only_a_vendor_that_carries_all_pictures_is_asked_for() -> None:
     three = replace(plan(), hops=[content])
     routing.start(message(type="mms"), three, picky, hop=1, step=0, tries=0, avoid=None)
     result(message(type="mms"), "unavailable", "3001", three, around=picky)
-    assert [need.files for need in wanted] == [0, 3, 3]
+    assert [need.files for need in dict.fromkeys(wanted)] == [0, 3]
 
 
 def test_a_price_cap_below_every_vendor_ends_the_message_instead_of_parking_it() -> None:

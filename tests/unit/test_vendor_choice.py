@@ -37,14 +37,14 @@ def vendors(*entries: Entry) -> Vendors:
 @pytest.mark.parametrize("files", [1, 2, 3])
 def test_pictures_go_only_to_a_vendor_that_carries_as_many(files: int) -> None:
     for _ in range(20):
-        chosen = pick(BOTH, MMS._replace(files=files), None, None)
+        chosen = pick(BOTH, MMS._replace(files=files), (), None)
         assert chosen is not None
         assert REGISTRY[chosen.vendor, "mt"].max_files >= files
 
 
 def test_of_more_pictures_than_any_vendor_takes_there_is_no_hope() -> None:
-    assert pick(BOTH, MMS._replace(files=4), None, None) is None
-    assert pick([entry("solapi")], MMS, None, None) is None
+    assert pick(BOTH, MMS._replace(files=4), (), None) is None
+    assert pick([entry("solapi")], MMS, (), None) is None
 
 
 async def test_hopeless_is_what_no_account_could_ever_carry() -> None:

@@ -100,7 +100,7 @@ def _first_step(batch: Batch, holder: str | None, world: World) -> Step:
     if scheduled is not None and scheduled > world.now_ms:
         return Wait("scheduled", scheduled, State.scheduled, 0)
     if plan.lane == "ad" and defaults.in_night_window(world.now_ms):
-        return Wait("held", defaults.next_ad_time(world.now_ms), State.held, 0)
+        return Wait("held", min(defaults.next_ad_time(world.now_ms), plan.valid_ms), State.held, 0)
     fresh = Message.fresh(plan.account_id, batch.kind, plan.hops[0]["channel"])
     step = routing.start(fresh, plan, world, hop=1, step=0, tries=0, avoid=None)
     if isinstance(step, Start) and step.step > 0:  # each message has its own type and address there

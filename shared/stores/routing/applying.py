@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -13,6 +14,15 @@ from shared.domain.states import State
 from shared.stores import messages as store
 from shared.stores.routing.work import Ended, Work
 from shared.stores.sql import Connection
+
+
+def locked(conn: Connection, ids: Iterable[bytes]) -> dict[bytes, Message]:
+    """Lock messages in id order, with the vendors that may have them from earlier hops."""
+    rows = store.lock_messages(conn, ids)
+    doubts = store.doubtful(conn, [row.message_id for row in rows.values() if row.hop > 1 and not row.status.final])
+    for message_id, senders in doubts.items():
+        rows[message_id].doubtful = senders
+    return rows
 
 
 def plans_of(conn: Connection, rows: dict[bytes, Message]) -> dict[bytes, Plan]:
@@ -101,6 +111,8 @@ def _apply_mark(work: Work, row: Message, plan: Plan, step: Mark, cause: bytes) 
     work.changes.append((row.message_id, change))
     if step.poll_ms is not None:
         _poll(work, row, step.poll_ms, step.attempt)
+    if step.check_ms is not None:
+        work.check(step.check_ms, row.hop, [row.message_id])
 
 
 def _poll(work: Work, row: Message, due_ms: int, attempt: int) -> None:

@@ -13,12 +13,12 @@ from shared.domain.routing import End, Message, World
 from shared.runtime import logs
 from shared.stores import messages as store
 from shared.stores.claims import HopKey
-from shared.stores.routing.applying import apply, plans_of
+from shared.stores.routing.applying import apply, locked, plans_of
 from shared.stores.routing.ending import flush
 from shared.stores.routing.work import Price, Work, cause_of
 from shared.stores.sql import Connection
 
-CLOSING = ("delivered", "failed", "unavailable")
+TELLING = ("delivered", "failed", "sent", "unavailable")
 """Results of receipts and look-ups that say what became of a hop; "unavailable": the vendor never got it."""
 
 log = logs.get(__name__)
@@ -29,7 +29,7 @@ def outcome(conn: Connection, event: Outcome, world: World, price: Price) -> lis
     work = Work(world, event.lane, price)
     results, later = _one_each(event.results)
     rest = _quick_sent(conn, work, event, results) if event.via == "answer" else results
-    rows = store.lock_messages(conn, [i for i, _ in rest])
+    rows = locked(conn, [i for i, _ in rest])
     plans = plans_of(conn, rows)
     void = _of_others(conn, event, rows, rest) | _overtaken(conn, event, rows, rest)
     closed = []
@@ -41,7 +41,7 @@ def outcome(conn: Connection, event: Outcome, world: World, price: Price) -> lis
         step = routing.on_result(row, plan, result.state, result.code, hop, cause, event.attempt, world)
         if isinstance(step, End) and hop != row.hop:
             row = _as_carried(conn, row, hop, event)
-        if event.via != "answer" and result.state in CLOSING:
+        if event.via != "answer" and result.state in TELLING:
             closed.append((message_id, hop, result.state, result.code, result.raw_code, result.raw_text))
         apply(work, row, plan, step, cause, result, event)
     store.finish_hops(conn, closed, world.now_ms)
@@ -79,16 +79,13 @@ def _as_carried(conn: Connection, row: Message, hop: int, event: Outcome) -> Mes
 def _overtaken(
     conn: Connection, event: Outcome, rows: dict[bytes, Message], results: dict[HopKey, Result]
 ) -> set[HopKey]:
-    """Answers "not taken", told again, of hops that a sender has claimed anew since: they are being sent now."""
+    """Answers "not taken", told again, of hops that a sender has claimed anew since: they are being sent, or were."""
     if event.via != "answer":
         return set()
     again = {
         key
         for key, result in results.items()
-        if result.state == "unavailable"
-        and (row := rows.get(key[0])) is not None
-        and row.in_window
-        and row.hop == key[1]
+        if result.state == "unavailable" and (row := rows.get(key[0])) is not None and row.hop == key[1]
     }
     return store.taken_again(conn, again)
 

@@ -10,7 +10,7 @@ from shared.domain.ids import request_bytes
 from shared.domain.routing import Message, Plan, Start, World
 from shared.stores import messages as store
 from shared.stores.accounts import send_windows
-from shared.stores.routing.applying import apply, plans_of
+from shared.stores.routing.applying import apply, locked, plans_of
 from shared.stores.routing.ending import flush
 from shared.stores.routing.work import DEFAULT_WINDOW, Price, Work, cause_of
 from shared.stores.sql import Connection
@@ -19,7 +19,7 @@ from shared.stores.sql import Connection
 def due(conn: Connection, event: Due, world: World, price: Price) -> list[Event]:
     """Decide what is due of a batch: a release, a time-out check or a cancellation."""
     work = Work(world, event.lane, price)
-    rows = store.lock_messages(conn, [bytes.fromhex(i) for i in event.ids])
+    rows = locked(conn, [bytes.fromhex(i) for i in event.ids])
     plans, cause = plans_of(conn, rows), cause_of(event.cause)
     starting: dict[bytes, list[tuple[Message, Start]]] = defaultdict(list)
     for message_id, row in rows.items():
