@@ -16,7 +16,8 @@ from starlette.responses import Response
 from shared.accepting.answer import accepted
 from shared.accepting.callers import Caller, caller
 from shared.accepting.keys import Held, Key, read_key
-from shared.accepting.submit import Submission, Submitter
+from shared.accepting.submission import Submission
+from shared.accepting.submit import Submitter
 from shared.channels.acceptance import Acceptance, accept_in_steps
 from shared.channels.common import AccountView, Channel, FileInfo, InvalidRequest
 from shared.domain.ids import accepted_ms

@@ -8,55 +8,24 @@ same ids.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from shared.accepting import limits, seen
 from shared.accepting.keys import DONE, LEASED, MAX_KEPT_ANSWER, RELEASED, TAKE_OVER, Held, Key, conflict, unpack
 from shared.accepting.packing import pack
+from shared.accepting.submission import Submission
 from shared.domain.errors import Unavailable
-from shared.domain.events import MAX_MESSAGES, Request
+from shared.domain.events import MAX_MESSAGES
 from shared.runtime import Context, logs
 from shared.runtime.groups import Groups
 from shared.runtime.problems import Problem
-from shared.stores.accounts import Account
 from shared.stores.messages import find_keys
 
 OPEN_LANES = frozenset({"auth", "realtime"})
 """Lanes that go on without limits while Redis is away; the others wait."""
 
 log = logs.get(__name__)
-
-
-@dataclass(slots=True)
-class Submission:
-    """A request on its way in: `size` is its body's length, `request_id` may be replaced by the one its key holds.
-
-    `lease` is what this request has put under its key, `counted` whether its messages are in the limits.
-    """
-
-    account: Account
-    request: Request
-    key: Key | None
-    size: int
-    problem: Problem | None = None
-    replay: bytes | None = None
-    held: Held | None = field(default=None, repr=False)
-    lease: Held | None = field(default=None, repr=False)
-    counted: bool = False
-    repeated: bool = False
-
-    @property
-    def uses_limits(self) -> bool:
-        """Whether it goes on, and nothing of it was counted before."""
-        released = self.held is not None and self.held.state == RELEASED
-        return self.problem is None and (not self.repeated or released)
-
-    def adopt(self, request_id: str) -> None:
-        """Go on as the request that holds the key."""
-        self.request.request_id = request_id
-        self.repeated = True
 
 
 class Submitter:

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from shared.accepting.keys import Key, read_key, unpack
-from shared.accepting.submit import Submission, Submitter
+from shared.accepting.submission import Submission
+from shared.accepting.submit import Submitter
 from shared.domain.events import PlanHop, Recipient, Request
 from shared.runtime.clock import new_request_id
 from shared.runtime.problems import Problem
