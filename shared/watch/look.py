@@ -15,7 +15,8 @@ log = logs.get(__name__)
 async def look(checks: Sequence[Check], seconds: float, now_ms: int) -> Look:
     """Run the checks. One that fails leaves its metrics unknown and says why: its server is down, or watch is blind.
 
-    A check that needs another's server says nothing when that one failed: one outage is one finding.
+    A check that needs another's server says nothing when that one failed: one outage is one finding. What it measures
+    then may be half the truth, so it ends no alarm.
     """
     answers = await asyncio.gather(*(_run(check, seconds) for check in checks))
     failed = {check.name: why for check, (_, why) in zip(checks, answers, strict=True) if why}
@@ -25,10 +26,11 @@ async def look(checks: Sequence[Check], seconds: float, now_ms: int) -> Look:
         samples += found
         if check.down:
             samples.append(Sample(check.down, check.name, float(bool(why)), why))
-        if why:
+        explained = any(needed in failed for needed in check.needs)
+        if why or explained:
             unknown |= check.metrics
-            if not check.down and not any(needed in failed for needed in check.needs):
-                samples.append(Sample(BLIND, check.name, 1.0, why))
+        if why and not check.down and not explained:
+            samples.append(Sample(BLIND, check.name, 1.0, why))
     return Look(now_ms, tuple(samples), frozenset(unknown), tuple(failed.items()))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from shared.watch.samples import Look, Sample
+from shared.watch.samples import NEVER_S, Look, Sample
 
 CRITICAL, WARNING = "critical", "warning"
 BLIND = "check_failed"
@@ -150,7 +150,8 @@ def judge(look: Look, rules: Iterable[Rule] = RULES, wait_scale: float = 1.0) ->
 
 def words(rule: Rule, sample: Sample) -> str:
     """What is wrong, with its value and details: `the history is behind (1,200 s; allowed 900)`."""
-    measured = f"{sample.value:,.0f} {rule.unit}; allowed {rule.above:,.0f}" if rule.unit else ""
+    value = "never" if sample.value >= NEVER_S else f"{sample.value:,.0f} {rule.unit}"
+    measured = f"{value}; allowed {rule.above:,.0f}" if rule.unit else ""
     more = "; ".join(filter(None, (measured, sample.detail)))
     return (f"{rule.summary} ({more})" if more else rule.summary)[:TEXT_CHARACTERS]
 

@@ -109,12 +109,13 @@ async def test_a_server_that_cannot_be_asked_is_one_finding_and_what_needs_it_is
     checks = [
         Check("primary", breaks, frozenset({"mysql_transaction"}), "mysql_down"),
         Check("due work", breaks, frozenset({"due_overdue"}), needs=("primary",)),
+        Check("breakers", lambda: answers(), frozenset({"vendor_open"}), needs=("primary", "redis")),
         Check("redis", lambda: answers(Sample("redis_used", "redis", 3)), frozenset({"redis_used"}), "redis_down"),
     ]
     seen = await look(checks, 1, START)
     result = rules.judge(seen)
     assert list(result.findings) == [("ImsMysqlDown", "primary")]
-    assert {"ImsDueLate", "ImsMysqlLongTransaction"} <= result.unknown
+    assert {"ImsDueLate", "ImsMysqlLongTransaction", "ImsVendorDown"} <= result.unknown
     assert "ImsRedisFull" not in result.unknown
 
 

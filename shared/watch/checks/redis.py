@@ -27,6 +27,7 @@ async def servers(clients: RedisClients) -> list[Sample]:
         return await _node(clients.timers, "redis", TIMERS)
     cluster = clients.state
     await cluster.initialize()
+    await cluster.nodes_manager.initialize()  # the topology of now, not of the last command that failed
     state = await cluster.execute_command("CLUSTER INFO", target_nodes=cluster.get_random_node())
     if (state.get("cluster_state") if isinstance(state, dict) else "ok") != "ok":
         raise NotWhole("the cluster does not cover all slots")
