@@ -31,6 +31,12 @@ PACKAGES = ("mariadb-server-core", "mariadb-client-core")
 INSTEAD = "set IMS_MYSQL_URL=mysql+pymysql://user:password@host:3306/ims to use a MySQL of yours"
 CATCH_UP_SECONDS = 60
 CREATED = "ims-created"
+SEMI_SYNC = """rpl_semi_sync_master_enabled=ON
+rpl_semi_sync_slave_enabled=ON
+rpl_semi_sync_master_wait_point=AFTER_SYNC
+rpl_semi_sync_master_wait_no_slave=OFF
+"""
+"""As infra/mysql/mariadb.cnf: a commit is answered when the replica has received it."""
 
 
 def install(options: Options, say: Say) -> None:
@@ -68,7 +74,7 @@ def _spec(options: Options, name: str, server_id: int) -> Spec:
     home, port, user = options.home, options.ports[name], pwd.getpwuid(os.getuid()).pw_name
     data, conf, init = home.data / name, home.conf / f"{name}.cnf", home.conf / f"{name}.sql"
     home.write(init, _accounts(options))
-    home.write(conf, _configuration(data, init, port, server_id))
+    home.write(conf, _configuration(data, init, port, server_id, SEMI_SYNC if options.mysql_replica else ""))
     if not (data / CREATED).exists():
         _create(install_db, data, conf, user)
     argv = (mariadbd, f"--defaults-file={conf}", f"--user={user}")
@@ -120,7 +126,7 @@ def _accounts(options: Options) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _configuration(data: Path, init: Path, port: int, server_id: int) -> str:
+def _configuration(data: Path, init: Path, port: int, server_id: int, semi_sync: str) -> str:
     replica = "read_only=ON\nrelay_log=relay\nslave_parallel_threads=2\n" if server_id > 1 else ""
     return f"""[mariadbd]
 datadir={data}
@@ -150,7 +156,7 @@ gtid_strict_mode=ON
 sync_binlog=1
 log_bin_trust_function_creators=1
 expire_logs_days=1
-{replica}"""
+{semi_sync}{replica}"""
 
 
 def _migrate_and_follow(options: Options) -> None:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import threading
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import pymysql
 import pytest
 from redis.cluster import RedisCluster
 
+from local import control
+from local.servers import mysql
 from local.testing import Platform
 from tests.builders import a_text, numbers
 from tests.conftest import FAST
 from tests.ports import free_offset
+from tests.relay import relay
 from tests.road import NORMAL, Road, sql, until
 
 SHAPE = {
@@ -102,3 +111,73 @@ def test_searches_read_the_replica_and_look_ups_the_primary(clustered: Road) -> 
         other = clustered.send(a_text().to(*numbers(1)))
         assert clustered.report_of(other.id)["status"] == "delivered", "the road needs no replica"
     assert sql(clustered.platform, "SELECT COUNT(*) FROM dead_letters") == [(0,)]
+
+
+# --- the last test: it leaves the platform without its first primary --------------------------------------------------
+
+
+PROMOTE = Path(__file__).parents[2] / "infra" / "mysql" / "promote.sh"
+"""What the runbook mysql-down.md runs on the replica."""
+
+
+def on_replica(platform: Platform, statement: str) -> list[dict[str, Any]]:
+    """One statement on the replica, with all rights."""
+    with (
+        mysql.root(platform.options, "mysql-replica") as connection,
+        connection.cursor(pymysql.cursors.DictCursor) as c,
+    ):
+        c.execute(statement)
+        return list(c.fetchall())
+
+
+def promote(platform: Platform) -> str:
+    """What an operator does once the primary is stopped for good."""
+    port, password = platform.options.ports["mysql-replica"], platform.home.secret("mysql_root")
+    client = f"mariadb --no-defaults --host=127.0.0.1 --port={port} --user=root --password={password}"
+    done = subprocess.run(
+        ["bash", str(PROMOTE)], env={**os.environ, "CLIENT": client}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def kill_for_good(platform: Platform, name: str) -> None:
+    """SIGKILL, and nobody starts it again."""
+    control.hold(platform.options, name, stopped=True)
+    platform.kill(name)
+    until(lambda: platform.processes()[name]["pid"] is None, f"{name} to be gone")
+
+
+def send_many(road: Road, requests: int) -> None:
+    """Requests one after the other, each until it is accepted."""
+    for _ in range(requests):
+        road.send_patiently(a_text().to_many(500).in_lane("bulk"))
+
+
+def test_a_replica_that_was_behind_is_promoted_under_load_and_nothing_is_lost(clustered: Road) -> None:
+    platform = clustered.platform
+    clustered.send_patiently(a_text().to_many(500).in_lane("bulk"))
+    clustered.wait_for_all(MINUTES)
+
+    on_replica(platform, "STOP SLAVE SQL_THREAD")
+    (to,) = numbers(1)
+    late = clustered.send_patiently(a_text().to(to))
+    clustered.send_patiently(a_text().to_many(1000).in_lane("bulk"))
+    clustered.wait_for_all(MINUTES)
+    assert clustered.get(f"/v1/messages/{late.id}")["status"] == "delivered", "writes and look-ups go on"
+    assert clustered.get("/v1/messages", to=to)["items"] == [], "searches are behind"
+
+    flood = threading.Thread(target=send_many, args=(clustered, 6))
+    flood.start()
+    before = clustered.ended()
+    until(lambda: clustered.ended() > before + 300, "the road to be busy")
+    kill_for_good(platform, "mysql")
+    assert "promoted at" in promote(platform)
+    with relay(platform.options.ports["mysql"], platform.options.ports["mysql-replica"]):
+        flood.join(MINUTES)
+        clustered.send_patiently(a_text().to(*numbers(1)).in_lane("auth"))
+        clustered.wait_for_all(MINUTES)
+        clustered.assert_sound()
+        found = clustered.get("/v1/messages", to=to)["items"]
+        assert [m["message_id"] for m in found] == [late.id]
+        assert clustered.sql("SELECT COUNT(*) FROM dead_letters") == [(0,)]

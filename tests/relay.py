@@ -1,0 +1,43 @@
+"""A TCP port that leads to another one: what a Service does whose selector was changed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+
+HOST = "127.0.0.1"
+
+
+@contextlib.contextmanager
+def relay(port: int, to: int) -> Iterator[None]:
+    """Within the block, connections to `port` reach `to`."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = asyncio.run_coroutine_threadsafe(_listen(port, to), loop).result(30)
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+
+
+async def _listen(port: int, to: int) -> asyncio.Server:
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            other_reader, other_writer = await asyncio.open_connection(HOST, to)
+            await asyncio.gather(_copy(reader, other_writer), _copy(other_reader, writer))
+        writer.close()
+
+    return await asyncio.start_server(connected, HOST, port)
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
