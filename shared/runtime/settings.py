@@ -54,7 +54,7 @@ class MysqlSettings(_Settings):
 
     mysql_url: str = Field("mysql+pymysql://ims:ims@127.0.0.1:3306/ims", description="the primary")
     mysql_replica_url: str = Field("", description="a read replica for searches and statistics; empty: the primary")
-    mysql_pool: int = Field(4, description="connections (and threads) of one process")
+    mysql_pool: int = Field(4, description="connections (and threads) of one process; schedule uses one a lane")
     mysql_timeout_seconds: float = Field(15.0, description="connect, read and write time-out")
 
 
