@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import subprocess
@@ -287,6 +288,13 @@ def tick(at: int) -> int | None:
         return None
 
 
+def bare_tick(at: int) -> int:
+    """A tick as OpenFaaS' cron connector sends it: an empty request."""
+    connection = http.client.HTTPConnection("127.0.0.1", at, timeout=120)
+    connection.request("POST", "/")
+    return connection.getresponse().status
+
+
 def start(servers: Platform, at: int) -> subprocess.Popen[bytes]:
     """The function in a process of its own, in batches that are small enough to die between."""
     demo = servers.demo
@@ -334,7 +342,7 @@ def test_the_function_killed_in_the_middle_goes_on_where_it_was(
     assert 1 < half["requests"] <= 30
     assert half["messages"] == half["hops"] == half["trail"] == half["reports"], "whole transactions only"
     process = start(servers, port)
-    assert tick(port) == 200
+    assert bare_tick(port) == 200
     process.terminate()
     process.wait(30)
     assert past.counts() == {"requests": 1, "messages": 3, "hops": 3, "trail": 3, "reports": 3}
