@@ -124,28 +124,29 @@ def overdue(conn: Connection, now_ms: int) -> list[tuple[int, int, int]]:
 
 
 class Hops(NamedTuple):
-    """Recent hops of one vendor account, lane and state: how many, how many with each code, the oldest claim (ms)."""
+    """Hops of one vendor account, lane, state and code: how many were claimed lately, and the oldest claim (ms)."""
 
     vendor: str
     account: str
     lane: int
     state: str
     code: str | None
-    messages: int
+    lately: int
     oldest_ms: int
 
 
-def recent_hops(conn: Connection, since_ms: int) -> list[Hops]:
+def recent_hops(conn: Connection, since_ms: int, lately_ms: int) -> list[Hops]:
     """The latest SAMPLE hops of messages accepted since then, counted (ids grow with time, so no index is needed)."""
     first = (since_ms << 80).to_bytes(16, "big")
     found = sql.fetch(
         conn,
-        "SELECT vendor, vendor_account, (ORD(SUBSTR(message_id, 16, 1)) >> 5) & 3, state, code, COUNT(*), "  # noqa: S608
-        "MIN(claimed_ms) FROM (SELECT message_id, vendor, vendor_account, state, code, claimed_ms FROM hops "
+        "SELECT vendor, vendor_account, (ORD(SUBSTR(message_id, 16, 1)) >> 5) & 3, state, code, "  # noqa: S608
+        "SUM(claimed_ms>=%s), MIN(claimed_ms) FROM "
+        "(SELECT message_id, vendor, vendor_account, state, code, claimed_ms FROM hops "
         f"WHERE message_id>=%s ORDER BY message_id DESC LIMIT {SAMPLE}) h GROUP BY 1, 2, 3, 4, 5",
-        (first,),
+        (lately_ms, first),
     )
-    return [Hops(*row) for row in found]
+    return [Hops(*row[:5], *map(int, row[5:])) for row in found]
 
 
 def pending_callbacks(conn: Connection) -> list[tuple[str, int]]:

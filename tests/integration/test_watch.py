@@ -28,7 +28,9 @@ from local.servers import mysql
 from local.testing import Platform
 from shared import flow
 from shared.domain.events import Tick
+from shared.domain.ids import message_id
 from shared.reports.keys import SHARDS
+from shared.runtime import clock
 from tests.ports import free_offset
 from tests.road import sql, until
 
@@ -366,6 +368,32 @@ def overdue_work(place: Place) -> Iterator[None]:
     sql(place.platform, "DELETE FROM due")
 
 
+def hops(place: Place, count: int, state: str, code: str | None, age_ms: int) -> None:
+    """Hops of the auth lane at solapi/main, claimed so long ago."""
+    at = int(time.time() * 1000) - age_ms
+    request = clock.new_request_id(at)
+    insert = "INSERT INTO hops (message_id, hop, channel, vendor, vendor_account, type, state, code, claim, claimed_ms)"
+    for i in range(count):
+        values = (message_id(request, i + 1, "auth").bytes, state, code, at)
+        sql(place.platform, f"{insert} VALUES (%s, 1, 'mt', 'solapi', 'main', 'sms', %s, %s, '12345678', %s)", *values)
+
+
+@contextmanager
+def failing_vendor(place: Place) -> Iterator[None]:
+    hops(place, 20, "delivered", "0000", 0)
+    hops(place, 10, "failed", "3001", 0)
+    hops(place, 30, "failed", "3001", LONG_AGO_MS // 2)
+    yield
+    sql(place.platform, "DELETE FROM hops")
+
+
+@contextmanager
+def stuck_hop(place: Place) -> Iterator[None]:
+    hops(place, 1, "sending", None, 400_000)
+    yield
+    sql(place.platform, "DELETE FROM hops")
+
+
 @contextmanager
 def open_breaker(place: Place) -> Iterator[None]:
     key = "breaker:{vendor:solapi/main}:pybreaker:state"
@@ -402,6 +430,8 @@ FAULTS: list[tuple[Callable[[Place], Any], str, str, bool]] = [
     (open_transaction, "ImsMysqlLongTransaction", "primary", True),
     (stopped_replica, "ImsMysqlReplicaLate", "replica", True),
     (overdue_work, "ImsDueLate", "auth", True),
+    (failing_vendor, "ImsVendorErrors", "solapi/main", True),
+    (stuck_hop, "ImsHopsStuck", "auth/sending", True),
     (open_breaker, "ImsVendorDown", "solapi/main", True),
     (full_redis, "ImsRedisFull", "redis", True),
     (no_events, "ImsRedisEventsOff", "redis", True),

@@ -17,7 +17,8 @@ BREAKER_METRICS = frozenset({"vendor_open", "callbacks_open"})
 SCHEDULE = "schedule"
 WINDOW_MS = 60 * 60_000
 """Messages accepted since then are looked at: an older one that is not finished waits for its receipt."""
-RECENT_MS = 5 * 60_000
+LATELY_MS = 5 * 60_000
+"""A vendor is judged by what it was asked since then."""
 ENOUGH = 20
 """Fewer results in the window say nothing about a vendor."""
 VENDOR_FAULTS = frozenset({"0300", "1006", "3001", "3002", "3004"})
@@ -45,7 +46,7 @@ async def due(db: Any, now_ms: int) -> list[Sample]:
 
 async def hops(db: Any, now_ms: int) -> list[Sample]:
     """How long the oldest unfinished hop of a lane and state has lasted (s), and each vendor account's failures (%)."""
-    recent: list[store.Hops] = await db(store.recent_hops, now_ms - WINDOW_MS)
+    recent: list[store.Hops] = await db(store.recent_hops, now_ms - WINDOW_MS, now_ms - LATELY_MS)
     return [*_unfinished(recent, now_ms), *_vendors(recent, now_ms)]
 
 
@@ -63,9 +64,9 @@ def _vendors(recent: list[store.Hops], now_ms: int) -> list[Sample]:
     failed: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for hop in recent:
         name = f"{hop.vendor}/{hop.account}"
-        totals[name] += hop.messages
+        totals[name] += hop.lately
         if hop.code in VENDOR_FAULTS:
-            failed[name][hop.code] += hop.messages
+            failed[name][hop.code] += hop.lately
     return [
         Sample("vendor_failed", name, 100 * failed[name].total() / total, _codes(failed[name], total))
         for name, total in sorted(totals.items())
