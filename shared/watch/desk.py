@@ -44,6 +44,7 @@ class Desk:
 
     def __init__(self, ims: Context) -> None:
         self._ims, self._settings = ims, load(WatchSettings)
+        self._faults: dict[str, str] = {}
         self._kafka_thread = ThreadPoolExecutor(1, thread_name_prefix="kafka")
 
     @cached_property
@@ -56,8 +57,12 @@ class Desk:
 
     @cached_property
     def rules(self) -> tuple[rules.Rule, ...]:
-        """The table with this deployment's thresholds."""
-        return rules.with_thresholds(self._settings.watch_thresholds)
+        """The table with this deployment's thresholds; the table's own where those cannot be read."""
+        try:
+            return rules.with_thresholds(self._settings.watch_thresholds)
+        except ValueError as error:
+            self._faults["IMS_WATCH_THRESHOLDS"] = str(error)
+            return rules.RULES
 
     @cached_property
     def memory(self) -> Memory:
@@ -73,8 +78,12 @@ class Desk:
 
     @cached_property
     def sms(self) -> sms.Sms | None:
-        """SMS, where an account and recipients are set."""
-        return sms.Sms(self._ims.http, self._settings, self._ims.now_ms) if sms.configured(self._settings) else None
+        """SMS, where an account and recipients are set, and can work."""
+        try:
+            return sms.Sms(self._ims.http, self._settings, self._ims.now_ms) if sms.configured(self._settings) else None
+        except ValueError as error:
+            self._faults["IMS_WATCH_SMS"] = str(error)
+            return None
 
     @cached_property
     def db(self) -> Database:
@@ -109,6 +118,7 @@ class Desk:
         """What is looked at. Names of server checks are what their outage is about."""
         clients = self._redis
         found = [
+            Check("settings", self._own_settings, frozenset()),
             Check("kafka", self._kafka, kafka.METRICS, kafka.DOWN),
             Check("primary", partial(mysql.primary, self.db, self._monitor), mysql.PRIMARY_METRICS, mysql.DOWN),
             Check("redis", partial(redis.servers, clients), redis.METRICS, redis.DOWN),
@@ -126,6 +136,13 @@ class Desk:
         if named := list(processes.addresses(self._settings.watch_urls)):
             found.append(Check("processes", partial(processes.look, self._ims.http, named), processes.METRICS))
         return found
+
+    async def _own_settings(self) -> list[Sample]:
+        """Settings that cannot work are told like any other fault: without them watch does what it can."""
+        _ = self.rules, self.sms
+        if self._faults:
+            raise ValueError("; ".join(f"{name}: {why}" for name, why in self._faults.items()))
+        return []
 
     async def _kafka(self) -> list[Sample]:
         seconds = self._settings.watch_check_seconds - HEADROOM_S

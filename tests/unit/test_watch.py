@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from deploy import alerts
 from local.home import ROOT
 from shared.domain.errors import Unavailable
+from shared.runtime import Context
 from shared.runtime.logs import mask
-from shared.runtime.settings import WatchSettings
+from shared.runtime.settings import WatchSettings, reset
 from shared.vendors.base import Answer
 from shared.watch import alarms, rules, slack, sms
 from shared.watch.alarms import Alarm, Notice, Policy
+from shared.watch.desk import Desk
 from shared.watch.look import look
 from shared.watch.memory import State, from_json, to_json
 from shared.watch.notify import Delivery, deliver
@@ -370,3 +372,23 @@ def test_the_state_survives_its_way_through_redis() -> None:
     state = State(7, {KEY: alarm(firing=True, told_ms=5)}, {"ImsRedisFull": 9}, {"epoch": 1})
     assert from_json(to_json(state)) == state
     assert from_json(b"{}") == State()
+
+
+async def test_settings_that_cannot_work_are_told_and_the_rest_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "THRESHOLDS": "ImsNothing=1", "SMS_VENDOR": "solapi", "SMS_URL": "http://x", "SMS_SENDER": "1",
+        "SMS_RECIPIENTS": "1", "SMS_SETTINGS": "{no json",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"IMS_WATCH_{name}", value)
+    reset()
+    try:
+        desk = Desk(Context("watch"))
+        (own,) = [check for check in desk.checks({}, START) if check.name == "settings"]
+        seen = await look([own], 1, START)
+        assert desk.rules == rules.RULES
+        assert desk.sms is None
+        (text,) = [f.text for f in rules.judge(seen).findings.values()]
+        assert "ImsNothing" in text
+        assert "IMS_WATCH_SMS" in text
+    finally:
+        reset()
