@@ -126,7 +126,7 @@ class Client:
     async def due_events(self, request: Request) -> list[Due]:
         """What schedule takes now of a request."""
         taken: list[Any] = []
-        await self.ims.db(due.take, now_ms(), taken.extend)
+        await self.ims.db(due.take, request.lane, now_ms(), taken.extend)
         mine = {i.hex for i in ids_of(request)}
         return [e for e in taken if isinstance(e, Due) and mine.issuperset(e.ids)]
 
