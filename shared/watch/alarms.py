@@ -98,9 +98,13 @@ def _met(alarm: Alarm | None, key: Key, finding: Finding, now_ms: int) -> Alarm:
     elif not alarm.firing and now_ms - alarm.seen_ms > GAP_MS:
         alarm = replace(alarm, since_ms=now_ms)
     alarm = replace(alarm, severity=severity, text=text, value=value, seen_ms=now_ms, clear_ms=None)
-    if not alarm.firing and now_ms - alarm.since_ms >= wait_ms - (SLACK_MS if wait_ms > SLACK_MS else 0):
+    if not alarm.firing and _over(now_ms - alarm.since_ms, wait_ms):
         alarm = replace(alarm, firing=True, fired=alarm.fired + 1)
     return alarm
+
+
+def _over(passed_ms: int, wait_ms: int) -> bool:
+    return passed_ms >= (wait_ms - SLACK_MS if wait_ms > SLACK_MS else wait_ms)
 
 
 def _missed(alarm: Alarm, now_ms: int, policy: Policy) -> Alarm | None:
@@ -110,7 +114,7 @@ def _missed(alarm: Alarm, now_ms: int, policy: Policy) -> Alarm | None:
     if not alarm.firing:
         return replace(alarm, ended_ms=now_ms) if alarm.fired else None
     clear_ms = now_ms if alarm.clear_ms is None else alarm.clear_ms
-    if now_ms - clear_ms >= calm_ms(alarm, policy):
+    if _over(now_ms - clear_ms, calm_ms(alarm, policy)):
         return replace(alarm, firing=False, clear_ms=None, ended_ms=now_ms)
     return replace(alarm, clear_ms=clear_ms)
 

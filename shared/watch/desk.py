@@ -82,7 +82,7 @@ class Desk:
         try:
             return sms.Sms(self._ims.http, self._settings, self._ims.now_ms) if sms.configured(self._settings) else None
         except ValueError as error:
-            self._faults["IMS_WATCH_SMS"] = str(error)
+            self._faults["IMS_WATCH_SMS_SETTINGS"] = str(error)
             return None
 
     @cached_property

@@ -389,6 +389,6 @@ async def test_settings_that_cannot_work_are_told_and_the_rest_goes_on(monkeypat
         assert desk.sms is None
         (text,) = [f.text for f in rules.judge(seen).findings.values()]
         assert "ImsNothing" in text
-        assert "IMS_WATCH_SMS" in text
+        assert "IMS_WATCH_SMS_SETTINGS" in text
     finally:
         reset()
