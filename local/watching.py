@@ -108,9 +108,9 @@ def show_status(status: dict[str, Any]) -> None:
     for check, why in status["failed"].items():
         show.out.print(f"{show.MARKS['note']} {check} could not be looked at: {escape(why)}")
     for alarm in status["alarms"]:
-        told = f"told {_time(alarm['told_ms'])}" if alarm["told_ms"] else "not told"
+        told = f", told {_time(alarm['told_ms'])}" if alarm["told_ms"] else ""
         since = _time(alarm["since_ms"])
-        show.out.print(f"  {alarm['state']:<8} {alarm['name']} {escape(alarm['subject'])} since {since}, {told}")
+        show.out.print(f"  {alarm['state']:<8} {alarm['name']} {escape(alarm['subject'])} since {since}{told}")
     for name, until in status["mutes"].items():
         show.out.print(f"  muted    {name} until {_time(until)}")
     ways = ", ".join(way for way, is_set in status["ways"].items() if is_set) or "nobody: the log is all there is"
