@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from local.testing import Platform
 from tests.ports import free_offset
@@ -37,6 +38,10 @@ FAST: dict[str, str] = {
     "IMS_KAFKA_TIMEOUT_SECONDS": "6",
 }
 """Everything that waits, waits less; nothing else differs from the platform of `make demo`."""
+
+settings.register_profile("ims", deadline=None)
+settings.load_profile("ims")
+"""A busy machine is slow; no test fails for that."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -20,7 +20,7 @@ NEXT: dict[str, str] = {
     "timeout": "send the whole body at once, within 60 s",
     "in-flight": "wait for `retry-after` seconds, then repeat the same request with the same key",
     "too-large": "send less at once: messages 10 MiB, images 2 MiB",
-    "unsupported-media-type": "say `content-type: application/json` and send UTF-8, not compressed (images: `image/jpeg`)",
+    "unsupported-media-type": "say `content-type: application/json` in UTF-8, not compressed (images: `image/jpeg`)",
     "invalid": "mend every fault in `errors`; nothing was done",
     "too-many": "wait for `retry-after` seconds",
     "internal": "our fault, and logged; with an Idempotency-Key it is safe to repeat",

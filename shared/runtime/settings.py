@@ -174,7 +174,7 @@ class WatchSettings(_Settings):
     watch_calm_seconds: float = Field(120.0, description="without a finding until an alarm ends; doubled when it flaps")
     watch_repeat_hours: float = Field(4.0, description="what still fires is told again after this")
     watch_check_seconds: float = Field(8.0, description="how long one check may take")
-    watch_turn_seconds: float = Field(50.0, description="a tick ends before; one that was killed holds others up so long")
+    watch_turn_seconds: float = Field(50.0, description="a tick ends before; a killed one holds others up so long")
     watch_runbooks: str = Field("https://docs.ims.example/runbooks", description="where the runbooks are served")
     watch_urls: str = Field("", description="name=url,… of further health addresses that may be asked")
     watch_mysql_url: SecretStr = Field(
