@@ -108,10 +108,10 @@ def a_varied_run(road: Road) -> None:
     for lane in ("auth", "realtime", "bulk"):
         road.send(a_text("재전달 시험").to_many(60).to(magic("4001"), magic("9902"), magic("9904")).in_lane(lane))
     road.send(a_text().to(magic("4002")))
-    road.send(a_text().to(*numbers(20)).with_(scheduled_at=later(2)))
     canceled = road.send(a_text().to(*numbers(5)).with_(scheduled_at=later(3600)))
     until(lambda: road.count("status = 1") >= 5, "the reservation")
     road.call("POST", f"/v1/requests/{canceled.request_id}/cancel")
+    road.send(a_text().to(*numbers(20)).with_(scheduled_at=later(2)))
     with road.vendors(vendor="solapi", down=True):
         road.send(a_text("우회 시험").to_many(30))
         until(lambda: road.count("vendor = 'nhn' AND status >= 11") >= 30, "the other vendor")

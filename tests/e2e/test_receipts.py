@@ -1,0 +1,41 @@
+"""A vendor's webhook that names messages only by the vendor's own reference, through the gateway to the client."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.vendors.solapi import webhook_proof
+from tests.builders import a_text, numbers
+from tests.road import Road, until
+
+
+def webhook(vendor: str, ref: str, secret: str) -> tuple[Any, dict[str, str]]:
+    """A report of a delivery without our reference, as the vendor writes it, with its proof."""
+    if vendor == "solapi":
+        report = {"messageId": ref, "statusCode": "4000", "dateReceived": datetime.now(UTC).isoformat()}
+        return [report], {"x-solapi-secret": webhook_proof(secret)}
+    request, _, seq = ref.partition(":")
+    hook = {"requestId": request, "recipientSeq": int(seq), "resultCode": "1000", "messageStatus": "COMPLETED"}
+    return {"event": "MESSAGE_RESULT_UPDATE", "hooks": [hook]}, {"x-toast-webhook-signature": secret}
+
+
+def test_a_receipt_without_our_reference_ends_its_message(road: Road) -> None:
+    with road.vendors(receipt_lost_rate=1):
+        for _ in range(4):
+            road.send(a_text("접수번호 시험").to(*numbers(1)))
+        until(lambda: road.count("status = 6") >= 4, "the vendors to have them")
+    hops = road.sql(
+        "SELECT h.vendor, h.vendor_ref, v.settings FROM hops h JOIN messages m USING (message_id) "
+        "JOIN vendor_accounts v ON v.channel=h.channel AND v.vendor=h.vendor AND v.account=h.vendor_account "
+        f"WHERE m.account_id={road.account_id}"
+    )
+    for vendor, ref, settings in hops:
+        body, proof = webhook(vendor, ref, json.loads(settings)["webhook_secret"])
+        answer = road.http.post(f"/v1/receipts/{vendor}/main", json=body, headers=proof)
+        assert answer.status_code == 200, answer.text
+        assert road.http.post(f"/v1/receipts/{vendor}/main", json=body).status_code == 401
+    road.wait_for_all()
+    assert road.count("status = 11") == 4
+    road.assert_sound()
