@@ -1,4 +1,4 @@
-"""One routing transaction: lock the messages, decide (shared/domain/routing.py), save, and say what to publish.
+"""One routing transaction: lock the messages, decide (shared/domain/routing), save, and say what to publish.
 
 The decision is saved with its cause (the id of the event that led to it) and committed before anything is published;
 when the same event comes again, `Again` publishes what was saved. So a crash before the commit changes nothing, and a

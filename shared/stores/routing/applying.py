@@ -1,4 +1,4 @@
-"""From a step (shared/domain/routing.py) to what the transaction gathers."""
+"""From a step (shared/domain/routing) to what the transaction gathers."""
 
 from __future__ import annotations
 

@@ -1,0 +1,59 @@
+"""What happens to a message next: the decisions of `route`, pure. Only they start a hop or end a message.
+
+Each decision looks at the message as it is stored (under its row lock), at the plan of its request, and at what came
+in; it answers with one of the steps below. Effects (rows, events) are made from the step by shared/stores/routing.
+
+`start` (starting.py) chooses hop and vendor; `on_release`, `on_cancel`, `on_timeout` (waiting.py) and `on_result`
+(results.py) are what route asks.
+"""
+
+from __future__ import annotations
+
+from shared.domain.routing.model import (
+    DUPLICATE,
+    Again,
+    Ask,
+    Check,
+    Choose,
+    End,
+    Hopeless,
+    Ignore,
+    Mark,
+    Message,
+    Need,
+    Pick,
+    Plan,
+    Start,
+    Step,
+    Wait,
+    World,
+)
+from shared.domain.routing.results import on_result
+from shared.domain.routing.starting import check_ms, start
+from shared.domain.routing.waiting import on_cancel, on_release, on_timeout
+
+__all__ = [
+    "DUPLICATE",
+    "Again",
+    "Ask",
+    "Check",
+    "Choose",
+    "End",
+    "Hopeless",
+    "Ignore",
+    "Mark",
+    "Message",
+    "Need",
+    "Pick",
+    "Plan",
+    "Start",
+    "Step",
+    "Wait",
+    "World",
+    "check_ms",
+    "on_cancel",
+    "on_release",
+    "on_result",
+    "on_timeout",
+    "start",
+]

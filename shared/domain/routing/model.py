@@ -1,0 +1,191 @@
+"""What route's decisions look at, and the steps that they answer with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from shared.domain.states import State
+
+PARKABLE_HOP = 8
+"""From this hop on, an unavailable vendor parks the message instead of using up one more hop."""
+ACCOUNT_CODES = frozenset({"1006", "3004"})
+"""The vendor refused our account, not the message: another vendor may carry it."""
+EXPIRED, CANCELED, UNCERTAIN, RECEIPT_TIMEOUT, VENDOR_ERROR, DUPLICATE = "0301", "0302", "0300", "4008", "3001", "1005"
+NO_VENDOR = "3005"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What of a request the decisions need. Times in ms; `hops` as in events.PlanHop, as plain dicts."""
+
+    request_id: bytes
+    account_id: int
+    username: str
+    lane: str
+    test: bool
+    request_ref: str | None
+    callback_uri: str | None
+    hops: Sequence[dict[str, Any]]
+    on_uncertain: str
+    max_price: Decimal | None
+    accepted_ms: int
+    valid_ms: int
+    scheduled_ms: int | None = None
+
+
+@dataclass(slots=True)
+class Message:
+    """A message's row; `step` is its place in the plan, `tries` the retries done at this step."""
+
+    message_id: bytes
+    account_id: int
+    recipient: str
+    ref: str | None
+    type: str
+    vars: str | None
+    addresses: str | None
+    status: State
+    hop: int
+    step: int
+    tries: int
+    in_window: bool
+    cancel: bool
+    channel: str
+    vendor: str | None
+    vendor_account: str | None
+    cause: bytes | None
+    sent_ms: int | None
+    asked: int = 0
+    """The number of the last question about this hop that was planned."""
+    doubtful: frozenset[tuple[str, str]] = frozenset()
+    """(channel, vendor) of earlier hops of which nobody knows whether they were sent."""
+
+    @classmethod
+    def fresh(cls, account_id: int, kind: str, channel: str) -> Message:
+        """A message that has no row yet."""
+        nothing = (None, None, None, None)
+        return cls(
+            b"", account_id, "", None, kind, None, None, State.accepted, 0, 0, 0, False, False, channel, *nothing
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A vendor account chosen for a hop."""
+
+    vendor: str
+    account: str
+    price: Decimal
+    can_look_up: bool
+
+
+class Need(NamedTuple):
+    """What a vendor must be able to carry; a test key's messages go to sandbox accounts only."""
+
+    channel: str
+    type: str
+    test: bool
+    files: int = 0
+
+
+Choose = Callable[[Need, frozenset[str], Decimal | None], Pick | None]
+"""(need, vendors to avoid, price cap) → a vendor account that is healthy and can carry it."""
+
+
+Hopeless = Callable[[Need, Decimal | None], bool]
+"""(need, price cap) → whether the cap or the number of files rules out every vendor account, healthy or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start hop `hop` at `pick`; its receipt is missed at `check_ms`."""
+
+    hop: int
+    step: int
+    tries: int
+    channel: str
+    type: str
+    pick: Pick
+    check_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Come back at `due_ms` (None: when the account's window frees).
+
+    `status` is what the message shows meanwhile, `kind` the due row's kind.
+    """
+
+    kind: str
+    due_ms: int | None
+    status: State
+    hop: int
+    step: int = 0
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Only the status moves on (sent, uncertain); the vendor is asked at `poll_ms` as question number `attempt`, and
+    the message looked at again at `check_ms`."""
+
+    status: State
+    poll_ms: int | None = None
+    attempt: int = 0
+    check_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask the vendor of the current hop again; the status stays."""
+
+    poll_ms: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Nothing to do now; look again at `due_ms`."""
+
+    due_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The message ends."""
+
+    status: State
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """Changes nothing; `trail` tells whether the trail should show it."""
+
+    trail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The same cause came again: publish what was decided then."""
+
+
+Step = Start | Wait | Mark | Ask | Check | End | Ignore | Again
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a decision may know of the moment."""
+
+    now_ms: int
+    choose: Choose
+    type_of: Callable[[dict[str, Any], str | None], str]
+    """(hop of a plan, the recipient's variables as JSON) → the message type it will have."""
+    hopeless: Hopeless = lambda *_: False
+    park_ms: int = 2000
+    unit_ms: int = 1000
+    """One second of the hop retries and polls."""
+    receipt_scale: float = 1.0

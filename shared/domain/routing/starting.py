@@ -1,0 +1,107 @@
+"""Starting a hop: where in the plan, at which vendor, and when it is looked at again."""
+
+from __future__ import annotations
+
+from shared.domain import defaults
+from shared.domain.ids import MAX_HOP
+from shared.domain.routing.model import (
+    CANCELED,
+    EXPIRED,
+    NO_VENDOR,
+    VENDOR_ERROR,
+    End,
+    Message,
+    Need,
+    Pick,
+    Plan,
+    Start,
+    Step,
+    Wait,
+    World,
+)
+from shared.domain.states import State
+
+
+def start(message: Message, plan: Plan, world: World, *, hop: int, step: int, tries: int, avoid: str | None) -> Step:
+    """Start a hop at `step` of the plan, or the first later one that can go; park when only vendors are lacking."""
+    if message.cancel:
+        return End(State.canceled, CANCELED)
+    if world.now_ms >= plan.valid_ms:
+        return End(State.expired, EXPIRED)
+    if hop > MAX_HOP:
+        return End(State.failed, VENDOR_ERROR)
+    if resting(plan, world):
+        return Wait("held", morning(plan, world), State.held, hop, step, tries)
+    for place in range(step, len(plan.hops)):
+        need = need_of(message, plan, place, world)
+        pick = pick_for(message, need, plan, world, avoid if place == step else None)
+        if pick is not None:
+            check = check_ms(plan, need.type, place, pick, world)
+            return Start(hop, place, tries if place == step else 0, need.channel, need.type, pick, check)
+    if not hope(message, plan, step, world):
+        return End(State.failed, NO_VENDOR)
+    return Wait("parked", world.now_ms + world.park_ms, State.routed, hop, step, tries)
+
+
+def pick_for(message: Message, need: Need, plan: Plan, world: World, avoid: str | None = None) -> Pick | None:
+    """A vendor for a hop: none that may have the message already, and rather not `avoid`."""
+    never = frozenset(vendor for channel, vendor in message.doubtful if channel == need.channel)
+    pick = world.choose(need, never | {avoid}, plan.max_price) if avoid else None
+    return pick or world.choose(need, never, plan.max_price)
+
+
+def hope(message: Message, plan: Plan, step: int, world: World) -> bool:
+    """Whether some vendor account could ever carry the message at `step` of the plan or later."""
+    places = range(step, len(plan.hops))
+    return not all(world.hopeless(need_of(message, plan, place, world), plan.max_price) for place in places)
+
+
+def _type_at(message: Message, plan: Plan, place: int, world: World) -> str:
+    """The message's type at a place of the plan. Its row may still show an earlier place's."""
+    return message.type if place == 0 else world.type_of(plan.hops[place], message.vars)
+
+
+def need_of(message: Message, plan: Plan, place: int, world: World) -> Need:
+    """What a hop at a place of the plan asks of a vendor."""
+    hop = plan.hops[place]
+    files = len(hop.get("content", {}).get("files") or ())
+    return Need(hop["channel"], _type_at(message, plan, place, world), plan.test, files)
+
+
+def resting(plan: Plan, world: World) -> bool:
+    """Whether nothing of the message may leave now: an advertisement at night, whichever hop it is."""
+    return plan.lane == "ad" and defaults.in_night_window(world.now_ms)
+
+
+def morning(plan: Plan, world: World) -> int:
+    """Until when a resting advertisement waits: no longer than it is of use."""
+    return min(defaults.next_ad_time(world.now_ms), plan.valid_ms)
+
+
+def check_ms(plan: Plan, kind: str, step: int, pick: Pick, world: World) -> int:
+    """When a hop without a receipt must be looked at: at the plan's `wait` if there is another way, else at its end."""
+    end = world.now_ms + int(defaults.receipt_timeout_s(kind) * 1000 * world.receipt_scale)
+    has_next = step + 1 < len(plan.hops)
+    if has_next or plan.on_uncertain == "failover":
+        return min(end, world.now_ms + wait_ms(plan, step, world))
+    return end
+
+
+def wait_ms(plan: Plan, step: int, world: World) -> int:
+    """How long a hop waits for its receipt before the next."""
+    wait = plan.hops[step].get("wait")
+    return int((defaults.hop_wait_s(plan.lane) if wait is None else float(wait)) * world.unit_ms)
+
+
+def other_vendor(message: Message, plan: Plan, world: World) -> Step | None:
+    """The same step of the plan at another vendor; None when there is none, or it is too late."""
+    if message.hop >= MAX_HOP or world.now_ms >= plan.valid_ms:
+        return None
+    if resting(plan, world):
+        return Wait("held", morning(plan, world), State.held, message.hop + 1, message.step, message.tries)
+    need = need_of(message, plan, message.step, world)
+    pick = pick_for(message, need, plan, world, message.vendor)
+    if pick is None or pick.vendor == message.vendor:
+        return None
+    check = check_ms(plan, need.type, message.step, pick, world)
+    return Start(message.hop + 1, message.step, message.tries, need.channel, need.type, pick, check)
