@@ -20,6 +20,7 @@ import yaml
 from deploy import accept, cluster, secrets, strimzi
 from deploy.settings import DATA_NAMESPACE, KAFKA_CLUSTER, NAMESPACE
 from local.home import ROOT
+from tests.manifests.apiserver import api_server
 
 Json = dict[str, Any]
 INFRA = ROOT / "infra"
@@ -175,7 +176,7 @@ def test_kafkas_users_are_copied_to_their_functions(tmp_path: Path) -> None:
     """infra/secrets/kafka-users.sh on a real API server, with Secrets as Strimzi makes them; again after a change."""
     user = next(strimzi.kafka_users())
     name = user["metadata"]["name"]
-    with cluster.cluster() as config:
+    with api_server() as config:
         for namespace in (NAMESPACE, DATA_NAMESPACE):
             cluster.run(config, "create", "namespace", namespace)
         apply(

@@ -21,6 +21,7 @@ from deploy import cluster, lock, overlays
 from deploy.objects import dns
 from local.home import ROOT
 from shared import flow
+from tests.manifests.apiserver import api_server
 
 SCRIPTS = ROOT / "tools" / "pipeline"
 JENKINS = re.sub(r"^\s*//.*$", "", (ROOT / "Jenkinsfile").read_text(), flags=re.MULTILINE)
@@ -162,7 +163,7 @@ def test_a_live_key_is_refused_by_the_smoke_test() -> None:
 @pytest.fixture(scope="module")
 def config() -> Iterator[Path]:
     """An API server with two functions, each with a Ready revision."""
-    with cluster.cluster() as found:
+    with api_server() as found:
         for name in ("ims", "ims-data"):
             cluster.run(found, "create", "namespace", name)
         for name in ("route-fast", "api-mt"):

@@ -14,6 +14,7 @@ import yaml
 
 from deploy import cluster
 from local.home import ROOT
+from tests.manifests.apiserver import api_server
 from tests.manifests.test_guides import blocks
 from tests.manifests.test_names import OVERLAY, SERVERS
 
@@ -24,7 +25,7 @@ KINDS = ("StatefulSet", "CronJob", "Job", "KafkaSource", "Service", "ServiceAcco
 @pytest.fixture(scope="module")
 def config() -> Iterator[Path]:
     """An API server with the servers of infra/ and the sources of the overlay prod."""
-    with cluster.cluster() as found:
+    with api_server() as found:
         for name in ("ims", "ims-data", "monitoring"):
             cluster.run(found, "create", "namespace", name)
         things = [o for o in [*SERVERS, *OVERLAY] if o["kind"] in KINDS and not o["apiVersion"].startswith("serving")]
