@@ -78,6 +78,8 @@ class MtMessage:
         if self.content["international"]:
             return self._foreign(values)
         size = self._body.size(values)
+        if self._body.blank and not render(self.content, values)[0].strip():
+            raise Refused("/variables", "1003", "with these variables the text is blank")
         if kind == "auto":
             kind = "sms" if size <= rules.SMS_BYTES else "lms"
         if size > rules.LIMITS[kind]:
@@ -127,12 +129,16 @@ def _body_fault(body: Line, content: MtContent, subject: Line | None, lane: str)
         return "1002", too_long(body.fixed, kind)
     if lane == "ad" and not body.names and (wrong := ad_fault(body.text)):
         return "1008", wrong
-    return None if body.text else ("1003", "nothing is left of it after replacement")
+    return (
+        ("1003", "it is blank, or nothing is left of it after replacement") if body.blank and not body.names else None
+    )
 
 
 def _foreign_fault(text: str) -> tuple[str, str] | None:
     if rules.has_control(text):
         return "1003", "has control characters"
+    if not text.strip():
+        return "1003", "it is blank"
     parts = rules.parts(text)
     if parts > rules.INTERNATIONAL_PARTS:
         return "1002", f"takes {parts} short messages, at most {rules.INTERNATIONAL_PARTS}"

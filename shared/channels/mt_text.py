@@ -47,6 +47,8 @@ class Line:
         literal = variables.compiled(self.text).literal if self.names else self.text
         self.fixed = rules.measure(literal)
         """Bytes of all that is the same for everybody; None when a character of it cannot be sent."""
+        self.blank = not literal.strip()
+        """Whether all that is the same for everybody is blank."""
 
     def unsupported(self) -> list[tuple[int, str]]:
         """What cannot be sent of the part that is the same for everybody."""

@@ -23,6 +23,12 @@ CALL_WITHIN_MS = 2000
 
 THROTTLED = "3002"
 
+
+class NotMade(Exception):
+    """The call could not be made of these messages and this account's settings: nothing has left, and the vendor is
+    not to blame."""
+
+
 log = logs.get(__name__)
 
 
@@ -66,6 +72,10 @@ async def call_vendor(job: Job, items: list[Item]) -> list[Result]:
             file_ids = await _upload(job, items[0].outbound)
             stopped, items = await _begin(job, items)
             answers = await _exchange(job, items, file_ids) if items else []
+        except NotMade as error:
+            await job.ims.breakers.release(job.entry.name)
+            now = job.ims.now_ms()
+            return stopped + [result_of(i.key, "unavailable", "3001", i.part, now, text=str(error)) for i in items]
         except Rejected as error:
             return stopped + await _all(job, items, "failed", error.code, error.raw_code, error.detail)
         except Unavailable as error:
@@ -134,7 +144,7 @@ async def _exchange(job: Job, items: Sequence[Item], file_ids: list[str]) -> lis
         call = adapter.send(account, batch, ims.now_ms(), os.urandom(16).hex())
     except Exception as error:  # an account without its settings, say: nothing has left
         log.exception("cannot make the call", vendor=job.entry.name)
-        raise Unavailable(f"the call cannot be made: {type(error).__name__}") from error
+        raise NotMade(f"the call cannot be made: {type(error).__name__}") from error
     answer = await perform(ims.http, call, account.vendor, job.timeout_s)
     return adapter.read_send(batch, answer, ims.now_ms())
 

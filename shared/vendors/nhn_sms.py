@@ -175,7 +175,7 @@ class NhnSms:
         first = batch[0]
         content: dict[str, Any] = {"body": first.text, "sendNo": first.sender, "userId": "ims"}
         if first.type != "sms":
-            content["title"] = first.subject or first.text.lstrip()[:TITLE_CHARACTERS].splitlines()[0]
+            content["title"] = first.subject or _beginning(first.text)
         if first.file_ids:
             content["attachFileIdList"] = [int(file_id) for file_id in first.file_ids]
         content["recipientList"] = [
@@ -222,6 +222,8 @@ class NhnSms:
             for item in listed(body["body"]["data"]):
                 if item.get("recipientGroupingKey") == message.reference:
                     return _found(message.reference, item)
+            if message.lane == "auth" and message.type == "sms":
+                raise Unavailable("without its text nobody knows which of two endpoints carried it: it may be there")
         return None
 
     def read_receipt(
@@ -266,13 +268,22 @@ class NhnSms:
             return data
 
 
+def _beginning(text: str) -> str:
+    """A title for a text without a subject; the text may be blank, which NHN then refuses itself."""
+    return next(iter(text.lstrip()[:TITLE_CHARACTERS].splitlines()), "") or "-"
+
+
 def sender_path(message: Outbound) -> str:
-    """The endpoint that carries a message, by lane and type; a password without its wording goes the common way."""
+    """The endpoint that carries a message, by lane and type; a password without its wording goes the common way.
+
+    A look-up has no text: it asks where most passwords go.
+    """
     if message.lane == "ad":
         return "sender/ad-sms" if message.type == "sms" else "sender/ad-mms"
     if message.type != "sms":
         return "sender/mms"
-    return "sender/auth/sms" if message.lane == "auth" and AUTH_WORDS.search(message.text) else "sender/sms"
+    urgent = message.lane == "auth" and (not message.text or AUTH_WORDS.search(message.text))
+    return "sender/auth/sms" if urgent else "sender/sms"
 
 
 def _refusal(header: dict[str, Any], answer: Answer) -> ImsError:

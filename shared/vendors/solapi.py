@@ -232,7 +232,8 @@ class Solapi:
     ) -> list[VendorResult]:
         """An array of reports, each bare or wrapped as {eventDataId, data, retryCount}."""
         secret = account.settings.get("webhook_secret", "")
-        if not secret or not hmac.compare_digest(webhook_proof(secret), headers.get("x-solapi-secret", "")):
+        given = headers.get("x-solapi-secret", "").encode()
+        if not secret or not hmac.compare_digest(webhook_proof(secret).encode(), given):
             raise BadReceipt("X-Solapi-Secret does not match")
         if headers.get("x-solapi-event-name", "SINGLE-REPORT") != "SINGLE-REPORT":
             return []

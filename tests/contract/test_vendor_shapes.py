@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 import pytest
 
 from shared.domain.errors import Rejected, Unavailable, Uncertain
-from shared.vendors.base import Answer, VendorAccount
+from shared.vendors.base import Answer, BadReceipt, VendorAccount
 from shared.vendors.nhn_sms import NhnSms, sender_path
 from shared.vendors.solapi import Solapi, webhook_proof
 from tests.contract.vendor_bench import AD_TEXT, nonce, now_ms, outbound
@@ -106,6 +108,27 @@ def test_nhn_has_an_endpoint_for_each_lane_and_type(lane: str, kind: str, text: 
     message = outbound(lane=lane, type=kind, text=text)
     assert sender_path(message) == path
     assert NhnSms().send(NHN, [message], 1, "").url == f"https://nhn.example/sms/v3.0/appKeys/app/{path}"
+
+
+@pytest.mark.parametrize("text", ["인증번호 1234", "1234"])
+def test_a_password_that_nhn_does_not_list_may_be_in_its_other_list(text: str) -> None:
+    asked = replace(outbound(lane="auth", type="sms", text=text), text="", sender="")
+    assert "/sender/auth/sms?" in NhnSms().look_up(NHN, asked, 1, 2, "").url  # type: ignore[union-attr]
+    nothing = Answer(200, {}, orjson.dumps({"header": {"isSuccessful": True}, "body": {"data": []}}))
+    with pytest.raises(Unavailable):
+        NhnSms().read_look_up(asked, nothing)
+    assert NhnSms().read_look_up(replace(asked, lane="realtime"), nothing) is None
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n \n"])
+def test_nhn_gets_a_title_even_for_a_blank_text(text: str) -> None:
+    assert orjson.loads(NhnSms().send(NHN, [outbound(type="lms", text=text)], 1, "").body)["title"] == "-"
+
+
+@pytest.mark.parametrize("given", ["é", "ÿ", ""])
+def test_a_proof_that_is_no_ascii_is_a_wrong_one(given: str) -> None:
+    with pytest.raises(BadReceipt):
+        Solapi().read_receipt(SOLAPI, {"x-solapi-secret": given}, b"[]", 1)
 
 
 def test_nhn_wants_a_title_for_a_long_message() -> None:

@@ -239,6 +239,14 @@ def test_unsupported_characters_are_replaced_where_the_client_asks() -> None:
 TEMPLATE = "#{name}님, 주문 #{order}이 발송되었습니다."
 
 
+@pytest.mark.parametrize("kind", ["auto", "sms", "lms"])
+def test_a_blank_text_is_refused_whether_written_so_or_by_variables(kind: str) -> None:
+    assert faults(text=" \n ", type=kind) == [("/text", "1003")]
+    blank, filled = ({"to": "01023456789", "variables": {"a": value}} for value in (" ", "x"))
+    done = accept([blank, filled], text=" #{a}\n", type=kind)
+    assert [(r.index, r.code) for r in done.rejected] == [(0, "1003")]
+
+
 def test_variables_decide_type_and_faults_of_each_recipient() -> None:
     def to(**values: Any) -> dict[str, Any]:
         return {"to": "01023456789", "variables": values}

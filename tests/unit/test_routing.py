@@ -338,8 +338,19 @@ def test_a_release_starts_what_waits_and_the_same_release_repeats_it() -> None:
     waiting = message(State.scheduled, hop=0, vendor=None)
     assert isinstance(routing.on_release(waiting, plan(), "scheduled", 0, CAUSE, world()), Start)
     gone = message(cause=CAUSE)
-    assert routing.on_release(gone, plan(), "scheduled", 1, CAUSE, world()) == Again()
-    assert routing.on_release(gone, plan(), "scheduled", 1, OTHER, world()) == Ignore()
+    assert routing.on_release(gone, plan(), "scheduled", 0, CAUSE, world()) == Again(), "it waited for its first hop"
+    assert routing.on_release(gone, plan(), "parked", 1, CAUSE, world()) == Again()
+    assert routing.on_release(gone, plan(), "scheduled", 0, OTHER, world()) == Ignore()
+    assert routing.on_release(message(hop=2, cause=CAUSE), plan(), "retry", 1, CAUSE, world()) == Ignore()
+
+
+def test_a_dispatch_that_nobody_has_taken_ends_some_time_after_it_could_be_sent() -> None:
+    lost = message(State.routed)
+    late = replace(world(), now_ms=plan().valid_ms + 299_000)
+    assert isinstance(routing.on_timeout(lost, plan(), 1, CAUSE, late), Check)
+    assert routing.on_timeout(lost, plan(), 1, CAUSE, replace(late, now_ms=plan().valid_ms + 300_000)) == End(
+        State.expired, "0301"
+    )
 
 
 def test_a_release_for_a_time_that_its_client_has_changed_since_is_ignored() -> None:

@@ -44,6 +44,7 @@ class Servers:
         self.vendors = SimpleNamespace(get=self._get)
         self.breakers = SimpleNamespace(allows=self._allows, record=self._record, release=self._release)
         self.released: list[str] = []
+        self.recorded: list[str] = []
         self.http = SimpleNamespace(stream=self._stream)
 
     def now_ms(self) -> int:
@@ -56,8 +57,8 @@ class Servers:
         self.now += self.slow_ms
         return True
 
-    async def _record(self, *_: Any, **__: Any) -> None:
-        pass
+    async def _record(self, name: str, **_: Any) -> None:
+        self.recorded.append(name)
 
     async def _release(self, name: str) -> None:
         self.released.append(name)
@@ -199,3 +200,4 @@ async def test_a_call_that_cannot_be_made_has_sent_nothing() -> None:
     servers = Servers(entry=replace(ENTRY, account=replace(ACCOUNT, settings={})))
     assert await states(servers, batch()) == ["unavailable"]
     assert servers.calls == []
+    assert (servers.recorded, servers.released) == ([], [ENTRY.name]), "the vendor is not to blame"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from shared.domain import defaults
 from shared.domain.routing.model import (
     CANCELED,
+    EXPIRED,
     RECEIPT_TIMEOUT,
     UNCERTAIN,
     Again,
@@ -23,6 +24,9 @@ from shared.domain.routing.model import (
 from shared.domain.routing.starting import hope, morning, other_vendor, resting, start, wait_ms
 from shared.domain.states import State
 
+OVERDUE = 300
+"""Units (seconds) after `valid_until` until a dispatch without an answer ends its message as expired."""
+
 
 def on_release(message: Message, plan: Plan, kind: str, hop: int, cause: bytes, world: World, due_at: int = 0) -> Step:
     """A due row came: scheduled, held, parked, retry, backlog (or a first dispatch).
@@ -31,10 +35,10 @@ def on_release(message: Message, plan: Plan, kind: str, hop: int, cause: bytes, 
     """
     if message.status.final:
         return Again() if message.cause == cause else Ignore()
-    if message.hop != hop or message.status in (State.sending, State.sent, State.uncertain):
+    if message.in_window and message.hop == max(1, hop) and message.cause == cause:
+        return Again()  # this very release has started it, and its dispatch may not have left
+    if message.hop != hop or message.in_window or message.status in (State.sending, State.sent, State.uncertain):
         return Ignore()
-    if message.in_window:
-        return Again() if message.cause == cause else Ignore()
     if message.cancel:
         return End(State.canceled, CANCELED)
     if kind == "scheduled" and due_at and plan.scheduled_ms not in (None, due_at):
@@ -58,7 +62,7 @@ def on_timeout(message: Message, plan: Plan, hop: int, cause: bytes, world: Worl
     if message.status.final or message.hop != hop:
         return Again() if message.cause == cause else Ignore()
     if message.status is State.routed or message.status is State.held:
-        return Check(world.now_ms + 60 * world.unit_ms) if message.in_window else Ignore()
+        return _unsent(message, plan, world)
     uncertain, end = message.status is State.uncertain, _end_ms(message, plan, world)
     if world.now_ms >= end:
         return End(State.failed, UNCERTAIN if uncertain else RECEIPT_TIMEOUT)
@@ -72,6 +76,15 @@ def on_timeout(message: Message, plan: Plan, hop: int, cause: bytes, world: Worl
             return step
         again_ms = world.now_ms + max(wait_ms(plan, message.step, world), world.park_ms)
     return Check(min(again_ms, end))
+
+
+def _unsent(message: Message, plan: Plan, world: World) -> Step:
+    """A dispatch that nobody has taken: it may wait in a topic, but after `valid_until` nobody sends it any more."""
+    if not message.in_window:
+        return Ignore()
+    if world.now_ms >= plan.valid_ms + OVERDUE * world.unit_ms:
+        return End(State.expired, EXPIRED)
+    return Check(world.now_ms + 60 * world.unit_ms)
 
 
 def _end_ms(message: Message, plan: Plan, world: World) -> int:
