@@ -20,6 +20,8 @@ from shared.runtime.settings import MailSettings
 
 REFUSED, PERMANENT = 400, 500
 """RFC 5321 §4.2.1: 5yz means that the same again is refused again."""
+OURS = frozenset({530, 534, 535, 538})
+"""RFC 4954 §6: the server wants a login, another one or an encrypted one; no address is at fault."""
 
 
 @lru_cache(maxsize=4)
@@ -72,19 +74,33 @@ def _hang_up(server: smtplib.SMTP) -> None:
 def _envelope(server: smtplib.SMTP, sender: str, to: str) -> None:
     try:
         server.ehlo_or_helo_if_needed()
-        _check(*server.mail(sender))
-        _check(*server.rcpt(to))
+        code, said = server.mail(sender)
+        if code >= REFUSED:
+            raise Unavailable(f"the mail server refuses our sender: {_said(code, said)}")
+        code, said = server.rcpt(to)
+        if code >= REFUSED and _will_not_relay(code, said):
+            raise Unavailable(f"the mail server does not relay for us: {_said(code, said)}")
+        _check(code, said)
     except (OSError, smtplib.SMTPException) as error:
         raise Unavailable(f"mail server: {_words(error)}") from error
+
+
+def _will_not_relay(code: int, said: bytes) -> bool:
+    """Whether it is us who are refused at RCPT, not the recipient: as Postfix, Exim and Exchange say it."""
+    return code in OURS or (code == 554 and said.startswith(b"5.7.1")) or b"relay" in said.lower()
 
 
 def _check(code: int, said: bytes | str) -> None:
     if code < REFUSED:
         return
-    words = f"{code} {said.decode(errors='replace') if isinstance(said, bytes) else said}"[:200]
+    words = _said(code, said)
     if code >= PERMANENT:
         raise Rejected("5002", words)
     raise Unavailable(f"the mail server said {words}")
+
+
+def _said(code: int, said: bytes | str) -> str:
+    return f"{code} {said.decode(errors='replace') if isinstance(said, bytes) else said}"[:200]
 
 
 def _words(error: Exception) -> str:

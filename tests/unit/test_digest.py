@@ -377,6 +377,41 @@ async def test_how_a_hand_over_broke_off_says_what_is_known(
         await hand_over(server[1], to)
 
 
+class Refusing(MailServer):
+    """A mail server that answers one command with a refusal."""
+
+    def __init__(self, verb: bytes, answer: bytes) -> None:
+        super().__init__()
+        self.verb, self.refusal = verb, answer
+
+    async def _command(self, session: Any, line: bytes) -> bool:
+        if line.upper().startswith(self.verb):
+            await session.say(self.refusal)
+            return True
+        return await super()._command(session, line)
+
+
+@pytest.mark.parametrize(
+    ("verb", "refusal", "error"),
+    [(b"MAIL", b"530 5.7.0 Authentication required", Unavailable),
+     (b"MAIL", b"550 5.7.1 Sender refused", Unavailable),
+     (b"MAIL", b"535 5.7.8 bad credentials", Unavailable),
+     (b"RCPT", b"530 5.7.0 Must issue a STARTTLS command first", Unavailable),
+     (b"RCPT", b"554 5.7.1 <ops@acme.example>: Relay access denied", Unavailable),
+     (b"RCPT", b"550 relay not permitted", Unavailable),
+     (b"RCPT", b"550 5.1.1 no such user", Rejected),
+     (b"RCPT", b"552 5.2.2 mailbox full", Rejected)],
+)  # fmt: skip
+async def test_only_a_refused_recipient_is_refused_for_good(
+    verb: bytes, refusal: bytes, error: type[Exception]
+) -> None:
+    refusing = Refusing(verb, refusal)
+    port = await refusing.start("127.0.0.1", 0)
+    with pytest.raises(error, match=refusal[:3].decode()):
+        await hand_over(MailSettings(smtp_host="127.0.0.1", smtp_port=port, smtp_starttls=False), "ops@acme.example")
+    await refusing.stop()
+
+
 async def test_a_mail_is_not_begun_after_its_time(server: tuple[MailServer, MailSettings]) -> None:
     listening, settings = server
     with pytest.raises(Unavailable, match="too slow"):
