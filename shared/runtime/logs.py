@@ -23,7 +23,7 @@ else:
     sys.modules["rich"] = _rich
 
 _NUMBER = re.compile(r"(?<![0-9a-fA-F-])(\+?\d{2,3}-?)(\d{3,4}-?)(\d{4})(?![0-9a-fA-F-])")
-_SECRET = re.compile(r"(ims_(?:live|test|admin)_|whsec_|hooks\.slack\.com/services/)[A-Za-z0-9+/=]+")
+_SECRET = re.compile(r"(ims_(?:live|test|admin)_|whsec_|hooks\.slack\.com/services/)[A-Za-z0-9+/=_-]+")
 
 
 def mask(text: str) -> str:

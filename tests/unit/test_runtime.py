@@ -156,6 +156,7 @@ def test_a_trace_goes_on_with_a_new_span() -> None:
         ("to 010-1234-5678", "to 010-****5678"),
         ("key ims_live_abcdef", "key ims_live_***"),
         ("whsec_c2VjcmV0", "whsec_***"),
+        ("key ims_test_ab-cd_ef, then", "key ims_test_***, then"),
         ("0193b0a1-7c11-7a00-8000-000000000080", "0193b0a1-7c11-7a00-8000-000000000080"),
     ],
 )
