@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from shared.domain.ids import Lane
 from shared.stores import sql
 from shared.stores.sql import Connection
 
@@ -114,13 +115,15 @@ def longest_transaction(conn: Connection) -> tuple[int, str]:
 
 
 def overdue(conn: Connection, now_ms: int) -> list[tuple[int, int, int]]:
-    """(lane, batches, oldest due ms) of due work that has not left; among the oldest SAMPLE batches."""
-    return sql.fetch(
-        conn,
-        "SELECT lane, COUNT(*), MIN(due_ms) FROM "  # noqa: S608 - a constant
-        f"(SELECT lane, due_ms FROM due WHERE due_ms<=%s ORDER BY due_ms LIMIT {SAMPLE}) d GROUP BY lane",
-        (now_ms,),
-    )
+    """(lane, batches, oldest due ms) of due work that has not left; among each lane's oldest SAMPLE batches."""
+    return sql.fetch(conn, overdue_statement(now_ms))
+
+
+def overdue_statement(now_ms: int) -> str:
+    """A range of the index for each lane: one lane's work hides no other's."""
+    one = "(SELECT lane, due_ms FROM due WHERE lane={:d} AND due_ms<={:d} ORDER BY due_ms LIMIT {:d})"
+    lanes = " UNION ALL ".join(one.format(lane, now_ms, SAMPLE) for lane in Lane)
+    return f"SELECT lane, COUNT(*), MIN(due_ms) FROM ({lanes}) d GROUP BY lane"  # noqa: S608 - integers
 
 
 class Hops(NamedTuple):

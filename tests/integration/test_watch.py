@@ -28,9 +28,12 @@ from local.servers import mysql
 from local.testing import Platform
 from shared import flow
 from shared.domain.events import Tick
-from shared.domain.ids import message_id
+from shared.domain.ids import Lane, message_id
 from shared.reports.keys import SHARDS
 from shared.runtime import clock
+from shared.runtime.mysql import Database
+from shared.stores import sql as statements
+from shared.stores import watch as store
 from tests.ports import free_offset
 from tests.road import sql, until
 
@@ -451,6 +454,43 @@ def test_a_fault_is_found_where_it_is_and_ends_with_it(
         until(lambda: not watch.findings(alarm), f"the end of {alarm}")
         watch.tick()
         assert told_ends(place, alarm) == [False, True]
+
+
+# --- what it asks of MySQL ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def db(platform: Platform) -> Iterator[Database]:
+    made = Database(platform.demo["mysql"], pool=1)
+    yield made
+    made.close()
+    for table in ("due", "hops"):
+        sql(platform, f"DELETE FROM {table}")
+
+
+def due_work(platform: Platform, lane: Lane, count: int, due_ms: int, kind: str = "retry") -> None:
+    one = f"('{kind}',{lane:d},1,'','','',{due_ms if kind != 'backlog' else 'NULL'})"
+    columns = "kind, lane, messages, topic, type, payload, due_ms"
+    sql(platform, f"INSERT INTO due ({columns}) VALUES {','.join([one] * count)}")
+
+
+def test_much_due_work_of_one_lane_hides_no_other(
+    platform: Platform, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "SAMPLE", 10)
+    due_work(platform, Lane.bulk, 20, 1000)
+    due_work(platform, Lane.auth, 1, 2000)
+    assert sorted(db.run(store.overdue, 5000)) == [(Lane.auth, 1, 2000), (Lane.bulk, 10, 1000)]
+
+
+def test_due_work_is_asked_for_by_its_index(platform: Platform, db: Database) -> None:
+    for lane in Lane:
+        due_work(platform, lane, 300, 9000)
+        due_work(platform, lane, 3, 1000)
+    db.run(statements.fetch, "ANALYZE TABLE due")
+    plan = db.run(statements.fetch, f"EXPLAIN {store.overdue_statement(5000)}")
+    reads = [(line[3], line[5]) for line in plan if line[2] == "due"]
+    assert reads == [("range", "due")] * len(Lane)
 
 
 def test_a_rebuilt_shard_is_told_but_the_first_build_is_not(place: Place) -> None:
