@@ -22,13 +22,13 @@ Total = tuple[str, str, int, str, str]
 
 
 def save(conn: Connection, events: Sequence[Event]) -> None:
-    """Write what a group of events says."""
-    _save_vendor_results(conn, [e for e in events if isinstance(e, Outcome)])
+    """Write what a group of events says: messages' rows before hops', as route locks them."""
     attempts = [a for e in events if isinstance(e, Reported) for a in e.attempts]
     if attempts:
         reports.save_attempts(conn, attempts)
-    dead.keep(conn, [e for e in events if isinstance(e, Dead)])
     removal.mask_ended(conn, _ended_auth(events))
+    _save_vendor_results(conn, [e for e in events if isinstance(e, Outcome)])
+    dead.keep(conn, [e for e in events if isinstance(e, Dead)])
 
 
 def _ended_auth(events: Iterable[Event]) -> list[bytes]:

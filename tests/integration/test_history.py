@@ -88,3 +88,27 @@ def test_a_one_time_password_is_blank_as_soon_as_it_has_ended(past: Past) -> Non
     past.db.run(history.save, [finished(messages_of(past, password), "auth")] * 2)
     assert past.hidden(password)
     assert not past.hidden(other)
+
+
+def test_rows_of_messages_are_locked_before_those_of_hops_as_route_does(past: Past) -> None:
+    ids = messages_of(past, past.request(0, lane="auth"))
+    locked: list[str] = []
+
+    def watched(conn: Any) -> None:
+        class Watching:
+            def cursor(self) -> Any:
+                found = conn.cursor()
+                execute = found.execute
+
+                def note(statement: str, args: Any = None) -> Any:
+                    locked.extend(t for t in ("messages", "hops") if statement.startswith(f"UPDATE {t} "))
+                    return execute(statement, args)
+
+                found.execute = note
+                return found
+
+        history.save(Watching(), [outcome(ids), finished(ids, "auth")])
+
+    past.db.run(watched)
+    assert locked == ["messages", "hops"]
+    assert totals(past) == {(VENDOR, "sent"): len(ids)}
