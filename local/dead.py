@@ -31,6 +31,8 @@ commands = typer.Typer(
     rich_markup_mode="markdown",
 )
 ALL = 100_000
+SILENT = 3
+"""So many in a row that Kafka does not take say that it takes none."""
 Numbers = Annotated[list[int], typer.Argument(help="Their numbers.")]
 
 
@@ -94,24 +96,55 @@ def replay(
     """
     if bool(dead_ids) == every:
         raise Problem("which ones?", "name their numbers, or --all")
-    chosen = dead_ids or [letter.dead_id for letter in reversed(_ask(store.find, store.WAITING, ALL))]
+    if every and topic:
+        raise Problem("--topic is for single letters", f"name their numbers: ims dead replay 12 13 --topic {topic}")
     bus = Bus(_kafka(), "/ims/dead")
     try:
-        for dead_id in chosen:
+        if every:
+            _replay_all(_ask(store.waiting, ALL), bus)
+        for dead_id in dead_ids or ():
             _replay(dead_id, bus, topic)
     finally:
         bus.close()
 
 
-def _replay(dead_id: int, bus: Bus, topic: str) -> None:
+def _replay_all(waiting: Sequence[int], bus: Bus) -> None:
+    """What cannot be replayed is named and left; a bus that takes nothing any more ends it."""
+    left = silent = 0
+    for dead_id in waiting:
+        try:
+            _replay(dead_id, bus)
+            silent = 0
+        except Problem as found:
+            show.problem(found)
+            left += 1
+            silent = silent + 1 if isinstance(found, Untaken) else 0
+            if silent == SILENT:
+                raise Problem(f"{SILENT} in a row were not taken; stopped", "is Kafka up? see `ims status`") from found
+    if left:
+        raise Problem(f"{left} of {len(waiting)} were left, for the reasons above", "see `ims dead list`")
+
+
+class Untaken(Problem):
+    """The bus did not take a letter."""
+
+
+def _replay(dead_id: int, bus: Bus, topic: str = "") -> None:
     def publish(records: Sequence[store.Record]) -> None:
-        asyncio.run(bus.resend(records))
+        try:
+            asyncio.run(bus.resend(records))
+        except Exception as error:  # kafka-python names a bad topic by a bare ValueError
+            said = error.detail if isinstance(error, Unavailable) else f"{type(error).__name__}: {error}"
+            raise Untaken(f"dead letter {dead_id} was not published to {records[0][0]}: {said}", _NOT_TAKEN) from error
 
     record = _ask(store.replay, dead_id, now_ms(), publish, topic)
     if record is None:
         _get(dead_id)
         raise Problem(f"nobody noted the topic of dead letter {dead_id}", f"ims dead replay {dead_id} --topic …")
     show.out.print(f"[green]✓[/] {dead_id} → {escape(record[0])}")
+
+
+_NOT_TAKEN = "it still waits; is that a topic, and is Kafka up? see `ims status`"
 
 
 @commands.command()

@@ -59,7 +59,8 @@ class Letter:
 
     def record(self, topic: str = "") -> Record | None:
         """The record to publish again, with the same id; None when nobody knows its topic."""
-        where = topic or self.topic or self._topic_of_event()
+        noted = self.topic if "/" not in self.topic else ""  # a receipt that nobody could read has its path there
+        where = topic or noted or self._topic_of_event()
         if not where:
             return None
         bare = "ce_specversion" not in self.headers and "specversion" in self.headers
@@ -82,7 +83,8 @@ def _header(attribute: str) -> str:
 
 
 def keep(conn: Connection, letters: Sequence[Dead]) -> None:
-    """Keep each once. One that was replayed and has died again since waits again."""
+    """Keep each once. One that was replayed and has died again since waits again: both deaths are timed by those who
+    saw them, never by the clock of who replays."""
     if not letters:
         return
     rows = [
@@ -96,10 +98,10 @@ def keep(conn: Connection, letters: Sequence[Dead]) -> None:
         )
         for d in letters
     ]
-    again = f"state='{REPLAYED}' AND VALUES(at_ms)>replayed_ms"
+    again = f"state='{REPLAYED}' AND VALUES(at_ms)>at_ms"
     tail = (
-        f"ON DUPLICATE KEY UPDATE reason=IF({again}, VALUES(reason), reason), at_ms=IF({again}, VALUES(at_ms), at_ms), "
-        f"state=IF({again}, '{WAITING}', state)"
+        f"ON DUPLICATE KEY UPDATE reason=IF({again}, VALUES(reason), reason), state=IF({again}, '{WAITING}', state), "
+        f"at_ms=IF(state='{WAITING}', GREATEST(at_ms, VALUES(at_ms)), at_ms)"  # last: the others compare what was there
     )
     sql.insert(conn, "dead_letters", "event_id, topic, reason, headers, body, at_ms", rows, tail)
 
@@ -111,6 +113,12 @@ def find(conn: Connection, state: str = WAITING, limit: int = 50, before: int | 
         f"SELECT {_COLUMNS} FROM dead_letters WHERE state=%s AND dead_id<%s ORDER BY dead_id DESC LIMIT %s",  # noqa: S608
         (state, before or 1 << 62, limit),
     )
+
+
+def waiting(conn: Connection, limit: int) -> list[int]:
+    """The numbers of those that wait, the oldest first; without their bodies, so there may be many."""
+    query = f"SELECT dead_id FROM dead_letters WHERE state='{WAITING}' ORDER BY dead_id LIMIT %s"  # noqa: S608
+    return [row[0] for row in sql.fetch(conn, query, (limit,))]
 
 
 def get(conn: Connection, dead_id: int) -> Letter | None:

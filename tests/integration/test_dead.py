@@ -167,6 +167,54 @@ def test_a_letter_without_a_topic_asks_for_one(db: Database, ims: Command, topic
     assert len(topic.read()) == 1
 
 
+def a_receipt() -> Dead:
+    """A receipt that nobody could read: it came by HTTP, from no topic."""
+    return Dead(source_topic="/v1/receipts/solapi/main", reason="unreadable receipt", headers={}, body="?", at=now_ms())
+
+
+def test_what_has_no_topic_is_named_and_left_and_the_others_go_on(db: Database, ims: Command, topic: Topic) -> None:
+    before, nowhere, after = bury(db, by_source()[1]), bury(db, a_receipt()), bury(db, by_source()[1])
+    unusable = bury(db, by_source()[1].model_copy(update={"source_topic": "no topic!"}))
+    done = ims("replay", "--all")
+    said = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "Traceback" not in said
+    assert f"the topic of dead letter {nowhere}" in said
+    assert f"dead letter {unusable} was not published to no topic!" in said
+    assert [state(db, n) for n in (before, nowhere, after, unusable)] == ["replayed", "waiting", "replayed", "waiting"]
+    assert len(topic.read()) == 2
+    assert ims("replay", str(nowhere), "--topic", TOPIC).returncode == 0
+
+
+def test_one_topic_is_not_for_all(db: Database, ims: Command) -> None:
+    number = bury(db, by_source()[1])
+    refused = ims("replay", "--all", "--topic", TOPIC)
+    assert refused.returncode == 1
+    assert "--topic is for single letters" in refused.stdout + refused.stderr
+    assert state(db, number) == "waiting"
+
+
+def test_all_are_found_by_their_numbers_without_their_bodies(db: Database) -> None:
+    numbers = [bury(db, by_source()[1]) for _ in range(3)]
+    db.run(dead.drop, numbers[1])
+    assert db.run(dead.waiting, 10) == [numbers[0], numbers[2]]
+    assert db.run(dead.waiting, 1) == [numbers[0]]
+
+
+def test_a_letter_that_dies_again_waits_again_however_fast_the_clock_of_the_replayer_goes(db: Database) -> None:
+    _, letter = by_source()
+    number = bury(db, letter)
+    db.run(dead.replay, number, letter.at + 3_600_000, lambda _: None)
+    again = letter.model_copy(update={"at": letter.at + 2000, "reason": "still"})
+    db.run(dead.keep, [again])
+    found = db.run(dead.get, number)
+    assert found is not None
+    assert (found.state, found.reason, found.at_ms) == ("waiting", "still", letter.at + 2000)
+    db.run(dead.replay, number, letter.at + 7_200_000, lambda _: None)
+    db.run(dead.keep, [letter, again])
+    assert state(db, number) == "replayed", "both deaths are known"
+
+
 def test_a_dropped_letter_waits_no_more_and_what_is_not_there_is_said(db: Database, ims: Command) -> None:
     number = bury(db, by_source()[1])
     assert ims("drop", str(number)).returncode == 0
