@@ -83,7 +83,8 @@ def advance(alarms: Alarms, found: Found, now_ms: int, policy: Policy) -> dict[K
     for key, alarm in alarms.items():
         if key in moved:
             continue
-        after = alarm if alarm.name in found.unknown else _missed(alarm, now_ms, policy)
+        unmeasured = alarm.name in found.unknown or key in found.unsure
+        after = alarm if unmeasured else _missed(alarm, now_ms, policy)
         if after is not None and not _forgotten(after, now_ms):
             moved[key] = after
     return moved

@@ -182,7 +182,7 @@ def shown(state: State, seen: Look, found: rules.Found, slack: bool, texts: bool
             {"name": name, "subject": subject, "severity": f.severity, "text": f.text, "wait_ms": f.wait_ms}
             for (name, subject), f in sorted(found.findings.items())
         ],
-        "unknown": sorted(found.unknown),
+        "unknown": sorted([*found.unknown, *(" ".join(key) for key in found.unsure)]),
         "failed": dict(seen.failed),
         "alarms": [{"state": a.state, **{field: getattr(a, field) for field in fields}} for a in state.alarms.values()],
         "mutes": state.mutes,

@@ -6,6 +6,7 @@ last. IMS_WATCH_THRESHOLDS changes thresholds by the rule's key: `ImsLaneLate/au
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -107,10 +108,11 @@ class Finding(NamedTuple):
 
 
 class Found(NamedTuple):
-    """All findings of a look, and the names of rules of which nothing is known this time."""
+    """All findings of a look, and of what nothing is known this time: rules by name, and single alarms."""
 
     findings: dict[Key, Finding]
     unknown: frozenset[str]
+    unsure: frozenset[Key] = frozenset()
 
 
 def with_thresholds(text: str) -> tuple[Rule, ...]:
@@ -131,6 +133,7 @@ def judge(look: Look, rules: Iterable[Rule] = RULES, wait_scale: float = 1.0) ->
     """Hold the samples against the rules. Of several rules for one alarm the gravest finding counts."""
     findings: dict[Key, Finding] = {}
     unknown: set[str] = set()
+    unsure: set[Key] = set()
     by_metric: dict[str, list[Sample]] = {}
     for sample in look.samples:
         by_metric.setdefault(sample.metric, []).append(sample)
@@ -138,14 +141,18 @@ def judge(look: Look, rules: Iterable[Rule] = RULES, wait_scale: float = 1.0) ->
         if rule.metric in look.unknown:
             unknown.add(rule.name)
         for sample in by_metric.get(rule.metric, ()):
-            if sample.value > rule.above and fnmatchcase(sample.subject, rule.subject):
-                key = (rule.name, sample.subject[:SUBJECT_CHARACTERS])
+            if not fnmatchcase(sample.subject, rule.subject):
+                continue
+            key = (rule.name, sample.subject[:SUBJECT_CHARACTERS])
+            if math.isnan(sample.value):
+                unsure.add(key)
+            elif sample.value > rule.above:
                 finding = Finding(
                     rule.severity, round(rule.wait_s * 1000 * wait_scale), words(rule, sample), sample.value
                 )
                 if key not in findings or rule.severity == CRITICAL:
                     findings[key] = finding
-    return Found(findings, frozenset(unknown))
+    return Found(findings, frozenset(unknown), frozenset(unsure))
 
 
 def words(rule: Rule, sample: Sample) -> str:

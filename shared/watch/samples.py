@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 NEVER_S = 10.0 * 365 * 86_400
 """The age of what has never been there."""
+UNKNOWN = math.nan
+"""The value of what could not be measured this time: of its subject nothing fires and nothing ends."""
 
 
 class Sample(NamedTuple):
-    """One measured value. `subject` is what was measured: a server, a consumer group, a vendor account."""
+    """One value, or UNKNOWN. `subject` is what was measured: a server, a consumer group, a vendor account."""
 
     metric: str
     subject: str

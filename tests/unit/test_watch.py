@@ -20,6 +20,7 @@ from shared.runtime.settings import WatchSettings, reset
 from shared.vendors.base import Answer
 from shared.watch import alarms, rules, slack, sms
 from shared.watch.alarms import Alarm, Notice, Policy
+from shared.watch.checks import kafka
 from shared.watch.desk import Desk
 from shared.watch.look import look
 from shared.watch.memory import State, from_json, to_json
@@ -89,6 +90,31 @@ def test_lanes_may_wait_as_long_as_the_prometheus_alerts_allow() -> None:
             assert rule.above == alerts.WAIT_SECONDS[rule.label]
         if rule.name == "ImsLaneLag":
             assert rule.above == alerts.LAG_EVENTS[rule.label]
+
+
+WAITING = {("ims.a-auth", 0): (5, 7), ("ims.a-bulk", 0): (0, 900), ("ims.a-ad", 0): (4, 0)}
+"""(group, partition) → (next offset, how many events wait)."""
+
+
+def test_events_that_wait_but_could_not_be_read_neither_fire_nor_end_their_groups_alarm() -> None:
+    late, key = ("ims.a-bulk", 0), ("ImsLaneLate", "ims.a-auth")
+    samples = tuple(kafka._waiting(WAITING, {late: START - 10_000_000}, START))
+    seen = rules.judge(Look(START, samples))
+    assert ("ImsLaneLate", late[0]) in seen.findings
+    assert seen.unsure == {key}
+    firing = {key: alarm(key, firing=True, fired=1), KEY: alarm(firing=True, fired=1)}
+    after = alarms.advance(firing, seen, START + HOUR, Policy(calm_ms=0))
+    assert after[key] == firing[key]
+    assert not after[KEY].firing
+    samples = tuple(kafka._waiting({**WAITING, ("ims.a-auth", 0): (12, 0)}, {}, START))
+    assert not alarms.advance(firing, rules.judge(Look(START, samples)), START + HOUR, Policy(calm_ms=0))[key].firing
+
+
+def test_each_groups_longest_queue_is_read_before_any_groups_second() -> None:
+    lags = {("ims.a-bulk", p): (0, 1000 + p) for p in range(300)} | {("ims.a-auth", p): (0, 1 + p) for p in range(2)}
+    first, second, third, fourth, *_ = kafka._in_turn(lags)
+    assert (first, second) == (("ims.a-bulk", 299), ("ims.a-auth", 1))
+    assert (third, fourth) == (("ims.a-bulk", 298), ("ims.a-auth", 0))
 
 
 # --- a look ---------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ One admin client a look, in a thread: what a broker that hangs holds up is that 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from shared import flow
 from shared.runtime.bus import connection
 from shared.runtime.settings import KafkaSettings
-from shared.watch.samples import Sample
+from shared.watch.samples import UNKNOWN, Sample
 
 METRICS = frozenset({"group_lag", "group_oldest", "dead_letters", "kafka_refusing", "kafka_under"})
 DOWN = "kafka_down"
@@ -28,7 +28,7 @@ READ_SHARE = 0.5
 COORDINATOR_S = 0.3
 FETCH_BYTES = 16 * 1024
 LAGGING = 200
-"""Partitions whose oldest event is read, at most: those with the most waiting."""
+"""Partitions whose oldest event is read, at most: each group's with the most waiting before any group's second."""
 
 
 def look(settings: KafkaSettings, seconds: float, now_ms: int) -> list[Sample]:
@@ -95,7 +95,7 @@ def _oldest(settings: KafkaSettings, lags: Mapping[tuple[str, Any], tuple[int, i
     """(group, partition) → when its oldest waiting event was written (ms), as far as time allows."""
     from kafka import KafkaConsumer
 
-    behind = sorted((k for k, (_, lag) in lags.items() if lag), key=lambda k: -lags[k][1])[:LAGGING]
+    behind = _in_turn(lags)[:LAGGING]
     if not behind:
         return {}
     found: dict[tuple[str, Any], int] = {}
@@ -105,6 +105,16 @@ def _oldest(settings: KafkaSettings, lags: Mapping[tuple[str, Any], tuple[int, i
         for round_ in _rounds(behind):
             _read(consumer, {tp: (group, lags[group, tp][0]) for group, tp in round_}, found, until)
     return found
+
+
+def _in_turn(lags: Mapping[tuple[str, Any], tuple[int, int]]) -> list[tuple[str, Any]]:
+    """Where events wait: first the partition of each group where most do, then each group's next."""
+    turns: Counter[str] = Counter()
+    places: list[tuple[int, tuple[str, Any]]] = []
+    for key in sorted((k for k, (_, lag) in lags.items() if lag), key=lambda k: -lags[k][1]):
+        places.append((turns[key[0]], key))
+        turns[key[0]] += 1
+    return [key for _, key in sorted(places, key=lambda place: place[0])]
 
 
 def _rounds(behind: list[tuple[str, Any]]) -> Iterator[list[tuple[str, Any]]]:
@@ -130,11 +140,13 @@ def _read(consumer: Any, wanted: dict[Any, tuple[str, int]], found: dict[tuple[s
 def _waiting(
     lags: Mapping[tuple[str, Any], tuple[int, int]], oldest: Mapping[tuple[str, Any], int], now_ms: int
 ) -> Iterator[Sample]:
-    """Per consumer group: how many events wait, and how long (s) the oldest has waited."""
+    """Per consumer group: how many events wait, and how long (s) the oldest has waited, UNKNOWN if none was read."""
     for group in dict.fromkeys(group for group, _ in lags):
-        yield Sample("group_lag", group, sum(lag for (name, _), (_, lag) in lags.items() if name == group))
+        waiting = sum(lag for (name, _), (_, lag) in lags.items() if name == group)
+        yield Sample("group_lag", group, waiting)
         times = [at for (name, _), at in oldest.items() if name == group and at > 0]
-        yield Sample("group_oldest", group, max(0.0, (now_ms - min(times)) / 1000) if times else 0.0)
+        unread = UNKNOWN if waiting else 0.0
+        yield Sample("group_oldest", group, max(0.0, (now_ms - min(times)) / 1000) if times else unread)
 
 
 def _replicas(topics: Iterable[Mapping[str, Any]]) -> Iterator[Sample]:
