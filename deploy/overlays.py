@@ -115,6 +115,10 @@ def _keda() -> Iterable[Json]:
             f"{KEDA}/lag-threshold": str(KEDA_LAG[lane]),
         }
         yield patch({"kind": "KafkaSource", "name": f".*-{lane}"}, ("add", "/metadata/annotations", annotations))
+    for source in flow.sources():
+        if len(source.topics) > 1:  # with the flag on, whatever says nothing is scaled too
+            target = {"kind": "KafkaSource", "name": dns(source.name)}
+            yield patch(target, ("add", "/metadata/annotations", {f"{KEDA}/class": "disabled"}))
 
 
 def _spread() -> Json:

@@ -98,6 +98,7 @@ FLOW: tuple[Function, ...] = (
         on=(Http(("/v1/messages", "/v1/requests", "/v1/reports", "/v1/callbacks")),),
         emits=("ims.outcome.{lane}", "ims.finished.{lane}", "ims.reported"),
         scale=Scale(min=1),
+        internet=(443,),
     ),
     Function(
         "api_receipt",

@@ -19,6 +19,9 @@ from shared.stores.vendors import Entry
 from shared.vendors.base import BadReceipt, VendorResult
 
 log = logs.get(__name__)
+DEAD_BYTES = 300_000
+"""Of a body that nobody can read, the beginning is kept: it must fit into one record."""
+
 _publishers: dict[int, Groups[list[Event], None]] = {}
 
 
@@ -31,7 +34,7 @@ async def receipt(request: Request, ims: Context) -> Response:
     events = [] if results is None else outcomes(entry, results, ims.now_ms())
     if results is None or any(not (r.vendor_ref or _named(r)) for r in results):
         log.error("unreadable receipt", vendor=entry.name)
-        text = body.decode(errors="replace")
+        text = body[:DEAD_BYTES].decode(errors="replace")
         dead = Dead(source_topic=request.url.path, reason="unreadable receipt", headers={}, body=text, at=ims.now_ms())
         events.append(dead)
     await _publish(ims, events)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from shared.domain.errors import Unavailable
 
@@ -27,6 +28,25 @@ T = TypeVar("T")
 DEADLOCK, LOCK_WAIT = 1213, 1205
 RETRIED = frozenset({DEADLOCK, LOCK_WAIT, 1020})
 MAX_TRIES = 6
+SQL_MODE = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+"""Set for each connection, so that statements mean the same on every server."""
+
+
+def encryption(query: str) -> dict[str, Any]:
+    """What a URL's query asks for: `?ssl_ca=FILE` wants a server that this authority vouches for, `?ssl=true` one that
+    the system's authorities do. Without it, it is TLS where the server can, whoever it may be.
+
+    Raises ValueError for a parameter that is none of these, so that a misspelt one is not taken for none.
+    """
+    asked = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+    unknown = asked.keys() - {"ssl", "ssl_ca", "charset"}
+    if unknown or asked.get("ssl", "true") != "true":
+        raise ValueError(f"?{query} in a MySQL address: it may have ssl=true and ssl_ca=FILE")
+    if "ssl_ca" in asked:
+        return {"ssl_ca": asked["ssl_ca"], "ssl_verify_cert": True, "ssl_verify_identity": True}
+    if "ssl" in asked:
+        return {"ssl": ssl.create_default_context()}
+    return {}
 
 
 class Database:
@@ -37,6 +57,7 @@ class Database:
 
     def __init__(self, url: str, *, pool: int = 4, timeout: float = 15.0) -> None:
         self._url, self._timeout = urlsplit(url), timeout
+        self._encryption = encryption(self._url.query)
         self._local = threading.local()
         self._threads = ThreadPoolExecutor(pool, thread_name_prefix="mysql")
 
@@ -95,6 +116,8 @@ class Database:
                 write_timeout=self._timeout,
                 max_allowed_packet=64 * 1024 * 1024,
                 init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+                sql_mode=SQL_MODE,
+                **self._encryption,
             )
         except (pymysql.err.MySQLError, OSError) as error:
             raise Unavailable(f"MySQL does not answer: {type(error).__name__}") from error

@@ -52,7 +52,10 @@ class KafkaSettings(_Settings):
 class MysqlSettings(_Settings):
     """MySQL, the truth of every message."""
 
-    mysql_url: str = Field("mysql+pymysql://ims:ims@127.0.0.1:3306/ims", description="the primary")
+    mysql_url: str = Field(
+        "mysql+pymysql://ims:ims@127.0.0.1:3306/ims",
+        description="the primary; `?ssl_ca=FILE` or `?ssl=true` wants TLS with a server it vouches for",
+    )
     mysql_replica_url: str = Field("", description="a read replica for searches and statistics; empty: the primary")
     mysql_pool: int = Field(4, description="connections (and threads) of one process; schedule uses one a lane")
     mysql_timeout_seconds: float = Field(15.0, description="connect, read and write time-out")
