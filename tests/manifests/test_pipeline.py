@@ -90,8 +90,20 @@ def test_production_waits_for_an_approval_and_goes_back_when_it_fails() -> None:
     places = [JENKINS.index(step, prod) for step in order]
     assert places == sorted(places)
     steps = WORKFLOW["jobs"]["prod"]["steps"]
-    assert next(s for s in steps if s.get("if") == "failure()")["run"].endswith("canary.sh rollback")
+    assert next(s for s in steps if s.get("if") == "failure() || cancelled()")["run"].endswith("canary.sh rollback")
     assert WORKFLOW["jobs"]["prod"]["environment"] == "prod"
+
+
+def test_the_pipeline_outlasts_its_approval_and_the_work_around_it() -> None:
+    head = JENKINS[: JENKINS.index("stages {")]
+    (whole,) = hours(head)
+    inner = {name: hours(JENKINS[JENKINS.index(f"stage('{name}')") :])[0] for name in ("test", "approval", "prod")}
+    assert inner["approval"] == 12
+    assert whole > inner["approval"] + inner["test"]
+
+
+def hours(groovy: str) -> list[int]:
+    return [int(found) for found in re.findall(r"timeout\(time: (\d+), unit: 'HOURS'\)", groovy)]
 
 
 def test_the_workflow_is_well_formed() -> None:
@@ -168,9 +180,13 @@ def config() -> Iterator[Path]:
             cluster.run(found, "create", "namespace", name)
         for name in ("route-fast", "api-mt"):
             apply(found, service(name))
-            status = {"latestReadyRevisionName": f"{name}-00001", "latestCreatedRevisionName": f"{name}-00002"}
-            patch(found, name, {"status": status}, "--subresource=status")
+            ready(found, name, 1)
         yield found
+
+
+def ready(config: Path, name: str, revision: int) -> None:
+    newest = {"latestReadyRevisionName": f"{name}-{revision:05}", "latestCreatedRevisionName": f"{name}-00002"}
+    patch(config, name, {"status": newest}, "--subresource=status")
 
 
 def service(name: str, image: str = "ims/x:1") -> dict[str, Any]:
@@ -193,7 +209,7 @@ def patch(config: Path, name: str, change: dict[str, Any], *more: str) -> None:
 
 def canary(config: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
     path = f"{Path(cluster.kubectl()).parent}:{os.environ['PATH']}"
-    own = {**os.environ, "KUBECONFIG": str(config), "PATH": path, **env}
+    own = {**os.environ, "KUBECONFIG": str(config), "PATH": path, "STATE": str(config.parent / "canary"), **env}
     return subprocess.run([SCRIPTS / "canary.sh", *words], env=own, capture_output=True, text=True, check=False)
 
 
@@ -217,9 +233,28 @@ def test_a_canary_goes_up_by_steps_and_back_at_once(config: Path) -> None:
     assert canary(config, "rollback").returncode == 0
     assert shares(config) == {"route-fast-00001": 100}
     assert shares(config, "watch") == {}
+    ready(config, "route-fast", 2)
+    assert canary(config, "start").returncode == 0
+    assert shares(config) == {"route-fast-00001": 100, "newest": 0}, "not the one that was just rolled back"
     cluster.run(config, "-n", "ims", "delete", "ksvc", "watch")
     assert canary(config, "promote").returncode == 0
     assert shares(config) == {"newest": 100}
+    assert canary(config, "start").returncode == 0
+    assert shares(config) == {"route-fast-00002": 100, "newest": 0}, "what was promoted is what one stays on"
+
+
+def test_a_first_roll_out_has_nothing_to_go_back_to_and_is_no_failure(config: Path) -> None:
+    for words in (["start"], ["weight", "10"], ["judge"], ["rollback"]):
+        result = canary(config, *words, NAMESPACE="empty")
+        assert result.returncode == 0, result.stderr
+        assert "first roll-out" in result.stdout
+    assert canary(config, "promote", NAMESPACE="empty").returncode == 0
+    assert canary(config, "rollback", NAMESPACE="empty").returncode != 0, "the next one is not the first"
+
+
+def test_a_start_that_cannot_ask_is_no_first_roll_out(config: Path, tmp_path: Path) -> None:
+    assert canary(config, "start", KUBECONFIG=str(tmp_path / "none"), STATE=str(tmp_path)).returncode != 0
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

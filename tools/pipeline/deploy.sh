@@ -1,6 +1,6 @@
 #!/bin/bash
 # Rolls an overlay out with the images of build/images.txt: schema first, then functions, until all are Ready.
-#   tools/pipeline/deploy.sh OVERLAY      DRY_RUN=1: only asks the API server
+#   tools/pipeline/deploy.sh OVERLAY      DRY_RUN=1: only asks the API server. SKIP_SCHEMA=1: migrations/ were run by you
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 overlay=${1:?dev, kind or prod}
@@ -21,9 +21,12 @@ if [ "${DRY_RUN:-}" = 1 ]; then
     kubectl apply -k "$folder" --server-side --force-conflicts --dry-run=server --field-manager=ims-check
     exit
 fi
-kubectl -n ims-data delete job flyway --ignore-not-found
-kubectl apply -k infra/flyway
-kubectl -n ims-data wait --for=condition=complete job/flyway --timeout=10m
+if [ "${SKIP_SCHEMA:-}" != 1 ]; then
+    kubectl -n ims-data delete job flyway --ignore-not-found
+    kubectl apply -k infra/flyway
+    kubectl -n ims-data wait --for=condition=complete job/flyway --timeout=10m
+fi
+kubectl -n ims delete job topics --ignore-not-found # a Job cannot be changed, and its settings may have been
 kubectl apply -k "$folder"
 kubectl -n ims wait --for=condition=Ready ksvc --all --timeout=10m
 kubectl -n ims wait --for=condition=Ready kafkasource --all --timeout=5m

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Builds and pushes the image of every function and of the bridges, each with its SBOM and provenance, and writes
 # build/images.txt: one "ims/route=REGISTRY/ims/route@sha256:…" a line.
-# REGISTRY; VERSION (the tag); BASE (python by digest); SIGN=1 to sign with cosign; DRY_RUN=1 to print the commands only.
+# REGISTRY; VERSION (the tag); BASE (python by digest); SIGN=1 to sign with cosign, by the key COSIGN_KEY (COSIGN_PASSWORD)
+# or, without one, by the pipeline's own identity; DRY_RUN=1 to print the commands only.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 : "${REGISTRY:?where the images go}" "${VERSION:?the tag}" "${BASE:?the Python image by digest}"
@@ -22,7 +23,7 @@ build() { # name, arguments of buildx
         --metadata-file "$metadata" --tag "$REGISTRY/ims/$name:$VERSION" "$@" .
     [ "${DRY_RUN:-}" = 1 ] || digest=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["containerimage.digest"])' "$metadata")
     echo "ims/$name=$REGISTRY/ims/$name@$digest" >>build/images.txt
-    [ "${SIGN:-}" != 1 ] || run cosign sign --yes "$REGISTRY/ims/$name@$digest"
+    [ "${SIGN:-}" != 1 ] || run cosign sign --yes ${COSIGN_KEY:+--key "$COSIGN_KEY"} "$REGISTRY/ims/$name@$digest"
 }
 
 for folder in functions/*/; do

@@ -1,0 +1,139 @@
+"""The scripts of tools/ with a kubectl that only writes down what it was asked, and gateways that do the same."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from deploy import overlays
+from local.home import ROOT
+from local.probes import HOST
+
+TOOLS = ROOT / "tools"
+MESSAGE = {"messages": [{"message_id": "m1"}], "status": "delivered"}
+
+
+@pytest.fixture
+def bin(tmp_path: Path) -> Path:
+    """A folder with a kubectl that writes its arguments into `asked` beside it."""
+    kubectl = tmp_path / "bin" / "kubectl"
+    kubectl.parent.mkdir()
+    kubectl.write_text(f'#!/bin/bash\necho "$*" >>{tmp_path}/asked\n')
+    kubectl.chmod(0o755)
+    return kubectl.parent
+
+
+def run(script: str, *words: str, bin: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    path = f"{bin}:{os.environ['PATH']}" if bin else os.environ["PATH"]
+    own = {**os.environ, "PATH": path, **env}
+    return subprocess.run([TOOLS / script, *words], env=own, capture_output=True, text=True, check=False)
+
+
+def places(asked: list[str], *starts: str) -> list[int]:
+    return [next(i for i, line in enumerate(asked) if line.startswith(start)) for start in starts]
+
+
+@pytest.fixture
+def images() -> Iterator[None]:
+    """build/images.txt, as images.sh writes it."""
+    listed = ROOT / "build" / "images.txt"
+    listed.parent.mkdir(exist_ok=True)
+    listed.write_text("".join(f"{name}=r.example/{name}@sha256:{'1' * 64}\n" for name in overlays._images()))
+    yield
+    listed.unlink()
+
+
+@pytest.mark.usefixtures("images")
+def test_a_roll_out_runs_the_schema_then_replaces_the_topics_job_then_applies(bin: Path) -> None:
+    assert run("pipeline/deploy.sh", "dev", bin=bin).returncode == 0
+    asked = (bin.parent / "asked").read_text().splitlines()
+    order = places(
+        asked,
+        "-n ims-data delete job flyway",
+        "apply -k infra/flyway",
+        "-n ims-data wait",
+        "-n ims delete job topics --ignore-not-found",
+        "apply -k build/deploy/dev",
+    )
+    assert order == sorted(order)
+
+
+@pytest.mark.usefixtures("images")
+def test_a_schema_that_was_migrated_elsewhere_is_left_alone(bin: Path) -> None:
+    assert run("pipeline/deploy.sh", "dev", bin=bin, SKIP_SCHEMA="1").returncode == 0
+    asked = (bin.parent / "asked").read_text()
+    assert "apply -k build/deploy/dev" in asked
+    assert "flyway" not in asked
+
+
+def test_images_are_signed_by_a_key_or_by_the_pipelines_identity() -> None:
+    env = {"DRY_RUN": "1", "REGISTRY": "r", "VERSION": "1", "BASE": "python@sha256:0", "SIGN": "1"}
+    signed = [line for line in run("pipeline/images.sh", **env).stdout.splitlines() if line.startswith("cosign")]
+    assert signed
+    assert all(line.startswith("cosign sign --yes r/ims/") for line in signed)
+    keyed = run("pipeline/images.sh", **env, COSIGN_KEY="/keys/cosign.key").stdout
+    assert keyed.count("cosign sign --yes --key /keys/cosign.key r/ims/") == len(signed)
+    (ROOT / "build" / "images.txt").unlink()
+
+
+class Asked(NamedTuple):
+    """What a gateway was asked."""
+
+    method: str
+    path: str
+    host: str
+
+
+@contextmanager
+def gateway(asked: list[Asked]) -> Iterator[str]:
+    """The address of one that delivers everything at once."""
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(Asked(self.command, self.path, self.headers["host"]))
+            self.rfile.read(int(self.headers.get("content-length", 0)))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(MESSAGE).encode())
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer((HOST, 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://{HOST}:{server.server_port}"
+        server.shutdown()
+
+
+SENT, LOOKED = ("POST", "/v1/mt/messages"), ("GET", "/v1/messages/m1")
+
+
+def test_the_smoke_test_names_each_api_where_there_is_no_gateway() -> None:
+    asked: list[Asked] = []
+    with gateway(asked) as url:
+        env = {"IMS_URL": url, "IMS_TEST_KEY": "ims_test_x"}
+        hosts = {"IMS_HOST": "api-mt.ims.svc.cluster.local", "IMS_REPORT_HOST": "api-report.ims.svc.cluster.local"}
+        assert run("pipeline/smoke.sh", **env, **hosts, IMS_REPORT_URL="").returncode == 0
+        assert asked == [Asked(*SENT, hosts["IMS_HOST"]), Asked(*LOOKED, hosts["IMS_REPORT_HOST"])]
+
+
+def test_the_smoke_test_looks_up_where_api_report_is() -> None:
+    asked: list[Asked] = []
+    looked: list[Asked] = []
+    with gateway(asked) as url, gateway(looked) as reports:
+        done = run("pipeline/smoke.sh", IMS_URL=url, IMS_REPORT_URL=reports, IMS_TEST_KEY="ims_test_x")
+        assert done.returncode == 0, done.stderr
+    assert [one[:2] for one in asked] == [SENT]
+    assert [one[:2] for one in looked] == [LOOKED]
+    assert asked[0].host == url.removeprefix("http://")
