@@ -104,6 +104,18 @@ def test_secrets_are_made_at_random_and_kept(tmp_path: Path) -> None:
     assert {o["metadata"]["name"] for o in objects} == {"mysql", "redis", "mongodb", "backup-remote", "ims-secrets"}
 
 
+def test_flyway_migrates_the_database_that_its_file_names_wherever_that_is() -> None:
+    (job,) = [o for o in BUILT["flyway"] if o["kind"] == "Job"]
+    (box,) = job["spec"]["template"]["spec"]["containers"]
+    (one,) = [o for o in BUILT["flyway"] if o["metadata"]["name"] == box["envFrom"][0]["configMapRef"]["name"]]
+    assert one["data"] == {"FLYWAY_URL": "jdbc:mariadb://mysql:3306/ims", "FLYWAY_USER": "ims_migrate"}
+    assert not set(one["data"]) & {variable["name"] for variable in box["env"]}, "env would win over the file"
+    (policy,) = [o for o in BUILT["namespace"] if o["metadata"]["name"] == "flyway-to-mysql"]
+    labels = job["spec"]["template"]["metadata"]["labels"]
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+    assert policy["spec"]["egress"] == [{"ports": [{"protocol": "TCP", "port": 3306}]}]
+
+
 def test_no_secret_is_in_the_tree() -> None:
     listed = subprocess.run(
         ["git", "ls-files", "infra/secrets"], cwd=INFRA.parent, capture_output=True, text=True, check=False
