@@ -23,4 +23,5 @@ python 'import os; from local.options import options; from local.seed import see
 [ "${SIMULATOR:-1}" = 0 ] || kubectl -n ims set env deployment/simulator "IMS_SIM_SECRETS=$(
     python 'from local.options import options; from local.seed import simulator_secrets; print(simulator_secrets(options()))'
 )"
+[ "${SIMULATOR:-1}" = 0 ] || kubectl -n ims rollout status deployment/simulator --timeout=2m >&2
 python 'import json, sys; print("test key:", json.load(open(sys.argv[1] + "/demo.json"))["test_key"])'
