@@ -15,6 +15,8 @@ COLUMNS = (
 )
 DENIED = 1227
 """The account may not look into InnoDB's transactions."""
+IDLE = "idle"
+"""Stands for the query of a thread that runs none."""
 SAMPLE = 20_000
 """Rows that a question looks at, at most."""
 HOUR_MS = 3_600_000
@@ -99,7 +101,7 @@ def longest_transaction(conn: Connection) -> tuple[int, str]:
     try:
         found = sql.fetch(
             conn,
-            "SELECT TIMESTAMPDIFF(SECOND, trx_started, NOW()), COALESCE(trx_query, 'idle') "
+            f"SELECT TIMESTAMPDIFF(SECOND, trx_started, NOW()), COALESCE(trx_query, '{IDLE}') "  # noqa: S608 - a constant
             "FROM information_schema.innodb_trx WHERE trx_mysql_thread_id<>CONNECTION_ID() "
             "ORDER BY trx_started LIMIT 1",
         )

@@ -7,6 +7,7 @@ can be read here, whatever the server says of its threads, and it needs no right
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,15 +19,37 @@ PRIMARY_METRICS = frozenset({"mysql_transaction"})
 REPLICATION_METRICS = frozenset({"replica_behind"})
 BEAT = "watch"
 POLL_S, POLLS = 0.1, 20
-QUERY_CHARACTERS = 80
+_VERBS = """
+    ALTER ANALYZE BEGIN CALL CHECK COMMIT CREATE DELETE DROP EXECUTE FLUSH GRANT INSERT KILL LOAD LOCK OPTIMIZE RENAME
+    REPLACE REVOKE ROLLBACK SELECT SET SHOW TRUNCATE UPDATE WITH
+"""
+VERBS = frozenset(_VERBS.split())
+_VALUES = re.compile(
+    r"""(`[^`]*`)|'(?:[^'\\]|\\.)*(?:'|$)|"(?:[^"\\]|\\.)*(?:"|$)|/\*.*?(?:\*/|$)|--(?=\s|$)[^\n]*|\#[^\n]*""",
+    re.DOTALL,
+)
+"""What a statement quotes, and its comments; not the names in backticks."""
+_TABLE = re.compile(
+    r"\b(?:FROM|INTO|JOIN|TABLE|UPDATE)\s+(?:(?:IF|NOT|EXISTS|IGNORE|LOW_PRIORITY)\s+)*((?:`?[A-Za-z_]\w*`?\.)?`?[A-Za-z_]\w*)",
+    re.IGNORECASE,
+)
 
 
 async def primary(db: Any, monitor: Any) -> list[Sample]:
     """The longest transaction (`monitor`: an account that may see all of them)."""
     await db(store.last_beat, BEAT)
     seconds, query = await monitor(store.longest_transaction)
-    detail = " ".join(query.split())[:QUERY_CHARACTERS] if seconds else ""
-    return [Sample("mysql_transaction", "primary", seconds, detail)]
+    return [Sample("mysql_transaction", "primary", seconds, gist(query) if seconds else "")]
+
+
+def gist(query: str) -> str:
+    """A statement's verb and first table, `UPDATE accounts`: anybody's statement may hold secrets and numbers."""
+    bare = _VALUES.sub(lambda found: found[1] or " ", query)
+    first = bare.lstrip(" \t\r\n(").split(maxsplit=1)
+    if not first or (verb := first[0].upper().rstrip(";")) not in VERBS:
+        return "idle" if query == store.IDLE else "a statement"
+    table = _TABLE.search(bare)
+    return f"{verb} {table[1].replace('`', '')}" if table else verb
 
 
 async def replica(db: Any) -> list[Sample]:
