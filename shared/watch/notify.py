@@ -49,7 +49,8 @@ async def deliver(batch: Sequence[Notice], now_ms: int, slack: ToSlack | None, s
     """Tell of a batch. Each is done as soon as one of its ways has taken it; what nobody took comes again next tick.
 
     Slack is the way of all, SMS also of what is critical. When Slack fails, SMS takes what is left but ends. An SMS
-    that fails is said in Slack. Without either, the log is all there is.
+    that fails is said in Slack. With SMS alone the log hears the rest, and what is critical waits for its hour's SMS.
+    Without either, the log is all there is.
     """
     made = Delivery()
     for notice in batch:
@@ -71,8 +72,13 @@ async def deliver(batch: Sequence[Notice], now_ms: int, slack: ToSlack | None, s
         rest = [n for n in batch if sms and n not in grave and texts.due(n, now_ms)]
         await _text(sms, rest, made)
         return made
-    made.done += [n for n in batch if n not in grave]
+    made.done += [n for n in batch if n not in grave and not _owed(n, sms)]
     return made
+
+
+def _owed(notice: Notice, sms: ToSms | None) -> bool:
+    """What SMS alone can tell, and may not yet: it stays untold until its hour is over."""
+    return sms is not None and notice.alarm.severity == CRITICAL and notice.kind != "resolved"
 
 
 async def _text(sms: ToSms | None, about: list[Notice], made: Delivery) -> Said:

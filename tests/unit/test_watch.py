@@ -20,7 +20,7 @@ from shared.runtime.settings import WatchSettings, reset
 from shared.vendors.base import Answer
 from shared.watch import alarms, rules, slack, sms
 from shared.watch.alarms import Alarm, Notice, Policy
-from shared.watch.checks import kafka
+from shared.watch.checks import kafka, mysql
 from shared.watch.desk import Desk
 from shared.watch.look import look
 from shared.watch.memory import State, from_json, to_json
@@ -115,6 +115,27 @@ def test_each_groups_longest_queue_is_read_before_any_groups_second() -> None:
     first, second, third, fourth, *_ = kafka._in_turn(lags)
     assert (first, second) == (("ims.a-bulk", 299), ("ims.a-auth", 1))
     assert (third, fourth) == (("ims.a-bulk", 298), ("ims.a-auth", 0))
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("update accounts set api_key='k3y', phone=01012345678 where id=7", "UPDATE accounts"),
+        ("SELECT 'it''s from hidden', \"from hidden\" FROM `ims`.`hops` WHERE code=3001", "SELECT ims.hops"),
+        ("INSERT INTO messages (recipient) VALUES ('\\' from hidden", "INSERT messages"),
+        ("SELECT 'from hidden \\' from hidden'", "SELECT"),
+        ("/* from hidden */ (SELECT 1 -- from hidden\n FROM due) # from hidden", "SELECT due"),
+        ("SELECT 5--'a\n from hidden'", "SELECT"),
+        ("DELETE FROM due WHERE due_id IN (1,2,3)", "DELETE due"),
+        ("ALTER TABLE IF EXISTS hops ADD x INT", "ALTER hops"),
+        ("SET PASSWORD = 'hidden'", "SET"),
+        ("hidden", "a statement"),
+        ("", "a statement"),
+        ("idle", "idle"),
+    ],
+)
+def test_of_a_strangers_statement_only_verb_and_table_are_told(statement: str, said: str) -> None:
+    assert mysql.gist(statement) == said
 
 
 # --- a look ---------------------------------------------------------------------------------------------------------
@@ -330,6 +351,22 @@ async def test_an_alarm_gets_one_sms_an_hour() -> None:
     long_ago = notice("still", key=("ImsMysqlDown", "primary"), sms_ms=START - HOUR)
     await deliver([recently, long_ago], START, Way(), to_sms)
     assert to_sms.got == [[long_ago.alarm.key]]
+
+
+async def test_with_sms_alone_a_second_outage_within_the_hour_is_told_when_the_hour_is_over() -> None:
+    to_sms, ended = Way(), replace(ENDED.alarm, sms_ms=START)
+    again = notice(sms_ms=START)
+    batch = [again, MILD, Notice("resolved", ended, False)]
+    made = await deliver(batch, START + 10 * MINUTE, None, to_sms)
+    assert to_sms.got == []
+    assert done(made) == {MILD.alarm.key, ended.key}
+    made = await deliver([again], START + HOUR, None, to_sms)
+    assert to_sms.got == [[again.alarm.key]]
+    assert done(made) == {again.alarm.key}
+    made = await deliver([again], START + 10 * MINUTE, Way(), to_sms)
+    assert done(made) == {again.alarm.key}, "Slack was told"
+    made = await deliver([again], START + 10 * MINUTE, Way(Said(False)), to_sms)
+    assert done(made) == set()
 
 
 # --- messages -------------------------------------------------------------------------------------------------------
