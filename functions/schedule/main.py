@@ -64,7 +64,9 @@ async def _take(lane: str, memory: due.Backlogs, ims: Context) -> int:
         if now >= memory.forget_at:
             memory.released.clear()
             memory.forget_at = now + FORGET_SECONDS
-        taken += await ims.db(due.take_backlog, lane, ims.now_ms(), publish, memory)
+        freed = await ims.db(due.take_backlog, lane, ims.now_ms(), publish, memory)
+        memory.note(freed)
+        taken += freed.batches
     return taken
 
 

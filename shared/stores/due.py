@@ -25,6 +25,8 @@ BATCH: dict[str, int] = {"auth": 200, "realtime": 100, "bulk": 40, "ad": 40}
 """Rows of one transaction. Those of bulk and ad carry up to 500 messages each, the others mostly a few."""
 ACCOUNTS = 100
 """Accounts whose backlog one call looks at; the next call goes on with the others."""
+ROUNDS = 4
+"""A call frees at most so many times BATCH from backlogs, of all accounts together: its rows are in memory at once."""
 SOURCE = "/ims/schedule"
 _COLUMNS = "due_id, type, topic, payload, due_ms"
 
@@ -49,6 +51,12 @@ class Backlogs:
     look_at: float = 0.0
     forget_at: float = 0.0
 
+    def note(self, freed: Freed) -> None:
+        """What a call has let go and committed."""
+        self.after = freed.after
+        for account, messages in freed.messages.items():
+            self.released[account] = self.released.get(account, 0) + messages
+
 
 def take(conn: Connection, lane: str, now_ms: int, publish: Publish) -> int:
     """Publish what is due in a lane and delete it, in one transaction; rows that another process holds are skipped.
@@ -65,37 +73,50 @@ def take(conn: Connection, lane: str, now_ms: int, publish: Publish) -> int:
     return len(found)
 
 
-def take_backlog(conn: Connection, lane: str, now_ms: int, publish: Publish, memory: Backlogs) -> int:
+class Freed(NamedTuple):
+    """What a call let go: batches, messages by account, and the account after which the next call goes on."""
+
+    batches: int
+    messages: dict[int, int]
+    after: int
+
+
+def take_backlog(conn: Connection, lane: str, now_ms: int, publish: Publish, memory: Backlogs) -> Freed:
     """Free a lane's backlogs into the windows that have room: one batch an account in turn, oldest first.
 
-    Its cost follows the accounts that wait and what is let go, not the length of their backlogs. How many batches left.
+    Its cost follows the accounts that wait and what is let go, not the length of their backlogs. `memory` is only read,
+    as this may run again after a deadlock; `Backlogs.note` what came of it, once it is committed.
     """
-    windows = _windows(conn, lane, _waiting(conn, lane, memory))
+    accounts, after = _waiting(conn, lane, memory.after)
+    windows = _windows(conn, lane, accounts)
     flying = {a: n + memory.released.get(a, 0) for a, n, _ in windows}
     room = {a: limit - flying[a] for a, _, limit in windows}
-    queues = {account: _oldest(conn, lane, account) for account, left in room.items() if left > 0}
+    free = [account for account, left in room.items() if left > 0]
+    share = max(1, ROUNDS * BATCH[lane] // max(1, len(free)))
+    queues = {account: _oldest(conn, lane, account, min(share, BATCH[lane])) for account in free}
     chosen = _in_turn(queues, room, flying)
-    for account, _, messages in chosen:
-        memory.released[account] = memory.released.get(account, 0) + messages
+    messages: dict[int, int] = {}
+    for account, _, n in chosen:
+        messages[account] = messages.get(account, 0) + n
     _leave(conn, [row for _, row, _ in chosen], now_ms, publish)
-    return len(chosen)
+    return Freed(len(chosen), messages, after)
 
 
-def _waiting(conn: Connection, lane: str, memory: Backlogs) -> list[int]:
-    """Accounts with a backlog, each found by one leap in the index (MariaDB would read a DISTINCT's every row)."""
+def _waiting(conn: Connection, lane: str, after: int) -> tuple[list[int], int]:
+    """Accounts with a backlog, each found by one leap in the index (MariaDB would read a DISTINCT's every row), and
+    where the next call goes on."""
     accounts: list[int] = []
     while len(accounts) < ACCOUNTS:
         found = sql.fetch(
             conn,
             "SELECT account_id FROM due WHERE kind='backlog' AND lane=%s AND account_id>%s ORDER BY account_id LIMIT 1",
-            (int(Lane[lane]), memory.after),
+            (int(Lane[lane]), after),
         )
         if not found:
-            memory.after = -1
-            break
-        memory.after = found[0][0]
-        accounts.append(memory.after)
-    return accounts
+            return accounts, -1
+        after = found[0][0]
+        accounts.append(after)
+    return accounts, after
 
 
 def _windows(conn: Connection, lane: str, accounts: Iterable[int]) -> list[tuple[int, int, int]]:
@@ -111,12 +132,12 @@ def _windows(conn: Connection, lane: str, accounts: Iterable[int]) -> list[tuple
     return [(int(a), int(n), int(limit)) for a, n, limit in found]
 
 
-def _oldest(conn: Connection, lane: str, account: int) -> list[tuple[Row, int]]:
+def _oldest(conn: Connection, lane: str, account: int, limit: int) -> list[tuple[Row, int]]:
     found = sql.fetch(
         conn,
         f"SELECT {_COLUMNS}, messages FROM due WHERE kind='backlog' AND lane=%s AND account_id=%s "  # noqa: S608
         "ORDER BY due_id LIMIT %s FOR UPDATE SKIP LOCKED",
-        (int(Lane[lane]), account, BATCH[lane]),
+        (int(Lane[lane]), account, limit),
     )
     return [(Row(*r[:-1]), r[-1]) for r in found]
 

@@ -6,12 +6,13 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import pymysql
 import pytest
 
 from shared.domain.events import Dead, Due, Event
 from shared.domain.ids import LANES, Lane
 from shared.runtime.clock import now_ms
-from shared.runtime.mysql import Database
+from shared.runtime.mysql import DEADLOCK, Database
 from shared.stores import due, messages, sql
 
 NOW = now_ms()
@@ -153,7 +154,10 @@ def clients(db: Database) -> Clients:
 
 
 def free(db: Database, memory: due.Backlogs | None = None, lane: str = "bulk") -> int:
-    return db.run(due.take_backlog, lane, NOW, lambda _: None, memory or due.Backlogs())
+    memory = memory or due.Backlogs()
+    freed = db.run(due.take_backlog, lane, NOW, lambda _: None, memory)
+    memory.note(freed)
+    return freed.batches
 
 
 def test_a_backlog_leaves_by_lane_and_as_far_as_its_window_goes(db: Database, clients: Clients) -> None:
@@ -173,6 +177,38 @@ def test_with_more_waiting_accounts_than_one_call_looks_at_all_have_their_turn(
         clients.queue(account, 1)
     memory = due.Backlogs()
     assert sum(free(db, memory) for _ in range(3)) == 5
+
+
+def test_a_call_holds_few_rows_however_many_accounts_wait(
+    db: Database, clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(due.BATCH, "bulk", 2)
+    accounts = [clients.make(window=100) for _ in range(5)]
+    for account in accounts:
+        clients.queue(account, 4)
+    memory = due.Backlogs()
+    assert free(db, memory) == 5, "one of each: two would be more than the eight that a call may hold"
+    assert memory.released == dict.fromkeys(accounts, 1)
+    assert sum(free(db, memory) for _ in range(3)) == 15
+    assert due.ACCOUNTS <= due.ROUNDS * 40, "one of each account is never more than a call may hold"
+
+
+def test_what_is_tried_again_after_a_deadlock_is_remembered_once(db: Database, clients: Clients) -> None:
+    account = clients.make(window=3)
+    clients.queue(account, 5)
+    memory, tries = due.Backlogs(), []
+
+    def publish(_: Sequence[Event]) -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise pymysql.err.OperationalError(DEADLOCK, "deadlock")
+
+    freed = db.run(due.take_backlog, "bulk", NOW, publish, memory)
+    assert (len(tries), freed.batches) == (2, 3), "the second try has as much room as the first"
+    assert memory == due.Backlogs()
+    memory.note(freed)
+    assert memory.released == {account: 3}
+    assert free(db, memory) == 0
 
 
 def rows_read(db: Database, work: Callable[[], Any]) -> int:

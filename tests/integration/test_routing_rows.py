@@ -229,9 +229,9 @@ def test_only_what_fits_its_window_is_let_go_so_that_its_place_is_kept(road: Roa
     road.accept("solapi", window=3, n=2)
     road.accept("solapi", window=3, n=2)
     taken: list[Any] = []
-    assert road.db.run(due.take_backlog, "realtime", now_ms(), taken.extend, due.Backlogs()) == 0
+    assert road.db.run(due.take_backlog, "realtime", now_ms(), taken.extend, due.Backlogs()).batches == 0
     road.db.run(sql.execute, f"UPDATE windows SET in_flight=1 WHERE account_id={road.account_id}")
-    assert road.db.run(due.take_backlog, "realtime", now_ms(), taken.extend, due.Backlogs()) == 1
+    assert road.db.run(due.take_backlog, "realtime", now_ms(), taken.extend, due.Backlogs()).batches == 1
     assert len(taken[0].ids) == 2
 
 
@@ -247,6 +247,25 @@ def test_a_release_keeps_to_the_window_of_its_account_in_a_process_that_has_neve
     waiting.stamp(os.urandom(16).hex())
     assert road.db.run(routing.due, waiting, world("solapi"), price) == []
     assert road.in_flight() == 2
+
+
+def test_a_release_whose_dispatch_could_not_be_published_is_dispatched_when_it_comes_again(road: Road) -> None:
+    at = now_ms() + 1000
+    assert road.accept("solapi", n=2, scheduled_at=at) == []
+    request_id = UUID(int=int.from_bytes(road.id, "big") & ~0x1FFFFF)
+    ids = [message_id(request_id, n, "realtime").hex for n in (1, 2)]
+    reservation = Due(kind="scheduled", ids=ids, hop=0, due_at=at)
+    reservation.stamp(os.urandom(16).hex())
+    sent = [[m.id for d in _dispatches(road, reservation) for part in d.parts for m in part.messages] for _ in range(2)]
+    assert sent == [ids, ids]
+    assert road.in_flight() == 2
+    other = reservation.model_copy()
+    other.stamp(os.urandom(16).hex())
+    assert _dispatches(road, other) == []
+
+
+def _dispatches(road: Road, event: Due) -> list[Dispatch]:
+    return [e for e in road.db.run(routing.due, event, world("solapi"), price) if isinstance(e, Dispatch)]
 
 
 def cancel(road: Road) -> int:
