@@ -19,7 +19,8 @@ IDLE = "idle"
 """Stands for the query of a thread that runs none."""
 SAMPLE = 20_000
 """Rows that a question looks at, at most."""
-HOUR_MS = 3_600_000
+SLICE, SLICE_MS = 5_000, 30_000
+"""Of the messages accepted in so many ms, rows that a question looks at: all of them up to 166 messages a second."""
 
 
 class Saved(NamedTuple):
@@ -140,16 +141,35 @@ class Hops(NamedTuple):
     oldest_ms: int
 
 
+_HOPS = "SELECT message_id, vendor, vendor_account, state, code, claimed_ms FROM hops WHERE message_id>="
+
+
 def recent_hops(conn: Connection, since_ms: int, lately_ms: int) -> list[Hops]:
     """The latest SAMPLE hops of messages accepted since then, counted (ids grow with time, so no index is needed)."""
-    first = (since_ms << 80).to_bytes(16, "big")
+    return _counted(conn, f"{_HOPS}{_first(since_ms)} ORDER BY message_id DESC LIMIT {SAMPLE}", lately_ms)
+
+
+def older_hops(conn: Connection, since_ms: int, until_ms: int) -> list[Hops]:
+    """Hops of messages accepted between: of each SLICE_MS the first SLICE, so the same ones at look after look."""
+    starts = range(since_ms - since_ms % SLICE_MS, until_ms, SLICE_MS)
+    ends = (min(at + SLICE_MS, until_ms) for at in starts)
+    slices = (
+        f"({_HOPS}{_first(at)} AND message_id<{_first(end)} ORDER BY message_id LIMIT {SLICE})"
+        for at, end in zip(starts, ends, strict=True)
+    )
+    return _counted(conn, " UNION ALL ".join(slices), until_ms)
+
+
+def _first(at_ms: int) -> str:
+    """The lowest id of that moment, as a literal."""
+    return sql.literal((at_ms << 80).to_bytes(16, "big"))
+
+
+def _counted(conn: Connection, hops: str, lately_ms: int) -> list[Hops]:
     found = sql.fetch(
         conn,
         "SELECT vendor, vendor_account, (ORD(SUBSTR(message_id, 16, 1)) >> 5) & 3, state, code, "  # noqa: S608
-        "SUM(claimed_ms>=%s), MIN(claimed_ms) FROM "
-        "(SELECT message_id, vendor, vendor_account, state, code, claimed_ms FROM hops "
-        f"WHERE message_id>=%s ORDER BY message_id DESC LIMIT {SAMPLE}) h GROUP BY 1, 2, 3, 4, 5",
-        (lately_ms, first),
+        f"SUM(claimed_ms>={lately_ms:d}), MIN(claimed_ms) FROM ({hops}) h GROUP BY 1, 2, 3, 4, 5",
     )
     return [Hops(*row[:5], *map(int, row[5:])) for row in found]
 

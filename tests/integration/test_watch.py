@@ -34,6 +34,7 @@ from shared.runtime import clock
 from shared.runtime.mysql import Database
 from shared.stores import sql as statements
 from shared.stores import watch as store
+from shared.watch.checks import work
 from tests.ports import free_offset
 from tests.road import sql, until
 
@@ -371,28 +372,28 @@ def overdue_work(place: Place) -> Iterator[None]:
     sql(place.platform, "DELETE FROM due")
 
 
-def hops(place: Place, count: int, state: str, code: str | None, age_ms: int) -> None:
+def hops(platform: Platform, count: int, state: str, code: str | None, age_ms: int) -> None:
     """Hops of the auth lane at solapi/main, claimed so long ago."""
     at = int(time.time() * 1000) - age_ms
     request = clock.new_request_id(at)
     insert = "INSERT INTO hops (message_id, hop, channel, vendor, vendor_account, type, state, code, claim, claimed_ms)"
     for i in range(count):
         values = (message_id(request, i + 1, "auth").bytes, state, code, at)
-        sql(place.platform, f"{insert} VALUES (%s, 1, 'mt', 'solapi', 'main', 'sms', %s, %s, '12345678', %s)", *values)
+        sql(platform, f"{insert} VALUES (%s, 1, 'mt', 'solapi', 'main', 'sms', %s, %s, '12345678', %s)", *values)
 
 
 @contextmanager
 def failing_vendor(place: Place) -> Iterator[None]:
-    hops(place, 20, "delivered", "0000", 0)
-    hops(place, 10, "failed", "3001", 0)
-    hops(place, 30, "failed", "3001", LONG_AGO_MS // 2)
+    hops(place.platform, 20, "delivered", "0000", 0)
+    hops(place.platform, 10, "failed", "3001", 0)
+    hops(place.platform, 30, "failed", "3001", LONG_AGO_MS // 2)
     yield
     sql(place.platform, "DELETE FROM hops")
 
 
 @contextmanager
 def stuck_hop(place: Place) -> Iterator[None]:
-    hops(place, 1, "sending", None, 400_000)
+    hops(place.platform, 1, "sending", None, 400_000)
     yield
     sql(place.platform, "DELETE FROM hops")
 
@@ -481,6 +482,31 @@ def test_much_due_work_of_one_lane_hides_no_other(
     due_work(platform, Lane.bulk, 20, 1000)
     due_work(platform, Lane.auth, 1, 2000)
     assert sorted(db.run(store.overdue, 5000)) == [(Lane.auth, 1, 2000), (Lane.bulk, 10, 1000)]
+
+
+async def test_a_stuck_hop_is_found_however_many_messages_came_since(
+    platform: Platform, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "SAMPLE", 10)
+    hops(platform, 1, "sending", None, 400_000)
+    hops(platform, 30, "delivered", "0000", 200_000)
+    found = await work.hops(db, int(time.time() * 1000))
+    (stuck,) = [sample for sample in found if sample.subject == "auth/sending"]
+    assert 400 <= stuck.value < 500
+
+
+def test_a_look_at_older_hops_is_bounded_and_sees_the_same_ones_again(
+    platform: Platform, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "SLICE", 4)
+    now = int(time.time() * 1000)
+    for age_ms in (400_000, 800_000):
+        hops(platform, 10, "sending", None, age_ms)
+    looks = [db.run(store.older_hops, at - work.STUCK_MS, at - work.LATELY_MS) for at in (now, now + 60_000)]
+    for (found,) in looks:
+        assert now - found.oldest_ms > 700_000
+        assert found.lately == 0
+    assert db.run(store.older_hops, now - work.LATELY_MS, now) == []
 
 
 def test_due_work_is_asked_for_by_its_index(platform: Platform, db: Database) -> None:

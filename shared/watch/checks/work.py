@@ -19,6 +19,8 @@ WINDOW_MS = 60 * 60_000
 """Messages accepted since then are looked at: an older one that is not finished waits for its receipt."""
 LATELY_MS = 5 * 60_000
 """A vendor is judged by what it was asked since then."""
+STUCK_MS = 15 * 60_000
+"""However many came since, messages accepted from then until LATELY_MS ago are looked at, too."""
 ENOUGH = 20
 """Fewer results in the window say nothing about a vendor."""
 VENDOR_FAULTS = frozenset({"0300", "1006", "3001", "3002", "3004"})
@@ -47,7 +49,8 @@ async def due(db: Any, now_ms: int) -> list[Sample]:
 async def hops(db: Any, now_ms: int) -> list[Sample]:
     """How long the oldest unfinished hop of a lane and state has lasted (s), and each vendor account's failures (%)."""
     recent: list[store.Hops] = await db(store.recent_hops, now_ms - WINDOW_MS, now_ms - LATELY_MS)
-    return [*_unfinished(recent, now_ms), *_vendors(recent, now_ms)]
+    older = await db(store.older_hops, now_ms - STUCK_MS, now_ms - LATELY_MS)
+    return [*_unfinished([*recent, *older], now_ms), *_vendors(recent, now_ms)]
 
 
 def _unfinished(recent: list[store.Hops], now_ms: int) -> list[Sample]:
