@@ -32,12 +32,16 @@ NEXT: dict[str, str] = {
     "no-callback": "there is no callback to call: `PUT /v1/callbacks` first",
     "no-mail": "this installation sends no mail: choose `callback`",
     "not-over": "the day is not over in Korea: ask again after its midnight",
+    "sent-lately": "a digest went out less than 10 minutes ago: wait for `retry-after` seconds",
 }
 """What a client does next, by the last part of `type`."""
 
-FURTHER = dict.fromkeys(
-    ("idempotency-key", "idempotency-key-reused", "not-final", "no-callback", "no-mail", "not-over"), 422
-)
+FURTHER = {
+    **dict.fromkeys(
+        ("idempotency-key", "idempotency-key-reused", "not-final", "no-callback", "no-mail", "not-over"), 422
+    ),
+    "sent-lately": 429,
+}
 """Types beside the usual one of their status."""
 
 WORDS: dict[str, str] = {

@@ -12,6 +12,7 @@ from shared.accepting.callers import caller
 from shared.digest import delivery
 from shared.digest.days import day_at, read_day
 from shared.digest.preferences import SCOPE, nowhere
+from shared.domain.errors import Overloaded
 from shared.following import reading
 from shared.runtime import Context
 from shared.runtime.clock import iso
@@ -50,7 +51,10 @@ def _delivery(conn: Connection, account_id: int, day: date) -> Json | None:
 
 
 async def send_again(request: Request, ims: Context) -> Response:
-    """Send a day's digest now, whatever became of it before, and tell how that went; 202: it is under way already."""
+    """Send a day's digest now, whatever became of it before, and tell how that went.
+
+    202: it is under way already; 429: this account was sent one less than 10 minutes ago.
+    """
     who = await caller(request, ims, SCOPE)
     day = _day(request, ims)
     if day >= day_at(ims.now_ms()):
@@ -58,7 +62,10 @@ async def send_again(request: Request, ims: Context) -> Response:
     missing = nowhere(await ims.db(digests.preferences, who.account.account_id), who.account)
     if missing is not None:
         raise missing
-    outcome = await delivery.send(ims, who.account, day, again=True)
+    try:
+        outcome = await delivery.send(ims, who.account, day, again=True)
+    except Overloaded as error:
+        raise Problem(429, error.detail, retry_after=error.retry_after, kind="sent-lately") from error
     told = await ims.db(_delivery, who.account.account_id, day)
     return reading.answer({"date": day.isoformat(), "delivery": told}, 200 if outcome else 202)
 

@@ -12,12 +12,15 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from shared.digest.content import UNSUCCESSFUL, Row, Sample
+from shared.domain.errors import Overloaded
 from shared.stores import sql
 from shared.stores.results import ID_BYTES
 from shared.stores.sql import Connection
 
 OPEN = ("failed", "uncertain")
 """States from which a tick tries again; `sending` joins them when its lease has run out."""
+AGAIN_MS = 600_000
+"""On demand an account gets at most one digest in this time: nobody floods a mailbox through us."""
 _FAILURES = ",".join(str(int(s)) for s in UNSUCCESSFUL)
 
 
@@ -176,7 +179,12 @@ class Claim(NamedTuple):
 
 
 def claim(conn: Connection, wanted: Claim, now_ms: int, again: bool = False) -> Claim | None:
-    """Take a digest for one try; None when it has ended or is in somebody's hands. `again`: even when it has ended."""
+    """Take a digest for one try; None when it has ended or is in somebody's hands.
+
+    `again`: even when it has ended; Overloaded, with when to come back, while another has gone out lately.
+    """
+    if again:
+        _wait_between(conn, wanted, now_ms)
     found = sql.fetch(
         conn,
         "SELECT state, tries, lease_ms FROM digests WHERE account_id=%s AND day=%s FOR UPDATE",
@@ -197,6 +205,21 @@ def claim(conn: Connection, wanted: Claim, now_ms: int, again: bool = False) -> 
             (wanted.token, wanted.lease_ms, now_ms, wanted.account_id, wanted.day),
         )
     return wanted._replace(tries=tries + 1)
+
+
+def _wait_between(conn: Connection, wanted: Claim, now_ms: int) -> None:
+    """The account's row is locked, so that of several at once one is claimed. A digest that is under way itself is
+    told of as such."""
+    sql.fetch(conn, "SELECT 1 FROM digest_settings WHERE account_id=%s FOR UPDATE", (wanted.account_id,))
+    ((last_ms,),) = sql.fetch(
+        conn,
+        "SELECT MAX(updated_ms) FROM digests WHERE account_id=%s AND state IN ('sending','sent','uncertain') "
+        "AND NOT (day=%s AND state='sending')",
+        (wanted.account_id, wanted.day),
+    )
+    wait_ms = (last_ms or 0) + AGAIN_MS - now_ms
+    if wait_ms > 0:
+        raise Overloaded("A digest has gone out in the last 10 minutes.", retry_after=wait_ms / 1000)
 
 
 def settle(conn: Connection, held: Claim, state: str, sent_by: str | None, error: str | None, now_ms: int) -> bool:

@@ -151,6 +151,11 @@ class Client:
     async def state(self) -> digests.State | None:
         return await self.ims.db(digests.state, self.account_id, TODAY)
 
+    async def age(self, ms: int) -> None:
+        """Its digests were sent so much earlier."""
+        change = f"UPDATE digests SET updated_ms=updated_ms-{ms} WHERE account_id={self.account_id}"
+        await self.ims.db(sql.execute, change)
+
     async def get(self, path: str) -> Json:
         answer = await self.http.get(path)
         assert answer.status_code == 200, answer.text
@@ -682,8 +687,35 @@ async def test_a_digest_is_sent_again_on_demand_as_the_same(client: Client, mail
         assert answer.status_code == 200, answer.text
         assert answer.json()["delivery"]["tries"] == tries
         assert answer.json()["delivery"]["state"] == "sent"
+        await client.age(digests.AGAIN_MS)
     first, second = (message_from_bytes(m.text, policy=default) for m in client.mails(mails))
     assert first["Message-ID"] == second["Message-ID"]
+
+
+async def test_of_many_that_are_asked_for_one_in_ten_minutes_is_sent(client: Client, mails: MailServer) -> None:
+    await client.wants()
+    dates = [TODAY - n * days.DAY for n in range(1, 7)]
+    answers = await asyncio.gather(*(client.http.post(f"/v1/digests/{day}/send") for day in dates))
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert (len(client.mails(mails)), len(refused)) == (1, 5)
+    for answer in refused:
+        assert answer.json()["type"].rpartition("/")[2] == "sent-lately"
+        assert 1 <= int(answer.headers["retry-after"]) <= 600
+    await client.age(digests.AGAIN_MS - 60_000)
+    waiting = await client.http.post(f"/v1/digests/{dates[0]}/send")
+    assert (waiting.status_code, int(waiting.headers["retry-after"]) <= 60) == (429, True)
+    await client.age(60_000)
+    assert (await client.http.post(f"/v1/digests/{dates[0]}/send")).status_code == 200
+
+
+async def test_what_failed_may_be_asked_for_again_at_once(client: Client, mails: MailServer) -> None:
+    path = f"/v1/digests/{TODAY - days.DAY}/send"
+    with Sink(SECRET) as sink:
+        await client.wants(send_by="callback", callback_uri=sink.url)
+        sink.status = 500
+        assert (await client.http.post(path)).json()["delivery"]["state"] == "failed"
+    await client.wants()
+    assert (await client.http.post(path)).json()["delivery"]["state"] == "sent"
 
 
 async def test_a_day_that_is_not_over_is_not_sent(client: Client, mails: MailServer) -> None:
