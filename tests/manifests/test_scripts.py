@@ -23,18 +23,17 @@ MESSAGE = {"messages": [{"message_id": "m1"}], "status": "delivered"}
 
 
 @pytest.fixture
-def bin(tmp_path: Path) -> Path:
-    """A folder with a kubectl that writes its arguments into `asked` beside it."""
-    kubectl = tmp_path / "bin" / "kubectl"
-    kubectl.parent.mkdir()
-    kubectl.write_text(f'#!/bin/bash\necho "$*" >>{tmp_path}/asked\n')
-    kubectl.chmod(0o755)
-    return kubectl.parent
+def kubectl(tmp_path: Path) -> str:
+    """A PATH with a kubectl that writes its arguments into `asked` of the test's folder."""
+    script = tmp_path / "bin" / "kubectl"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/bash\necho "$*" >>{tmp_path}/asked\n')
+    script.chmod(0o755)
+    return f"{script.parent}:{os.environ['PATH']}"
 
 
-def run(script: str, *words: str, bin: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
-    path = f"{bin}:{os.environ['PATH']}" if bin else os.environ["PATH"]
-    own = {**os.environ, "PATH": path, **env}
+def run(script: str, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    own = {**os.environ, **env}
     return subprocess.run([TOOLS / script, *words], env=own, capture_output=True, text=True, check=False)
 
 
@@ -53,9 +52,9 @@ def images() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("images")
-def test_a_roll_out_runs_the_schema_then_replaces_the_topics_job_then_applies(bin: Path) -> None:
-    assert run("pipeline/deploy.sh", "dev", bin=bin).returncode == 0
-    asked = (bin.parent / "asked").read_text().splitlines()
+def test_a_roll_out_runs_the_schema_then_replaces_the_topics_job_then_applies(kubectl: str, tmp_path: Path) -> None:
+    assert run("pipeline/deploy.sh", "dev", PATH=kubectl).returncode == 0
+    asked = (tmp_path / "asked").read_text().splitlines()
     order = places(
         asked,
         "-n ims-data delete job flyway",
@@ -68,9 +67,9 @@ def test_a_roll_out_runs_the_schema_then_replaces_the_topics_job_then_applies(bi
 
 
 @pytest.mark.usefixtures("images")
-def test_a_schema_that_was_migrated_elsewhere_is_left_alone(bin: Path) -> None:
-    assert run("pipeline/deploy.sh", "dev", bin=bin, SKIP_SCHEMA="1").returncode == 0
-    asked = (bin.parent / "asked").read_text()
+def test_a_schema_that_was_migrated_elsewhere_is_left_alone(kubectl: str, tmp_path: Path) -> None:
+    assert run("pipeline/deploy.sh", "dev", PATH=kubectl, SKIP_SCHEMA="1").returncode == 0
+    asked = (tmp_path / "asked").read_text()
     assert "apply -k build/deploy/dev" in asked
     assert "flyway" not in asked
 
