@@ -129,6 +129,19 @@ def overdue_statement(now_ms: int) -> str:
     return f"SELECT lane, COUNT(*), MIN(due_ms) FROM ({lanes}) d GROUP BY lane"  # noqa: S608 - integers
 
 
+def oldest_backlogs(conn: Connection) -> list[tuple[int, int, int, int]]:
+    """(lane, batches, oldest due id, accounts) of what waits for its account's window; SAMPLE batches of a lane."""
+    return sql.fetch(conn, backlogs_statement())
+
+
+def backlogs_statement() -> str:
+    """A range of the index for each lane."""
+    one = "(SELECT lane, due_id, account_id FROM due WHERE kind='backlog' AND lane={:d} ORDER BY account_id LIMIT {:d})"
+    lanes = " UNION ALL ".join(one.format(lane, SAMPLE) for lane in Lane)
+    counted = "lane, COUNT(*), MIN(due_id), COUNT(DISTINCT account_id)"
+    return f"SELECT {counted} FROM ({lanes}) b GROUP BY lane"  # noqa: S608 - integers
+
+
 class Hops(NamedTuple):
     """Hops of one vendor account, lane, state and code: how many were claimed lately, and the oldest claim (ms)."""
 

@@ -42,7 +42,7 @@ OFFSET = 8700
 TO, SENDER = "01055550000", "0215441234"
 QUIET = "ImsExpiryDown=1,ImsRedisIncomplete=16,ImsScheduleNotTicking=1e12"
 """No bridge and no schedule run here."""
-SHARP = "ImsMysqlLongTransaction=1,ImsMysqlReplicaLate=1,ImsMysqlReplicaBroken=1e12"
+SHARP = "ImsBacklogStuck=0,ImsMysqlLongTransaction=1,ImsMysqlReplicaLate=1,ImsMysqlReplicaBroken=1e12"
 TURN_S = 12.0
 LONG_AGO_MS = 3_600_000
 
@@ -372,6 +372,15 @@ def overdue_work(place: Place) -> Iterator[None]:
     sql(place.platform, "DELETE FROM due")
 
 
+@contextmanager
+def stuck_backlog(place: Place) -> Iterator[None]:
+    """Nobody lets it go here."""
+    due_work(place.platform, Lane.ad, 3, 0, "backlog")
+    place.pair()[1].tick()
+    yield
+    sql(place.platform, "DELETE FROM due")
+
+
 def hops(platform: Platform, count: int, state: str, code: str | None, age_ms: int) -> None:
     """Hops of the auth lane at solapi/main, claimed so long ago."""
     at = int(time.time() * 1000) - age_ms
@@ -434,6 +443,7 @@ FAULTS: list[tuple[Callable[[Place], Any], str, str, bool]] = [
     (open_transaction, "ImsMysqlLongTransaction", "primary", True),
     (stopped_replica, "ImsMysqlReplicaLate", "replica", True),
     (overdue_work, "ImsDueLate", "auth", True),
+    (stuck_backlog, "ImsBacklogStuck", "ad", True),
     (failing_vendor, "ImsVendorErrors", "solapi/main", True),
     (stuck_hop, "ImsHopsStuck", "auth/sending", True),
     (open_breaker, "ImsVendorDown", "solapi/main", True),
@@ -475,6 +485,12 @@ def due_work(platform: Platform, lane: Lane, count: int, due_ms: int, kind: str 
     sql(platform, f"INSERT INTO due ({columns}) VALUES {','.join([one] * count)}")
 
 
+def ways_to(db: Database, table: str, statement: str) -> list[tuple[str, str]]:
+    """(type, key) of each line of EXPLAIN about a table."""
+    plan = db.run(statements.fetch, f"EXPLAIN {statement}")
+    return [(line[3], line[5]) for line in plan if line[2] == table]
+
+
 def test_much_due_work_of_one_lane_hides_no_other(
     platform: Platform, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -509,14 +525,23 @@ def test_a_look_at_older_hops_is_bounded_and_sees_the_same_ones_again(
     assert db.run(store.older_hops, now - work.LATELY_MS, now) == []
 
 
+def test_a_lanes_oldest_backlog_is_found_and_asked_for_by_its_index(platform: Platform, db: Database) -> None:
+    for lane in Lane:
+        due_work(platform, lane, 300, 9000)
+    for lane in (Lane.bulk, Lane.auth):
+        due_work(platform, lane, 20, 0, "backlog")
+    db.run(statements.fetch, "ANALYZE TABLE due")
+    first = sql(platform, "SELECT MIN(due_id) FROM due WHERE kind='backlog' AND lane=2")[0][0]
+    assert [row for row in db.run(store.oldest_backlogs) if row[0] == Lane.bulk] == [(Lane.bulk, 20, first, 0)]
+    assert ways_to(db, "due", store.backlogs_statement()) == [("ref", "backlog")] * len(Lane)
+
+
 def test_due_work_is_asked_for_by_its_index(platform: Platform, db: Database) -> None:
     for lane in Lane:
         due_work(platform, lane, 300, 9000)
         due_work(platform, lane, 3, 1000)
     db.run(statements.fetch, "ANALYZE TABLE due")
-    plan = db.run(statements.fetch, f"EXPLAIN {store.overdue_statement(5000)}")
-    reads = [(line[3], line[5]) for line in plan if line[2] == "due"]
-    assert reads == [("range", "due")] * len(Lane)
+    assert ways_to(db, "due", store.overdue_statement(5000)) == [("range", "due")] * len(Lane)
 
 
 def test_a_rebuilt_shard_is_told_but_the_first_build_is_not(place: Place) -> None:

@@ -20,7 +20,7 @@ from shared.runtime.settings import WatchSettings, reset
 from shared.vendors.base import Answer
 from shared.watch import alarms, rules, slack, sms
 from shared.watch.alarms import Alarm, Notice, Policy
-from shared.watch.checks import kafka, mysql
+from shared.watch.checks import kafka, mysql, work
 from shared.watch.desk import Desk
 from shared.watch.look import look
 from shared.watch.memory import State, from_json, to_json
@@ -136,6 +136,28 @@ def test_each_groups_longest_queue_is_read_before_any_groups_second() -> None:
 )
 def test_of_a_strangers_statement_only_verb_and_table_are_told(statement: str, said: str) -> None:
     assert mysql.gist(statement) == said
+
+
+async def test_a_backlog_is_stuck_while_its_oldest_batch_stays_the_same() -> None:
+    rows: list[tuple[int, int, int, int]] = [(0, 1, 3, 1), (2, 40, 7, 2)]
+    marks: dict[str, int] = {}
+
+    async def db(_: Any) -> list[tuple[int, int, int, int]]:
+        return rows
+
+    async def still(minutes: int) -> list[Key]:
+        seen = await work.backlogs(db, marks, START + minutes * MINUTE)
+        return list(rules.judge(Look(START, tuple(seen))).findings)
+
+    assert await still(0) == []
+    rows[0] = (0, 1, 4, 1)
+    assert await still(9) == []
+    assert await still(11) == [("ImsBacklogStuck", "bulk")]
+    rows.pop()
+    assert await still(12) == []
+    rows.append((2, 1, 9, 1))
+    assert await still(13) == []
+    assert await still(20) == [("ImsBacklogStuck", "auth")]
 
 
 # --- a look ---------------------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
-"""Work in MySQL and whom it waits for: due work, schedule's ticks, hops under way, vendors, clients' hosts."""
+"""Work in MySQL and whom it waits for: due work, backlogs, schedule's ticks, hops, vendors, clients' hosts."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from shared.domain.ids import LANES
@@ -12,6 +13,7 @@ from shared.stores import watch as store
 from shared.watch.samples import NEVER_S, Sample
 
 DUE_METRICS = frozenset({"due_overdue", "schedule_silent"})
+BACKLOG_METRICS = frozenset({"backlog_still"})
 HOP_METRICS = frozenset({"hop_oldest", "vendor_failed"})
 BREAKER_METRICS = frozenset({"vendor_open", "callbacks_open"})
 SCHEDULE = "schedule"
@@ -26,6 +28,7 @@ ENOUGH = 20
 VENDOR_FAULTS = frozenset({"0300", "1006", "3001", "3002", "3004"})
 """Codes that blame the vendor or our account there, not the recipient."""
 UNFINISHED = ("sending", "uncertain", "sent")
+NO_BACKLOG = (0, 0, 0)
 HOSTS = 500
 """Clients' hosts whose breakers are asked, at most: those for which most reports wait."""
 
@@ -44,6 +47,28 @@ async def due(db: Any, now_ms: int) -> list[Sample]:
         ),
         Sample("schedule_silent", SCHEDULE, max(0.0, silent)),
     ]
+
+
+async def backlogs(db: Any, marks: dict[str, int], now_ms: int) -> list[Sample]:
+    """By lane, for how long (s) the oldest batch of its backlog has been the same; `marks` get which, and since when.
+
+    Batches leave oldest first within an account, so one that stays means that nothing of its account leaves.
+    """
+    found = {LANES[lane]: rest for lane, *rest in await db(store.oldest_backlogs)}
+    return [_backlog(lane, found.get(lane, NO_BACKLOG), marks, now_ms) for lane in LANES]
+
+
+def _backlog(lane: str, found: Sequence[int], marks: dict[str, int], now_ms: int) -> Sample:
+    batches, oldest, accounts = found
+    which, since = f"backlog_oldest:{lane}", f"backlog_since:{lane}"
+    if not batches:
+        for name in (which, since):
+            marks.pop(name, None)
+        return Sample("backlog_still", lane, 0.0)
+    if marks.get(which) != oldest:
+        marks[which], marks[since] = oldest, now_ms
+    words = f"{batches:,} batches of {accounts:,} accounts wait"
+    return Sample("backlog_still", lane, (now_ms - marks[since]) / 1000, words)
 
 
 async def hops(db: Any, now_ms: int) -> list[Sample]:
