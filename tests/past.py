@@ -18,7 +18,7 @@ from shared.stores.retention import DAY_MS, Task
 DAILY = ("usage_daily", "results_daily", "digests")
 TABLES = (
     *DAILY, "requests", "messages", "hops", "trail", "reports", "attempts", "seen", "idempotency", "vendor_hourly",
-    "dead_letters", "receipt_inbox", "retention", "retention_later",
+    "dead_letters", "receipt_inbox", "files", "retention", "retention_later",
 )  # fmt: skip
 TASKS = {task.name: task for task in retention.tasks(RetentionSettings())}
 NOW = now_ms()

@@ -25,7 +25,7 @@ from shared.runtime import Context
 from shared.runtime.clock import new_request_id
 from shared.runtime.http import read_body, require_json
 from shared.runtime.problems import Problem
-from shared.stores.files import file_infos
+from shared.stores.files import file_infos, note_use
 
 Files = Callable[[bytes], list[str]]
 
@@ -42,7 +42,8 @@ def endpoint(channel: Channel, files: Files) -> Callable[[HttpRequest, Context],
         submitter = submitters.get(ims) or submitters.setdefault(ims, Submitter(ims))
         header, path = request.headers.get("idempotency-key"), request.scope["path"]
         key = read_key(who.account.account_id, header, path, body, test=who.test)
-        draft = Draft(channel, who, body, await _view(ims, who, files(body)))
+        names = files(body)
+        draft = Draft(channel, who, body, await _view(ims, who, names))
         try:
             acceptance = await draft.check(new_request_id(ims.now_ms()))
         except InvalidRequest as error:
@@ -54,6 +55,9 @@ def endpoint(channel: Channel, files: Files) -> Callable[[HttpRequest, Context],
             acceptance = await _as_at_first(draft, held)
         if flags.dry_run:
             return await _dry_run(ims, channel, who, acceptance)
+        if names:  # before anything is accepted: what is on its way finds its files
+            needed = max(acceptance.request.scheduled_at or 0, ims.now_ms())
+            await ims.db(note_use, who.account.account_id, names, needed)
         return await _submit(submitter, who, acceptance, key, len(body), listed=flags.messages)
 
     return send

@@ -35,6 +35,7 @@ _TABLE = """
     1008 fixed | 광고를 보낼 수 없는 시간이거나 표기가 빠졌습니다 | (광고) 표기와 시간을 확인하고 다시 보내세요 | check the (광고) mark and the hour, then send again
     1009 fixed | 통신사가 요청을 읽지 못했습니다 | 운영자에게 메시지 번호를 알려 주세요 | tell your operator the message id
     1010 fixed | 본문의 변수에 값이 없습니다 | 빠진 변수를 채워 다시 보내세요 | give the missing variable, then send again
+    1011 fixed | 메시지의 파일이 더 이상 없습니다 | 파일을 다시 올린 뒤 다시 보내세요 | upload the file anew, then send again
     2001 fixed | 템플릿이 없습니다 | 템플릿 코드를 확인하고 다시 보내세요 | check the template code, then send again
     2002 fixed | 본문이 템플릿과 다릅니다 | 승인된 템플릿과 똑같이 고쳐 다시 보내세요 | make the text match the approved template, then send again
     2003 fixed | 발신 프로필을 쓸 수 없습니다 | 발신 프로필의 상태를 확인하세요 | check the state of the sender profile

@@ -55,6 +55,7 @@ _TABLE = """
     1008  hold           -      advertisement at a forbidden time or without its required form
     1009  none           alert  the vendor could not read the request
     1010  none           -      a variable of the text has no value for this recipient
+    1011  failover       -      a file of the message is not there any more
     2001  failover       alert  the template does not exist
     2002  failover       -      the text does not match the template
     2003  failover       alert  the sender profile is not usable

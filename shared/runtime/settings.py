@@ -146,7 +146,7 @@ class RetentionSettings(_Settings):
     retention_auth_hours: float = Field(
         24.0, description="text of auth requests that never became whole; else it goes when the last message ends"
     )
-    retention_content_days: float = Field(30.0, description="texts, variables, settled dead letters")
+    retention_content_days: float = Field(30.0, description="texts, variables, unused files, settled dead letters")
     retention_history_days: float = Field(90.0, description="messages with hops, trail, reports and their tries")
     retention_statistics_days: float = Field(731.0, description="usage by day, vendors' results by hour: two years")
     retention_batch: int = Field(500, description="rows of one transaction")

@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.channels.common import channel as channel_rules
-from shared.domain.errors import Unavailable
+from shared.domain.errors import Rejected, Unavailable
 from shared.domain.events import Dispatch, Event, Poll, Result, Send, SendPart
 from shared.domain.ids import vendor_reference
 from shared.runtime import Context
@@ -102,17 +102,34 @@ async def _sort(
     if not await ims.breakers.allows(entry.name):
         text, now = "the vendor's breaker is open", ims.now_ms()
         return results + [result_of(k, "unavailable", "3001", items[k][1], now, text=text) for k in going], []
-    files: dict[str, list[bytes]] = {}
-    return results, [await _item(event, key, *items[key], files=files, ims=ims) for key in going]
+    files: dict[str, list[bytes] | Rejected] = {}
+    ready: list[Item] = []
+    for key in going:
+        try:
+            ready.append(await _item(event, key, *items[key], files=files, ims=ims))
+        except Rejected as error:
+            results.append(result_of(key, "failed", error.code, items[key][1], ims.now_ms(), text=error.detail))
+    if not ready:
+        await ims.breakers.release(entry.name)
+    return results, ready
 
 
 async def _item(
-    event: Dispatch, key: HopKey, send_: Send, part: SendPart, *, files: dict[str, list[bytes]], ims: Context
+    event: Dispatch, key: HopKey, send_: Send, part: SendPart, *, files: dict[str, list[bytes] | Rejected], ims: Context
 ) -> Item:
+    """A message with its files, which `files` keeps for its neighbours; Rejected when one of them is gone."""
     names = part.content.get("files") or []
-    if send_.type == "mms" and names and str(names) not in files:
-        files[str(names)] = await ims.db(file_bodies, names)
-    return Item(key, send_, part, _outbound(event, send_, part, files.get(str(names), [])))
+    if send_.type != "mms" or not names:
+        return Item(key, send_, part, _outbound(event, send_, part, []))
+    if str(names) not in files:
+        try:
+            files[str(names)] = await ims.db(file_bodies, names)
+        except Rejected as error:
+            files[str(names)] = error
+    bodies = files[str(names)]
+    if isinstance(bodies, Rejected):
+        raise bodies
+    return Item(key, send_, part, _outbound(event, send_, part, bodies))
 
 
 def _outbound(event: Dispatch, send_: Send, part: SendPart, files: Sequence[bytes]) -> Outbound:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from shared.channels.common import FileInfo
+from shared.domain.errors import Rejected
 from shared.stores import sql
 from shared.stores.sql import Connection
 
+DAY_MS = 86_400_000
+LOST = "1011"
 
-def _known(names: list[str]) -> list[bytes]:
+
+def _known(names: Sequence[str]) -> list[bytes]:
     found = []
     for name in names:
         try:
@@ -42,10 +48,27 @@ def file_infos(conn: Connection, account_id: int, names: list[str]) -> dict[str,
     return {name: infos[str(UUID(name))] for name in names if _known([name]) and str(UUID(name)) in infos}
 
 
-def file_bodies(conn: Connection, names: list[str]) -> list[bytes]:
-    """The contents of files, in the order of `names`."""
+def note_use(conn: Connection, account_id: int, names: Sequence[str], at_ms: int) -> None:
+    """The account's files are needed until `at_ms`; noted a day ahead, so that a file costs one write a day."""
     wanted = _known(names)
-    if not wanted:
-        return []
-    found = dict(sql.fetch(conn, f"SELECT file_id, body FROM files WHERE file_id IN ({sql.ids(wanted)})"))  # noqa: S608
-    return [found[i] for i in wanted if i in found]
+    if wanted:
+        sql.execute(
+            conn,
+            f"UPDATE files SET used_ms={at_ms + DAY_MS:d} WHERE file_id IN ({sql.ids(sorted(wanted))}) "  # noqa: S608
+            f"AND account_id={account_id:d} AND used_ms<{at_ms:d}",
+        )
+
+
+def names_in(plan: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The files that a plan's hops carry."""
+    return [name for hop in plan for name in hop.get("content", {}).get("files") or ()]
+
+
+def file_bodies(conn: Connection, names: Sequence[str]) -> list[bytes]:
+    """The contents of files, in the order of `names`; Rejected (1011) when one of them is not there."""
+    wanted = _known(names)
+    listed = sql.ids(wanted)
+    found = dict(sql.fetch(conn, f"SELECT file_id, body FROM files WHERE file_id IN ({listed})")) if wanted else {}  # noqa: S608
+    if len(wanted) < len(names) or not found.keys() >= set(wanted):
+        raise Rejected(LOST, "a file of the message is not there any more")
+    return [found[i] for i in wanted]

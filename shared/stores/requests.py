@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import orjson
+
 from shared.domain.events import MAX_MESSAGES, Due
 from shared.domain.ids import Lane, span_of
 from shared.domain.states import State
 from shared.stores import sql
+from shared.stores.files import names_in, note_use
 from shared.stores.messages import insert_due
 from shared.stores.sql import Connection
 
@@ -142,3 +145,5 @@ def reschedule(conn: Connection, account_id: int, request: RequestRow, at_ms: in
         f"UPDATE requests SET scheduled_ms={at_ms:d}, valid_ms={valid_ms:d} "  # noqa: S608 - literals
         f"WHERE request_id=0x{request.request_id.hex}",
     )
+    ((plan,),) = sql.fetch(conn, "SELECT plan FROM requests WHERE request_id=%s", (request.request_id.bytes,))
+    note_use(conn, account_id, names_in(orjson.loads(plan)), at_ms)

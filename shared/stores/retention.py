@@ -24,6 +24,8 @@ from shared.stores.usage import korean_day
 DAY_MS = 86_400_000
 REQUESTS, ACCOUNTS = 200, 100
 """Requests, or accounts, of one transaction."""
+FILES = 20
+"""Uploaded files of one transaction, up to 2 MiB each: the binary log may hold every column of what is deleted."""
 START = bytes(16)
 
 
@@ -201,9 +203,12 @@ class Cut:
     """now (ms) → the first value of `at` that is kept."""
     order: str = ""
     where: str = "1=1"
+    most: int = 100_000
+    """Rows of one transaction, where each is large."""
 
     def step(self, conn: Connection, place: bytes, now_ms: int, limit: int) -> Step:
         """Of the oldest rows, delete those whose time is over, and still is: a key may have been renewed meanwhile."""
+        limit = min(limit, self.most)
         columns, order = f"{self.key}, {self.at} AS at", self.order or self.at
         oldest = f"SELECT {columns} FROM {self.table} WHERE {self.where} ORDER BY {order} LIMIT %s"  # noqa: S608
         found = sql.fetch(conn, f"SELECT * FROM ({oldest}) o WHERE at<%s", (limit, self.over(now_ms)))  # noqa: S608
@@ -252,6 +257,7 @@ def tasks(settings: RetentionSettings) -> list[Task]:
         Walk("history", history_ms, remove_history, rewinds=True),
         Cut("attempts", "attempts", "attempt_id", "at_ms", history, order="attempt_id"),
         Cut("idempotency", "idempotency", "account_id, key_hash", "expires_ms", _before(0)),
+        Cut("files", "files", "file_id", "used_ms", content, most=FILES),
         Cut("receipts", "receipt_inbox", _RECEIPT, "kept_ms", content),
         Cut("dead_replayed", "dead_letters", "dead_id", "at_ms", content, where=f"state='{dead.REPLAYED}'"),
         Cut("dead_dropped", "dead_letters", "dead_id", "at_ms", content, where=f"state='{dead.DROPPED}'"),

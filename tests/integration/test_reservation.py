@@ -11,14 +11,16 @@ from uuid import UUID
 
 import pytest
 
+from shared.channels.common import FileInfo
 from shared.domain.events import Accepted, Dispatch, Due, Event, PlanHop, Recipient, Request
 from shared.domain.states import State
 from shared.runtime.clock import new_request_id, now_ms
 from shared.runtime.mysql import Database
-from shared.stores import due, requests, routing, sql
+from shared.stores import due, files, requests, routing, sql
 from tests.integration.test_routing_rows import price, world
 
-ACCOUNT = 7
+ACCOUNT = 4_000_007
+PICTURE = UUID(int=7)
 
 
 class Reservation:
@@ -124,3 +126,15 @@ def test_a_change_that_meets_route_at_work_waits_for_it(reserved: Reservation) -
     changing.join(20)
     assert ends == ["routed", "left"]
     assert reserved.state() is State.routed
+
+
+def test_a_reservation_that_is_moved_keeps_its_picture_for_its_new_time(reserved: Reservation) -> None:
+    reserved.db.run(sql.execute, f"DELETE FROM files WHERE file_id=0x{PICTURE.hex}")
+    info = FileInfo("image/jpeg", 1, 1, 1)
+    reserved.db.run(files.insert_file, PICTURE.bytes, ACCOUNT, "a.jpg", info, b"x", now_ms())
+    plan = f'[{{"channel": "mt", "content": {{"files": ["{PICTURE}"]}}}}]'
+    reserved.db.run(sql.execute, f"UPDATE requests SET plan='{plan}' WHERE request_id=0x{reserved.id.hex}")
+    later = reserved.at + 300 * 86_400_000
+    reserved.move(later)
+    ((used_ms,),) = reserved.db.run(sql.fetch, "SELECT used_ms FROM files WHERE file_id=%s", (PICTURE.bytes,))
+    assert used_ms >= later

@@ -11,11 +11,13 @@ from uuid import UUID
 
 import pytest
 
+from shared.domain.errors import Rejected
 from shared.domain.events import Dispatch, Event, Outcome, Send, SendPart
 from shared.domain.ids import message_id, request_id
 from shared.runtime.settings import VendorSettings
 from shared.sending import send
 from shared.stores.claims import Claims, HopKey, claim, renew
+from shared.stores.files import file_bodies
 from shared.stores.inbox import record_answers
 from shared.stores.messages import insert_due
 from shared.stores.vendors import Entry
@@ -79,6 +81,8 @@ class Servers:
         if fn is insert_due:
             self.due += args[0]
             return None
+        if fn is file_bodies:
+            raise Rejected("1011", "gone")
         if fn is renew:
             return set() if self.lost else set(args[0])
         assert fn is record_answers
@@ -147,6 +151,27 @@ async def test_an_answer_that_the_adapter_cannot_bear_is_uncertain() -> None:
     servers = Servers(answer=b'{"groupInfo": {}, "failedMessageList": [7]}')
     assert await states(servers, batch()) == ["uncertain"]
     assert len(servers.saved) == 1
+
+
+async def test_a_message_whose_picture_is_gone_fails_and_the_others_go() -> None:
+    servers, event, pictures = Servers(), batch(), batch(n=3)
+    for one in pictures.parts[0].messages[1:]:
+        one.type = "mms"
+    pictures.parts[0].messages.pop(0)
+    pictures.parts[0].content["files"] = ["f"]
+    event.parts += pictures.parts
+    found: list[Event] = await send(event, servers)  # type: ignore[arg-type]
+    results = [r for e in found if isinstance(e, Outcome) for r in e.results]
+    assert sorted((r.state, r.code) for r in results) == [("failed", "1011"), ("failed", "1011"), ("sent", "0000")]
+    assert (len(servers.calls), servers.released) == (1, [])
+
+
+async def test_when_all_pictures_are_gone_nothing_is_called() -> None:
+    servers, event = Servers(), batch()
+    event.parts[0].messages[0].type = "mms"
+    event.parts[0].content["files"] = ["f"]
+    assert await states(servers, event) == ["failed"]
+    assert (servers.calls, servers.released) == ([], ["solapi/main"])
 
 
 async def test_a_hop_that_another_process_sends_now_waits_alone() -> None:
