@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import socket
 from collections.abc import Mapping
 
 from local import checks
@@ -10,6 +12,21 @@ from local.problems import Problem
 
 STEP, TRIES = 230, 12
 """Ranges of two platforms may overlap; what counts is that no port of this one is taken."""
+
+SINGLE = range(18_500, 21_000)
+"""Below the ports that the system gives to outgoing connections, which could take one before it is used."""
+
+
+def free_port() -> int:
+    """A port for a process of a test's own."""
+    while True:
+        port = random.choice(SINGLE)
+        with socket.socket() as one:
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def free_offset(first: int, shape: Mapping[str, str] | None = None) -> str:

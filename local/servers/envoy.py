@@ -28,7 +28,7 @@ PROBLEM_BASE = "https://ims.example/problems/"
 AWAY = "unavailable", "Not available right now"
 LOCAL_REPLIES = {
     404: ("not-found", "Not found", "There is nothing at this path."),
-    408: ("unreadable", "The request cannot be read", "It did not arrive whole in time."),
+    408: ("timeout", "The request came too slowly", "It did not arrive whole in time."),
     413: ("too-large", "The body is too large", "Send less in one request."),
     429: ("too-many", "Too many requests", "Slow down, and try again after Retry-After seconds."),
     500: ("internal", "Something went wrong on our side", "Try again; the same Idempotency-Key does no harm."),

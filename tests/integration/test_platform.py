@@ -194,7 +194,7 @@ def test_the_gateways_own_answers_are_the_problems_of_the_api() -> None:
 
     assert envoy.PROBLEM_BASE == problems.BASE
     for status, (*problem, _) in envoy.LOCAL_REPLIES.items():
-        assert tuple(problem) == problems.TITLES[status if status in problems.TITLES else 400 if status == 408 else 503]
+        assert tuple(problem) == problems.TITLES[status if status in problems.TITLES else 503]
 
 
 def test_no_two_processes_share_a_port_and_replicas_stay_in_their_range() -> None:

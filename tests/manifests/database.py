@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from local.install import program
 from local.probes import HOST
 from local.servers import flyway
 from local.servers.mysql import INSTEAD, PACKAGES
+from tests.ports import free_port
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
 PASSWORDS = {name: f"{name.lower()}-pass-1" for name in ("IMS", "MIGRATE", "REPL", "BACKUP", "EXPORTER")}
@@ -30,7 +30,7 @@ class Server:
     """A MariaDB with infra/mysql/mariadb.cnf in a folder of its own."""
 
     def __init__(self, folder: Path, server_id: int, *more: str) -> None:
-        self.folder, self.data, self.port = folder, folder / "data", _free_port()
+        self.folder, self.data, self.port = folder, folder / "data", free_port()
         self.socket = folder / "my.sock"
         self._id, self._more, self._process = server_id, more, None
 
@@ -124,9 +124,3 @@ def backup(script: str, target: Server, **env: str) -> subprocess.CompletedProce
     own = {"HOST": HOST, "PORT": str(target.port), "MYSQL_PWD": PASSWORDS["BACKUP"], **env}
     command = ["bash", str(INFRA / "backup" / script)]
     return subprocess.run(command, env={**os.environ, **own}, capture_output=True, text=True, check=False)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind((HOST, 0))
-        return int(one.getsockname()[1])

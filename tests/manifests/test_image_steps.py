@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import pytest
 from local.home import ROOT
 from shared import flow
 from tests.manifests.image import Build, Stage, steps
+from tests.ports import free_port
 
 pytestmark = pytest.mark.timeout(600)
 DOCKERFILES = (ROOT / "Dockerfile", ROOT / "Dockerfile.bridge")
@@ -63,12 +63,6 @@ def others_may_run_python() -> bool:
     """Root may become the image's user, if that one can reach this machine's interpreter."""
     python = Path(sys._base_executable).resolve()  # type: ignore[attr-defined]
     return os.geteuid() == 0 and all(folder.stat().st_mode & 0o001 for folder in (python, *python.parents))
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def status(port: int, path: str) -> int:
