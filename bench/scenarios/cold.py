@@ -21,8 +21,8 @@ from bench.run import Run
 from local.home import ROOT
 from shared import flow
 
-PORT = 30452
-"""Of api_mt's own range, where replicas would be."""
+PORTS = range(18_000, 18_500)
+"""Below the ports that the system gives to outgoing connections, which could take one between two starts."""
 CPU_TARGET, MEMORY_TARGET = Target(400), Target(80)
 SECONDS = 60.0
 BARE = "functions_framework.aio imported"
@@ -164,7 +164,7 @@ def _process(run: Run, process: flow.Process, port: int) -> Iterator[tuple[subpr
 
 
 def _start(run: Run, process: flow.Process, work: Work | None) -> Start:
-    port = run.bed.port(PORT)
+    port = _free_port()
     with _process(run, process, port) as (child, started):
         _await_answer(port, child)
         wall, used = time.perf_counter() - started, cpu.exact_seconds(child.pid) or 0.0
@@ -178,6 +178,17 @@ def _start(run: Run, process: flow.Process, work: Work | None) -> Start:
             work_wall = (time.perf_counter() - began) * 1000
             work_cpu = ((cpu.exact_seconds(child.pid) or used) - used) * 1000
         return Start(used * 1000, wall * 1000, work_cpu, work_wall, cpu.rss_mb(child.pid))
+
+
+def _free_port() -> int:
+    for port in PORTS:
+        with socket.socket() as one:
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError(f"no port of {PORTS.start} to {PORTS.stop} is free")
 
 
 def _await_answer(port: int, child: subprocess.Popen[bytes]) -> None:
