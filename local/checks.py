@@ -67,18 +67,19 @@ def _functions(options: Options) -> Iterator[tuple[str, int]]:
 def free_ports(wanted: Iterable[tuple[str, int]], patience: float = PATIENCE, say: Say = print) -> None:
     """Raise a Problem that names the holder of each port that is taken; wait for connections that are closing."""
     deadline = time.monotonic() + patience
-    taken = [(name, port) for name, port in wanted if not _free(port)]
+    taken = [(name, port) for name, port in wanted if not is_free(port)]
     if taken and patience and not any(listener(port) for _, port in taken):
         say(f"waiting for connections to leave port {', '.join(str(port) for _, port in taken)}")
     while taken and time.monotonic() < deadline and not any(listener(port) for _, port in taken):
         time.sleep(0.5)
-        taken = [(name, port) for name, port in taken if not _free(port)]
+        taken = [(name, port) for name, port in taken if not is_free(port)]
     if taken:
         lines = [f"port {port} ({name}) is held by {holder(port)}" for name, port in taken]
         raise Problem("; ".join(lines), "stop what holds it, or use other ports: IMS_PORT_OFFSET=5000 ims up")
 
 
-def _free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether a server could listen there."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

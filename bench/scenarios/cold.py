@@ -18,6 +18,7 @@ from bench.bed import Client, address, wait
 from bench.figures import Beside, Figure, Target, median
 from bench.load import body
 from bench.run import Run
+from local.checks import is_free
 from local.home import ROOT
 from shared import flow
 
@@ -164,7 +165,7 @@ def _process(run: Run, process: flow.Process, port: int) -> Iterator[tuple[subpr
 
 
 def _start(run: Run, process: flow.Process, work: Work | None) -> Start:
-    port = _free_port()
+    port = next(port for port in PORTS if is_free(port))
     with _process(run, process, port) as (child, started):
         _await_answer(port, child)
         wall, used = time.perf_counter() - started, cpu.exact_seconds(child.pid) or 0.0
@@ -178,17 +179,6 @@ def _start(run: Run, process: flow.Process, work: Work | None) -> Start:
             work_wall = (time.perf_counter() - began) * 1000
             work_cpu = ((cpu.exact_seconds(child.pid) or used) - used) * 1000
         return Start(used * 1000, wall * 1000, work_cpu, work_wall, cpu.rss_mb(child.pid))
-
-
-def _free_port() -> int:
-    for port in PORTS:
-        with socket.socket() as one:
-            try:
-                one.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise OSError(f"no port of {PORTS.start} to {PORTS.stop} is free")
 
 
 def _await_answer(port: int, child: subprocess.Popen[bytes]) -> None:

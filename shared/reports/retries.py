@@ -10,8 +10,7 @@ When the process dies after
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
+from shared.domain.batches import packed
 from shared.domain.errors import Overloaded, Unavailable
 from shared.domain.events import Event, ReportDue
 from shared.reports import measures
@@ -37,25 +36,11 @@ async def retries(event: ReportDue, desk: Desk) -> list[Event]:
         for _, due_ms in claimed:
             measures.LATENESS.observe((now_ms - due_ms) / 1000)
         told: list[Try] = []
-        for units in _rounds([unit for unit, _ in claimed]):
+        for units in packed((unit for unit, _ in claimed), lambda u: len(u.keys), MESSAGES_A_ROUND):
             told += await _round(desk, units)
     except REDIS_AWAY as error:
         raise Unavailable(f"Redis: {type(error).__name__}") from error
     return reported(t for t in told if t.outcome != "deferred")
-
-
-def _rounds(units: Sequence[Unit]) -> Iterator[list[Unit]]:
-    """Groups of units whose reports fit into memory together."""
-    group: list[Unit] = []
-    size = 0
-    for unit in units:
-        if group and size + len(unit.keys) > MESSAGES_A_ROUND:
-            yield group
-            group, size = [], 0
-        group.append(unit)
-        size += len(unit.keys)
-    if group:
-        yield group
 
 
 async def _round(desk: Desk, units: list[Unit]) -> list[Try]:

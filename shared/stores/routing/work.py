@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from shared.domain.batches import packed
 from shared.domain.events import MAX_MESSAGES, Dispatch, Event, Outcome, Result, Send, SendPart
 from shared.domain.routing import Message, Pick, Plan, Start, World
 from shared.domain.states import State
@@ -113,27 +114,13 @@ class Work:
         events: list[Event] = []
         for (channel, vendor, account), parts in grouped.items():
             make = partial(Dispatch, lane=self.lane, channel=channel, vendor=vendor, account=account)
-            events.extend(make(parts=group) for group in _pack(parts))
+            events.extend(make(parts=group) for group in packed(parts, lambda p: len(p.messages), MAX_MESSAGES))
         return events
 
 
 def chunks(items: Sequence[Any], size: int) -> Iterable[Any]:
     """Cut a list into pieces of at most `size`."""
     return (items[i : i + size] for i in range(0, len(items), size))
-
-
-def _pack(parts: list[SendPart]) -> Iterable[list[SendPart]]:
-    """Parts joined to groups of at most 500 messages."""
-    group: list[SendPart] = []
-    size = 0
-    for part in parts:
-        if group and size + len(part.messages) > MAX_MESSAGES:
-            yield group
-            group, size = [], 0
-        group.append(part)
-        size += len(part.messages)
-    if group:
-        yield group
 
 
 def cause_of(event_id: str) -> bytes:
