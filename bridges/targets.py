@@ -1,6 +1,7 @@
 """Where a process's replicas listen: the map's port on this machine, or what the environment says.
 
-Behind OpenFaaS' gateway a target has a path: `http://gateway.openfaas:8080/function/route`.
+Behind OpenFaaS' gateway a target has a path (`http://gateway.openfaas:8080/function/route`), on Knative a name of its own
+and no port (`http://route-fast.ims.svc.cluster.local`).
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ def addresses(process: Process, port_offset: int) -> list[Address]:
 def _address(text: str) -> Address:
     try:
         url = urlsplit(text if "://" in text else f"http://{text}")
-        host, port = url.hostname, url.port
+        host, port = url.hostname, url.port or (80 if "://" in text else None)
     except ValueError:
         host = port = None
     if not host or not port or url.scheme != "http":
-        raise ValueError(f"{text!r} is not http://host:port")
+        raise ValueError(f"{text!r} is not http://host[:port][/path] or host:port")
     return Address(host, port, url.path or "/")
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 from functools import partial
 
 from local.processes import Probe
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
+HOST = os.environ.get("IMS_HOST") or LOOPBACK
+"""Where everything listens and is asked. Another address than loopback is for pods on this machine that must reach the
+servers; it belongs into a network namespace of its own, since Redis and Kafka ask nobody for a password here.
+"""
 PATIENCE = 2.0
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from local import control, show
 from local.client import demo_account
+from local.probes import HOST
 from local.problems import Problem
 from shared import flow
 from shared.domain.errors import Unavailable
@@ -126,7 +127,7 @@ def _ask(method: str, path: str) -> dict[str, Any]:
 
     options = control.current()
     process = next(p for p in flow.processes() if p.name == "watch")
-    address = f"http://127.0.0.1:{options.ports.process(process)}"
+    address = f"http://{HOST}:{options.ports.process(process)}"
     try:
         answer = httpx2.request(method, address + path, timeout=PATIENCE_S, trust_env=False)
         found: dict[str, Any] = answer.raise_for_status().json()

@@ -48,6 +48,11 @@ LOCAL = Section(
             "knative: KafkaSource's and PingSource's rules; openfaas-ce: what stack.ce.yml says",
         ),
         Setting("IMS_HOME", ".ims", "the platform's folder: data, logs, keys; a second home is a second platform"),
+        Setting(
+            "IMS_HOST",
+            "127.0.0.1",
+            "where everything listens; another address is for pods on this machine, in a network namespace of their own",
+        ),
         Setting("IMS_PORT_OFFSET", "0", "added to every port; needed for a second platform beside the first"),
         Setting("IMS_KAFKA_NODES", "1", "1, or 3 with three replicas of every partition and min.insync 2"),
         Setting("IMS_MYSQL_REPLICA", "0", "1: a read replica beside the primary"),

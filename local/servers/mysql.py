@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.install import Say, program
 from local.options import Options
-from local.probes import HOST, mysql
+from local.probes import HOST, LOOPBACK, mysql
 from local.problems import Problem
 from local.processes import Spec
 from local.servers import Server, flyway
@@ -117,11 +117,12 @@ def _accounts(options: Options) -> str:
         "SET sql_log_bin=0;",
         "CREATE DATABASE IF NOT EXISTS ims CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;",
     ]
+    callers = HOST if HOST == LOOPBACK else "%"
     for user, (password, right) in rights.items():
-        lines.append(f"CREATE USER IF NOT EXISTS '{user}'@'{HOST}' IDENTIFIED BY '{password}';")
-        lines.append(f"ALTER USER '{user}'@'{HOST}' IDENTIFIED BY '{password}';")
-        lines.append(f"GRANT {right} TO '{user}'@'{HOST}';")
-    lines.append("DELETE FROM mysql.global_priv WHERE User IN ('root', '') AND Host <> '127.0.0.1';")
+        lines.append(f"CREATE USER IF NOT EXISTS '{user}'@'{callers}' IDENTIFIED BY '{password}';")
+        lines.append(f"ALTER USER '{user}'@'{callers}' IDENTIFIED BY '{password}';")
+        lines.append(f"GRANT {right} TO '{user}'@'{callers}';")
+    lines.append(f"DELETE FROM mysql.global_priv WHERE User IN ('root', '') AND Host <> '{callers}';")
     lines.append("FLUSH PRIVILEGES;")
     return "\n".join(lines) + "\n"
 

@@ -8,7 +8,7 @@ import time
 from local import probes
 from local.install import Say, disable_unit, have, program
 from local.options import Options
-from local.probes import HOST
+from local.probes import HOST, LOOPBACK
 from local.problems import Problem
 from local.processes import Spec
 from local.servers import Server
@@ -47,7 +47,7 @@ def _node(options: Options, name: str, port: int, extra: str) -> Spec:
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     conf.write_text(f"""port {port}
 bind {HOST}
-protected-mode yes
+protected-mode {"yes" if HOST == LOOPBACK else "no"}
 dir "{data}"
 daemonize no
 save ""

@@ -224,9 +224,12 @@ def test_a_process_is_where_the_map_says_unless_the_environment_knows_better(mon
     assert addresses(process, 1000) == [("127.0.0.1", 41451, "/")]
     monkeypatch.setenv("IMS_TARGET_SEND_MT_SLOW", "http://127.0.0.1:1, http://[::1]:2/function/send-mt")
     assert addresses(process, 1000) == [("127.0.0.1", 1, "/"), ("::1", 2, "/function/send-mt")]
-    monkeypatch.setenv("IMS_TARGET_SEND_MT_SLOW", "nonsense")
-    with pytest.raises(ValueError, match="not http://host:port"):
-        addresses(process, 0)
+    monkeypatch.setenv("IMS_TARGET_SEND_MT_SLOW", "http://send-mt-slow.ims.svc.cluster.local")
+    assert addresses(process, 0) == [("send-mt-slow.ims.svc.cluster.local", 80, "/")]
+    for bad in ("nonsense", "https://send-mt-slow:8443", "http://:80", "http://host:port"):
+        monkeypatch.setenv("IMS_TARGET_SEND_MT_SLOW", bad)
+        with pytest.raises(ValueError, match="is not http://host"):
+            addresses(process, 0)
 
 
 def test_replicas_take_turns_and_the_others_stand_in() -> None:
