@@ -1,7 +1,7 @@
 """Where a process's replicas listen: the map's port on this machine, or what the environment says.
 
-Behind OpenFaaS' gateway a target has a path (`http://gateway.openfaas:8080/function/route`), on Knative a name of its own
-and no port (`http://route-fast.ims.svc.cluster.local`).
+Behind OpenFaaS' gateway a target has a path (`http://gateway.openfaas:8080/function/route`), on Knative a name of
+its own and no port (`http://route-fast.ims.svc.cluster.local`).
 """
 
 from __future__ import annotations

