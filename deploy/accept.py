@@ -24,7 +24,7 @@ from deploy.settings import Json
 from local.home import ROOT
 from local.problems import Problem
 
-OVERLAYS = ("dev", "kind", "prod")
+OVERLAYS = ("dev", "kind", "node", "prod")
 FEATURES = {"prod": frozenset(rules.FLAGGED.values())}
 """Knative's flags that an overlay's cluster must have on (docs: the overlay's components)."""
 PLAIN_SECRETS = ROOT / "infra" / "secrets" / "plain"

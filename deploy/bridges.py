@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from deploy.objects import account, container, dns, http_get, labels, meta, volumes
 from deploy.settings import BRIDGES_IMAGE, NAMESPACE, PORT, Json
 from deploy.sources import service_ref
-from shared.flow import Process, RedisExpiry, processes
+from shared.flow import Process, RedisExpiry, processes, sources
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,18 @@ SIMULATOR = Bridge(
     memory_limit="512Mi",
 )
 """Where test keys (`ims_test_…`) send, in production too."""
+
+
+def kafka_source(pool: str, served: Sequence[Process], env: tuple[tuple[str, str], ...]) -> Bridge:
+    """Our own Kafka source of a pool (`fast`, `slow`): it serves `served`, which `env` has the addresses of."""
+    mine = [s for s in sources() if (s.process.pool or "slow") == pool and s.process in served]
+    arguments = tuple(word for source in mine for word in ("--source", source.name))
+    return Bridge(f"kafka_source-{pool}", "bridges.kafka_source", arguments, env=env, memory_limit="512Mi")
+
+
+def targets(served: Iterable[Process], address: Callable[[Process], str]) -> tuple[tuple[str, str], ...]:
+    """The variables that tell a bridge where each process is."""
+    return tuple((f"IMS_TARGET_{p.name.upper().replace('-', '_')}", address(p)) for p in served)
 
 
 def deployment(bridge: Bridge, namespace: str = NAMESPACE) -> Json:

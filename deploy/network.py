@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from deploy.bridges import EXPIRY, SIMULATOR
+from deploy.bridges import EXPIRY, SIMULATOR, Bridge
 from deploy.objects import dns, labels, meta
 from deploy.settings import (
     KOURIER,
@@ -56,15 +56,17 @@ def _from_knative() -> Iterator[Json]:
 
 
 def _bridges() -> Iterator[Json]:
-    for bridge in (EXPIRY, SIMULATOR):
-        pods = _pods(bridge.name)
-        yield _policy(
-            f"{dns(bridge.name)}-to-functions", pods, egress=[_to([_namespace(KOURIER)], _tcp(*KOURIER_INTERNAL_PORTS))]
-        )
+    yield from map(to_functions, (EXPIRY, SIMULATOR))
     senders = [f.name for f in flow.FLOW if f.internet]
     selector = _named(senders)
     yield _policy("to-simulator", selector, egress=[_to([{"podSelector": _pods(SIMULATOR.name)}], _tcp(PORT))])
     yield _policy("simulator", _pods(SIMULATOR.name), ingress=[_from([{"podSelector": selector}], _tcp(PORT))])
+
+
+def to_functions(bridge: Bridge) -> Json:
+    """A bridge calls functions by Kourier's inner listener."""
+    way = _to([_namespace(KOURIER)], _tcp(*KOURIER_INTERNAL_PORTS))
+    return _policy(f"{dns(bridge.name)}-to-functions", _pods(bridge.name), egress=[way])
 
 
 def _internet() -> Iterator[Json]:

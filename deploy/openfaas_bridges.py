@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from deploy.bridges import EXPIRY, Bridge, deployment, expiry_target
+from deploy.bridges import EXPIRY, Bridge, deployment, expiry_target, kafka_source, targets
 from deploy.gateway import API, GATEWAY
 from deploy.objects import account, dns, labels, meta
 from deploy.openfaas import SECRETS, SETTINGS_FILE, ce_processes
@@ -39,10 +39,8 @@ def pro_bridges(root: Path) -> Iterator[Json]:
 
 
 def _bridges(root: Path, served: list[flow.Process], name: Name, more: Env = ()) -> Iterator[Json]:
-    env = more + tuple(
-        (f"IMS_TARGET_{p.name.upper().replace('-', '_')}", f"{OPENFAAS_GATEWAY}{path(name(p))}") for p in served
-    )
-    parts = [_source(pool, served, env) for pool in flow.POOLS]
+    env = more + targets(served, lambda process: OPENFAAS_GATEWAY + path(name(process)))
+    parts = [kafka_source(pool, served, env) for pool in flow.POOLS]
     if expiry_target() in served:
         parts.append(Bridge(EXPIRY.name, EXPIRY.module, replicas=EXPIRY.replicas, env=env))
     yield _settings(root)
@@ -54,12 +52,6 @@ def _bridges(root: Path, served: list[flow.Process], name: Name, more: Env = ())
 def path(function: str) -> str:
     """Where OpenFaaS' gateway serves a function."""
     return f"/function/{function}"
-
-
-def _source(pool: str, served: list[flow.Process], env: Env) -> Bridge:
-    mine = [s for s in flow.sources() if (s.process.pool or "slow") == pool and s.process in served]
-    arguments = tuple(word for source in mine for word in ("--source", source.name))
-    return Bridge(f"kafka_source-{pool}", "bridges.kafka_source", arguments, env=env, memory_limit="512Mi")
 
 
 def _settings(root: Path) -> Json:

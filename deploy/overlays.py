@@ -1,4 +1,4 @@
-"""kustomize: what lies in base, the components that a cluster may have, and the overlays dev, kind and prod.
+"""kustomize: what lies in base, the components that a cluster may have, and the overlays dev, kind, node and prod.
 
 Each overlay's settings.env (and secrets.env of dev and kind) is written by hand: addresses and credentials are not in
 the map. All else is generated.
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import yaml
 
-from deploy import bridges, envoy_gateway, gateway, monitoring, network, services, sources, strimzi
+from deploy import bridges, envoy_gateway, gateway, monitoring, network, own_sources, services, sources, strimzi
 from deploy.objects import dns, image, kafka_user, labels, meta
 from deploy.settings import (
     BRIDGES_IMAGE,
@@ -49,6 +49,7 @@ def files() -> Files:
         found[f"overlays/{name}/{REFERENCES}"] = [references()]
         if name != "prod":
             found[f"overlays/{name}/open.yaml"] = _open()
+    found["overlays/node/kustomization.yaml"] = [_node()]
     return found
 
 
@@ -84,6 +85,7 @@ def _components() -> dict[str, tuple[Files, list[Json]]]:
         "kafka-auth": ({}, list(_kafka_auth())),
         "keda": ({}, list(_keda())),
         "monitoring": ({"monitors.yaml": list(monitoring.monitors())}, []),
+        "own-sources": ({"own-sources.yaml": list(own_sources.objects())}, list(own_sources.removals())),
         "spread": ({}, [_spread()]),
         "strimzi": ({"topics.yaml": list(strimzi.kafka_topics()), "users.yaml": list(strimzi.kafka_users())}, []),
         "topics-job": ({"job.yaml": list(bridges.topics_job())}, []),
@@ -138,7 +140,7 @@ def _spread() -> Json:
 
 def _dev(environment: str, components: tuple[str, ...] = ("topics-job",), prefix: str = "dev.local") -> Json:
     """From zero, small and few enough for one node of two cores, open inside; images are loaded into the nodes."""
-    small = ("replace", "/spec/template/spec/containers/0/resources/requests", SMALL)
+    small = _small()
     return _kustomization(
         resources=["../../base", "open.yaml"],
         components=[f"../../components/{name}" for name in components],
@@ -154,8 +156,23 @@ def _dev(environment: str, components: tuple[str, ...] = ("topics-job",), prefix
     )
 
 
+def _small() -> tuple[str, str, object]:
+    return ("replace", "/spec/template/spec/containers/0/resources/requests", SMALL)
+
+
 def _kind() -> Json:
     return _dev("kind", ("topics-job", "gateway"), "kind.local")
+
+
+def _node() -> Json:
+    """`dev` with our own Kafka sources: what `make cluster` applies, whose Knative has no Kafka source."""
+    name = image(BRIDGES_IMAGE).partition(":")[0]
+    return _kustomization(
+        resources=["../dev"],
+        components=["../../components/own-sources"],
+        images=[{"name": name, "newName": f"dev.local/{name}"}],
+        patches=[patch({"kind": "Deployment"}, _small())],
+    )
 
 
 def _prod() -> Json:
