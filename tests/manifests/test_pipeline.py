@@ -67,7 +67,7 @@ def test_the_jenkinsfile_is_a_declarative_pipeline() -> None:
     for opening, closing in ("{}", "()", "[]"):
         assert plain.count(opening) == plain.count(closing)
     assert blocks(plain, 0) == ["pipeline"]
-    assert blocks(plain, 1) == ["agent", "options", "parameters", "environment", "stages", "post"]
+    assert blocks(plain, 1) == ["options", "parameters", "environment", "stages"]
     stages = re.findall(r"stage\('(\w+)'\)", JENKINS)
     assert stages == ["check", "manifests", "test", "image", "scan", "dev", "smoke", "approval", "prod"]
     inner = [
@@ -92,6 +92,38 @@ def test_production_waits_for_an_approval_and_goes_back_when_it_fails() -> None:
     steps = WORKFLOW["jobs"]["prod"]["steps"]
     assert next(s for s in steps if s.get("if") == "failure() || cancelled()")["run"].endswith("canary.sh rollback")
     assert WORKFLOW["jobs"]["prod"]["environment"] == "prod"
+
+
+def test_no_agent_is_held_while_somebody_is_asked() -> None:
+    head, *stages = JENKINS.split("stage('")
+    assert "agent none" in head
+    assert "agent {" not in head, "the whole pipeline would hold it"
+    waiting = [stage for stage in stages if "input {" in stage]
+    assert [stage.partition("'")[0] for stage in waiting] == ["approval"]
+    assert all("agent none" in s and "agent {" not in s and "beforeInput true" in s and hours(s) for s in waiting)
+    for stage in stages:
+        if stage not in waiting:
+            assert "agent { label 'ims' }" in stage
+            assert "when {" not in stage or "beforeAgent true" in stage, "an agent for a stage that is left out"
+
+
+def test_every_stage_works_on_the_tree_that_was_checked() -> None:
+    """An agent may have another's workspace, or a newer commit may have come while somebody was asked."""
+    head, *stages = JENKINS.split("stage('")
+    assert "skipDefaultCheckout(true)" in head
+    kept = set[str]()
+    for stage in stages:
+        if "agent none" in stage:
+            continue
+        steps = stage[stage.index("steps {") :]
+        assert JENKINS.count("checkout scm") == 1
+        first = "checkout scm" if stage.startswith("check'") else "unstash 'source'"
+        assert re.match(rf"steps {{\s+deleteDir\(\)\s+{first}", steps), stage
+        assert set(re.findall(r"unstash '(\w+)'", steps)) <= kept, "what no earlier stage has stashed"
+        kept |= set(re.findall(r"stash name: '(\w+)'", steps))
+        if re.search(r"tools/pipeline/(scan|deploy)\.sh", steps):
+            assert "unstash 'images'" in steps, "they read build/images.txt"
+    assert kept == {"source", "images"}
 
 
 def test_the_pipeline_outlasts_its_approval_and_the_work_around_it() -> None:
