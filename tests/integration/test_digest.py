@@ -9,7 +9,6 @@ import hashlib
 import itertools
 import json
 import os
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -42,6 +41,7 @@ from shared.runtime.context import Context, use
 from shared.stores import claims, digests, routing, sql
 from shared.stores.sql import Connection
 from simulator.smtp import Mail, MailServer
+from tests.ports import free_port
 from tests.sink import Sink
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -437,9 +437,7 @@ async def test_a_mail_that_may_have_gone_out_is_sent_again_as_the_same_mail(clie
 @asynccontextmanager
 async def replica(env: dict[str, str]) -> AsyncIterator[tuple[asyncio.subprocess.Process, httpx2.AsyncClient]]:
     """The function in a process of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     arguments = ("-m", "shared.runtime", "--function", "digest", "--host", "127.0.0.1", "--port", str(port))
     process = await asyncio.create_subprocess_exec(
         sys.executable, *arguments, cwd=ROOT, env={**os.environ, **env}, stdout=asyncio.subprocess.DEVNULL

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from shared import flow
+from tests.ports import free_port
 from tests.wiring.functions import FUNCTIONS, signature
 
 COMMAND = Path(sys.executable).with_name("functions-framework")
@@ -24,9 +24,7 @@ OUTSIDE = {name: value for name, value in os.environ.items() if not name.startsw
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from deploy import accept
 from local.home import ROOT
 from local.install import java, maven, program
 from local.probes import HOST
+from tests.ports import free_port
 
 HERE = Path(__file__).parent / "mongodb"
 SCRIPT = ROOT / "infra" / "backup" / "mongodb.py"
@@ -36,9 +36,7 @@ def server() -> Iterator[str]:
     if not made.exists() or made.stat().st_mtime < source.stat().st_mtime:
         javac = program("javac", ["openjdk-17-jdk-headless"], "put a Java development kit on the PATH", print)
         subprocess.run([javac, "-cp", f"{jars}/*", "-d", str(jars), str(source)], check=True)
-    with socket.socket() as one:
-        one.bind((HOST, 0))
-        port = one.getsockname()[1]
+    port = free_port()
     command = [java(print), "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}:{jars}/*"]
     process = subprocess.Popen([*command, "Server", str(port)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     try:
