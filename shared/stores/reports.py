@@ -31,14 +31,23 @@ _LATER = (
     + ", updated_ms=GREATEST(updated_ms, VALUES(updated_ms))"
 )
 ERROR_LENGTH = 255
+SLOW_MS = 1000
+"""A first try that is taken sooner has no row of its own: one for each message would cost more than it tells."""
 
 
 def save_attempts(conn: Connection, attempts: Iterable[Attempt]) -> None:
     """Keep what became of tries; harmless when told again or in another order."""
     called = sorted((a for a in attempts if a.outcome != "none"), key=lambda a: a.at)
-    _save_tries([a for a in called if a.outcome != "deferred" and (a.outcome != "delivered" or a.attempt > 1)], conn)
+    _save_tries([a for a in called if _has_row(a)], conn)
     _save_delivered(conn, [a for a in called if a.outcome == "delivered"])
     _save_waiting(conn, [a for a in called if a.outcome != "delivered"])
+
+
+def _has_row(attempt: Attempt) -> bool:
+    """Whether a try is kept by itself; of all others the message's row tells when and with which status."""
+    if attempt.outcome == "delivered":
+        return attempt.attempt > 1 or attempt.duration_ms >= SLOW_MS
+    return attempt.outcome != "deferred"
 
 
 def _save_tries(attempts: Sequence[Attempt], conn: Connection) -> None:

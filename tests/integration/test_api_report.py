@@ -311,6 +311,27 @@ async def test_a_failed_callback_shows_its_tries_and_the_next(client: Client) ->
     assert (callback["state"], callback["last_answer"]["status"]) == ("delivered", 204)
 
 
+@pytest.mark.parametrize(("took_ms", "shown"), [(1000, 1000), (999, None)])
+async def test_a_first_try_shows_how_long_it_took_when_its_client_was_slow(
+    client: Client, took_ms: int, shown: int | None
+) -> None:
+    """A quick one has no row of its own, only its moment and status in the message's."""
+    (one,) = await client.finished("01011112222", callback_uri="https://example.com/r")
+    at = now_ms()
+    taken = Attempt(webhook_id=str(one), ids=[one.hex], account_id=client.account_id, username=client.username,
+                    callback_uri="https://example.com/r", attempt=1, outcome="delivered", status=204, at=at,
+                    duration_ms=took_ms)  # fmt: skip
+    for _ in range(2):
+        await client.ims.db(report_store.save_attempts, [taken])
+    callback = (await client.get(f"/v1/messages/{one}"))["callback"]
+    assert (callback["state"], callback["tries"]) == ("delivered", 1)
+    moment = iso(at) if shown else iso(at + took_ms)
+    (only,) = callback["attempts"]
+    assert only == {
+        "attempt": 1, "outcome": "delivered", "status": 204, "error": None, "duration_ms": shown, "at": moment
+    }  # fmt: skip
+
+
 # --- searches ---------------------------------------------------------------------------------------------------------
 
 
