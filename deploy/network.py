@@ -41,18 +41,12 @@ def policies() -> Iterator[Json]:
     """Every policy of the namespace."""
     yield _policy("default-deny", {}, ingress=[], egress=[])
     yield _policy("dns", {}, egress=[_to([_namespace("kube-system"), {"ipBlock": {"cidr": NODE_DNS}}], _dns())])
-    yield _policy("from-knative", FUNCTIONS, ingress=list(_from_knative()))
+    yield _policy("from-knative", FUNCTIONS, ingress=list(from_knative()))
     yield _policy("from-monitoring", ALL, ingress=[_from([_namespace(MONITORING)], _tcp(PORT, *QUEUE_PROXY_METRICS))])
     for server, ports in SERVER_PORTS.items():
         yield _policy(f"to-{server}", ALL, egress=[_to(None, _tcp(*ports))])
     yield from _bridges()
     yield from _internet()
-
-
-def _from_knative() -> Iterator[Json]:
-    both = [_namespace(SERVING), _namespace(KOURIER)]
-    yield _from(both, _tcp(*QUEUE_PROXY_PORTS))
-    yield _from([_namespace(SERVING)], _tcp(QUEUE_PROXY_METRICS[0]))
 
 
 def _bridges() -> Iterator[Json]:
@@ -65,8 +59,18 @@ def _bridges() -> Iterator[Json]:
 
 def to_functions(bridge: Bridge) -> Json:
     """A bridge calls functions by Kourier's inner listener."""
-    way = _to([_namespace(KOURIER)], _tcp(*KOURIER_INTERNAL_PORTS))
-    return _policy(f"{dns(bridge.name)}-to-functions", _pods(bridge.name), egress=[way])
+    return _policy(f"{dns(bridge.name)}-to-functions", _pods(bridge.name), egress=[to_ingress()])
+
+
+def to_ingress(namespace: str = KOURIER, ports: tuple[int, ...] = KOURIER_INTERNAL_PORTS) -> Json:
+    """The way to Knative's inner listener."""
+    return _to([_namespace(namespace)], _tcp(*ports))
+
+
+def from_knative(ingress: str = KOURIER) -> Iterator[Json]:
+    """The ways from Knative's ingress, its activator and its autoscaler to a function."""
+    yield _from([_namespace(SERVING), _namespace(ingress)], _tcp(*QUEUE_PROXY_PORTS))
+    yield _from([_namespace(SERVING)], _tcp(QUEUE_PROXY_METRICS[0]))
 
 
 def _internet() -> Iterator[Json]:

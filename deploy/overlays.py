@@ -10,7 +10,18 @@ from collections.abc import Iterable
 
 import yaml
 
-from deploy import bridges, envoy_gateway, gateway, monitoring, network, own_sources, services, sources, strimzi
+from deploy import (
+    bridges,
+    envoy_gateway,
+    envoy_ingress,
+    gateway,
+    monitoring,
+    network,
+    own_sources,
+    services,
+    sources,
+    strimzi,
+)
 from deploy.objects import dns, image, kafka_user, labels, meta
 from deploy.settings import (
     BRIDGES_IMAGE,
@@ -35,6 +46,7 @@ MIN_SCALE = "/spec/template/metadata/annotations/autoscaling.knative.dev~1min-sc
 MAX_SCALE = "/spec/template/metadata/annotations/autoscaling.knative.dev~1max-scale"
 SMALL = {"cpu": "10m", "memory": "64Mi"}
 REFERENCES = "references.yaml"
+NODE_COMPONENTS = ("own-sources", "gateway", "envoy-gateway", "envoy-ingress")
 
 
 def files() -> Files:
@@ -82,6 +94,7 @@ def _components() -> dict[str, tuple[Files, list[Json]]]:
             [],
         ),
         "envoy-gateway": ({"envoy-gateway.yaml": list(envoy_gateway.objects())}, []),
+        "envoy-ingress": ({"grant.yaml": list(envoy_ingress.objects())}, list(_envoy_ingress())),
         "kafka-auth": ({}, list(_kafka_auth())),
         "keda": ({}, list(_keda())),
         "monitoring": ({"monitors.yaml": list(monitoring.monitors())}, []),
@@ -90,6 +103,12 @@ def _components() -> dict[str, tuple[Files, list[Json]]]:
         "strimzi": ({"topics.yaml": list(strimzi.kafka_topics()), "users.yaml": list(strimzi.kafka_users())}, []),
         "topics-job": ({"job.yaml": list(bridges.topics_job())}, []),
     }
+
+
+def _envoy_ingress() -> Iterable[Json]:
+    """After the components whose routes and policies it changes."""
+    yield from (patch(target, operation) for target, operation in envoy_ingress.changes())
+    yield from envoy_ingress.removals()
 
 
 def _kafka_auth() -> Iterable[Json]:
@@ -165,11 +184,11 @@ def _kind() -> Json:
 
 
 def _node() -> Json:
-    """`dev` with our own Kafka sources: what `make cluster` applies, whose Knative has no Kafka source."""
+    """What `make cluster` applies: `dev` with a gateway, and our own Kafka sources, since its Knative has none."""
     name = image(BRIDGES_IMAGE).partition(":")[0]
     return _kustomization(
         resources=["../dev"],
-        components=["../../components/own-sources"],
+        components=[f"../../components/{name}" for name in NODE_COMPONENTS],
         images=[{"name": name, "newName": f"dev.local/{name}"}],
         patches=[patch({"kind": "Deployment"}, _small())],
     )
