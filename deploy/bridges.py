@@ -13,7 +13,7 @@ from shared.flow import Process, RedisExpiry, processes, sources
 
 @dataclass(frozen=True)
 class Bridge:
-    """A Deployment of the bridges' image: `module` is what Python runs."""
+    """A Deployment of the bridges' image: `module` is what Python runs, `servers`: it needs MySQL and Redis."""
 
     name: str
     module: str
@@ -24,9 +24,10 @@ class Bridge:
     memory: str = "96Mi"
     memory_limit: str = "384Mi"
     probe: str = "/healthz"
+    servers: bool = False
 
 
-EXPIRY = Bridge("redis_expiry", "bridges.redis_expiry", replicas=2)
+EXPIRY = Bridge("redis_expiry", "bridges.redis_expiry", replicas=2, servers=True)
 """Two replicas announce the same keys; a claim in Redis lets one report_retry call win, so no leader is needed."""
 SIMULATOR = Bridge(
     "simulator",
@@ -70,7 +71,8 @@ def deployment(bridge: Bridge, namespace: str = NAMESPACE) -> Json:
 
 def _pod(bridge: Bridge, tags: Json) -> Json:
     """Not ready while its servers are away, but alive: a restart would not bring them back."""
-    box = container(BRIDGES_IMAGE, bridge.name, dict(bridge.env), bridge.memory, bridge.memory_limit, bridge.cpu)
+    sizes = bridge.memory, bridge.memory_limit, bridge.cpu
+    box = container(BRIDGES_IMAGE, bridge.name, dict(bridge.env), *sizes, servers=bridge.servers)
     own: Json = {
         "args": [bridge.module, "--host", "0.0.0.0", "--port", str(PORT), *bridge.arguments],  # noqa: S104
         "ports": [{"name": "http", "containerPort": PORT}],
@@ -142,7 +144,7 @@ def simulator() -> Iterator[Json]:
 def topics_job() -> Iterator[Json]:
     """Makes the map's topics where no topic operator does; harmless when repeated."""
     tags = labels("topics", "topics", "job")
-    box = container(BRIDGES_IMAGE, "topics", {}, "64Mi", "256Mi", "50m")
+    box = container(BRIDGES_IMAGE, "topics", {}, "64Mi", "256Mi", "50m", servers=False)
     del box["ports"]
     yield account("topics", "job")
     yield {

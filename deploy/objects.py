@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.settings import KAFKA_CA, NAMESPACE, PORT, SECRETS, SETTINGS, USER, VERSION, Json
+from deploy.settings import KAFKA_CA, NAMESPACE, OWN_SECRETS, PORT, SECRETS, SETTINGS, USER, VERSION, Json
 from shared.flow import Function, Http, Process
 
 CONTAINER_SECURITY: Json = {
@@ -75,14 +75,24 @@ def environment(user: str, extra: Json) -> list[Json]:
     ]
 
 
-def container(picture: str, user: str, extra: Json, memory: str, limit: str, cpu: str) -> Json:
-    """A container of ours: read-only, without privileges, its settings from the overlay's ConfigMap and Secret."""
+def settings(user: str, servers: bool) -> list[Json]:
+    """Where a container's settings come from: the overlay's, its own Secrets, and with `servers` MySQL's and Redis'.
+
+    The last one wins: what an installation still has in the common Secret goes on to count.
+    """
+    own = [{"secretRef": {"name": s.name, "optional": True}} for s in OWN_SECRETS if user in s.functions]
+    common = [{"secretRef": {"name": SECRETS}}] if servers else []
+    return [{"configMapRef": {"name": SETTINGS}}, *own, *common]
+
+
+def container(picture: str, user: str, extra: Json, memory: str, limit: str, cpu: str, servers: bool = True) -> Json:
+    """A container of ours: read-only, without privileges; `servers`: it may reach MySQL and Redis."""
     return {
         "name": "ims",
         "image": image(picture),
         "ports": [{"containerPort": PORT}],
         "env": environment(user, extra),
-        "envFrom": [{"configMapRef": {"name": SETTINGS}}, {"secretRef": {"name": SECRETS}}],
+        "envFrom": settings(user, servers),
         "resources": {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": limit}},
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [

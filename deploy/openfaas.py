@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from bridges.cron.schedule import parse
 from deploy.objects import dns, image
-from deploy.settings import CE_CHANNELS, CE_LIMIT, CE_MAX_REPLICAS, CE_SPARE, Json
+from deploy.settings import CE_CHANNELS, CE_LIMIT, CE_MAX_REPLICAS, CE_SPARE, OPENFAAS_SECRETS, Json
 from shared import flow
 from shared.domain.ids import LANES
 
@@ -103,7 +103,7 @@ def _common(process: flow.Process, environment: Json, labels: Json, annotations:
         "build_args": {"FUNCTION": function.name},
         "environment": {**own, **environment},
         "environment_file": [SETTINGS_FILE],
-        "secrets": list(SECRETS),
+        "secrets": [*SECRETS, *OPENFAAS_SECRETS.get(function.name, ())],
         "labels": {"app.kubernetes.io/part-of": "ims", **labels},
         "annotations": annotations,
         "limits": {"memory": function.scale.memory_limit},

@@ -1,4 +1,5 @@
-"""External Secrets: each function's Kafka user, which Strimzi keeps beside Kafka, where its pods can read it.
+"""External Secrets: each function's Kafka user, which Strimzi keeps beside Kafka, where its pods can read it; and the
+Secrets that some functions have for themselves.
 
 The servers' own secrets are written by hand (infra/secrets/external/servers.yaml): their origin is not in the map.
 """
@@ -9,13 +10,15 @@ from collections.abc import Iterator
 
 from deploy import strimzi
 from deploy.objects import account, labels, meta
-from deploy.settings import DATA_NAMESPACE, KAFKA_CLUSTER, NAMESPACE, Json
+from deploy.settings import DATA_NAMESPACE, KAFKA_CLUSTER, NAMESPACE, OWN_SECRETS, Json
 
 API = "external-secrets.io/v1"
 STORE = "ims-data"
 READER = "secrets-reader"
 CLUSTER_CA = f"{KAFKA_CLUSTER}-cluster-ca-cert"
 TAGS = labels("secrets", "kafka-users", "secret")
+OUTSIDE = "ims"
+"""The reader's own ClusterSecretStore."""
 RBAC = "rbac.authorization.k8s.io"
 
 
@@ -27,6 +30,26 @@ def kafka_users() -> Iterator[Json]:
     yield _store()
     for user in users:
         yield _copy(user)
+
+
+def own() -> Iterator[Json]:
+    """An ExternalSecret for each Secret that only some functions get; the store's `ims/<name>` has the settings' names.
+
+    What the store does not have makes no Secret, and its functions go without.
+    """
+    for secret in OWN_SECRETS:
+        key = secret.name.replace("-", "/", 1)
+        yield {
+            "apiVersion": API,
+            "kind": "ExternalSecret",
+            "metadata": meta(secret.name, labels("secrets", secret.name, "secret")),
+            "spec": {
+                "refreshInterval": "1h",
+                "secretStoreRef": {"kind": "ClusterSecretStore", "name": OUTSIDE},
+                "target": {"name": secret.name},
+                "dataFrom": [{"extract": {"key": key}}],
+            },
+        }
 
 
 def _role(names: list[str]) -> Iterator[Json]:

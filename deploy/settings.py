@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 Json = dict[str, Any]
@@ -17,6 +18,25 @@ USER = 10001
 SETTINGS = "ims-settings"
 SECRETS = "ims-secrets"
 KAFKA_CA = "/etc/ims/kafka"
+
+
+@dataclass(frozen=True)
+class OwnSecret:
+    """A Secret for some functions alone, all of which do without it: `settings` are what it may hold."""
+
+    name: str
+    functions: tuple[str, ...]
+    settings: tuple[str, ...]
+
+
+OWN_SECRETS = (
+    OwnSecret("ims-watch", ("watch",), ("IMS_SLACK_WEBHOOK_URL", "IMS_WATCH_SMS_SETTINGS", "IMS_WATCH_MYSQL_URL")),
+    OwnSecret("ims-mail", ("digest", "api_user"), ("IMS_SMTP_PASSWORD",)),
+)
+"""Beside SECRETS, which has the addresses of MySQL and Redis, with their passwords, for every function."""
+OPENFAAS_SECRETS: dict[str, tuple[str, ...]] = {}
+"""The same on OpenFaaS, function by function, as {"watch": ("ims-slack-webhook-url",)}. OpenFaaS refuses a function of
+which a secret is missing: name those that you have made."""
 
 BRIDGES_IMAGE = "bridges"
 

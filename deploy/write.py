@@ -50,6 +50,7 @@ def files(root: Path) -> dict[str, str]:
     found["infra/monitoring/alerts.yaml"] = HEADER + dump([alerts.rules()])
     found |= {f"infra/monitoring/dashboards/{name}": text for name, text in dashboards.files().items()}
     found["infra/secrets/external/kafka-users.yaml"] = HEADER + dump(list(secrets.kafka_users()))
+    found["infra/secrets/external/own.yaml"] = HEADER + dump(list(secrets.own()))
     found["migrations/kustomization.yaml"] = HEADER + dump([migrations(root)])
     found["template/dockerfile/function/Dockerfile"] = COPY_HEADER + (root / "Dockerfile").read_text()
     found["docker/requirements.lock"] = LOCK_HEADER + lock.runtime(root)

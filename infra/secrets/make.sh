@@ -7,7 +7,7 @@ umask 077
 random() { head -c 32 /dev/urandom | base64 | tr -dc 'A-Za-z0-9' | cut -c 1-32; }
 value() { sed -n "s/^$2=//p" "$1.env"; }
 
-for example in mysql redis mongodb backup; do
+for example in mysql redis mongodb backup watch mail; do
     [ -e "$example.env" ] && continue
     while IFS= read -r line; do
         [ "$example" = backup ] && echo "$line" || echo "${line/CHANGE_ME/$(random)}"

@@ -123,7 +123,7 @@ class MailSettings(_Settings):
     smtp_host: str = Field("", description="empty: nothing is sent by e-mail")
     smtp_port: int = Field(587, description="its port")
     smtp_user: str = Field("", description="empty: without logging in")
-    smtp_password: str = Field("", description="of that user")
+    smtp_password: str = Field("", description="of that user; a secret (ims-mail)")
     smtp_starttls: bool = Field(True, description="false: unencrypted (never beyond one's own network)")
     smtp_ca: str = Field("", description="path of a CA certificate to trust; empty: the system's")
     smtp_from: str = Field(
@@ -164,11 +164,13 @@ class ExpirySettings(_Settings):
 class WatchSettings(_Settings):
     """What watch looks at, and whom it tells."""
 
-    slack_webhook_url: SecretStr = Field(SecretStr(""), description="incoming webhook; a secret; empty: no Slack")
+    slack_webhook_url: SecretStr = Field(
+        SecretStr(""), description="incoming webhook; a secret (ims-watch); empty: no Slack"
+    )
     watch_sms_vendor: str = Field("", description="solapi or nhn: who carries the SMS of critical alarms")
     watch_sms_url: str = Field("", description="the vendor's address, as in vendor_accounts.base_url")
     watch_sms_settings: SecretStr = Field(
-        SecretStr(""), description="JSON with the vendor account's secrets by the adapter's names; a secret"
+        SecretStr(""), description="JSON with the vendor account's secrets by the adapter's names; a secret (ims-watch)"
     )
     watch_sms_sender: str = Field("", description="a sender number that is registered there")
     watch_sms_recipients: str = Field("", description="numbers, comma-separated; empty: no SMS")
@@ -181,7 +183,8 @@ class WatchSettings(_Settings):
     watch_runbooks: str = Field("https://docs.ims.example/runbooks", description="where the runbooks are served")
     watch_urls: str = Field("", description="name=url,… of further health addresses that may be asked")
     watch_mysql_url: SecretStr = Field(
-        SecretStr(""), description="an account with PROCESS, to see all transactions; empty: the functions' own"
+        SecretStr(""),
+        description="an account with PROCESS, to see all transactions; a secret (ims-watch); empty: the functions' own",
     )
 
 

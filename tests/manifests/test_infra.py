@@ -17,6 +17,7 @@ import yaml
 
 from deploy import accept, rules, secrets, strimzi
 from deploy.overlays import files
+from deploy.settings import OWN_SECRETS
 from local.install import program
 from local.servers.redis import INSTEAD, PACKAGES
 
@@ -101,7 +102,8 @@ def test_secrets_are_made_at_random_and_kept(tmp_path: Path) -> None:
     subprocess.run(["bash", copy / "make.sh"], capture_output=True, check=True)
     assert made == {p.name: p.read_text() for p in (copy / "plain").glob("*.env")}
     objects = accept.built(copy / "plain")
-    assert {o["metadata"]["name"] for o in objects} == {"mysql", "redis", "mongodb", "backup-remote", "ims-secrets"}
+    names = {"mysql", "redis", "mongodb", "backup-remote", "ims-secrets", *(own.name for own in OWN_SECRETS)}
+    assert {o["metadata"]["name"] for o in objects} == names
 
 
 def test_flyway_migrates_the_database_that_its_file_names_wherever_that_is() -> None:
