@@ -6,6 +6,8 @@ What kafka-python 3.0 (which adds a network thread of its own per consumer) make
 - Back-pressure is not to call `poll`; only to stay in the group it is called with everything paused. Polling paused
   partitions for back-pressure would sleep for retry_backoff_ms at a time.
 - Rebalance callbacks run on the network thread, where only `await` is allowed.
+- A rebalance takes all partitions away (range assignment), yet of those that come back in it kafka-python keeps the
+  position: it does not return what was fetched before once more. So what we have in hand of them stays in hand.
 - Group membership is static (group_instance_id): a source that was killed has its partitions back when it starts again,
   instead of after the session time-out.
 """
@@ -15,11 +17,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
+from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
@@ -31,6 +34,7 @@ from shared.runtime import logs
 from shared.runtime.bus import connection
 from shared.runtime.settings import KafkaSettings
 
+READING = "reading"
 POLL_MS = 1000
 CLOSE_MS = 5000
 MAX_RESTART_SECONDS = 15.0
@@ -45,6 +49,7 @@ def consumer_config(source: Source, settings: SourceSettings, kafka: KafkaSettin
         "client_id": source.name,
         "group_id": source.group,
         "group_instance_id": f"{source.name}-{settings.source_instance}",
+        "partition_assignment_strategy": (RangePartitionAssignor,),
         "auto_offset_reset": "earliest",
         "enable_auto_commit": False,
         "fetch_min_bytes": 1,
@@ -124,8 +129,11 @@ class Consumer:
             self._close(consumer)
 
     def _turn(self, consumer: KafkaConsumer) -> None:
-        """One round: fetch if there is room, else only stay a member; commit when it is time."""
-        if self._delivery.room.wait(POLL_MS / 1000):
+        """One round: fetch if there is room, else only stay a member; commit when it is time.
+
+        A rebalance needs polls that wait: kafka-python throws away a join that ends between two of them.
+        """
+        if self.state != READING or self._delivery.room.wait(POLL_MS / 1000):
             self._hold_back(consumer)
             self._hand_over(consumer.poll(timeout_ms=POLL_MS))
         else:
@@ -192,7 +200,8 @@ class Consumer:
         self._progress.forget()
 
     async def revoked(self, consumer: KafkaConsumer, keys: Iterable[Any]) -> None:
-        """Commit what is finished of partitions that are about to go, and let go of them."""
+        """Commit what is finished of partitions that may go; which of them do, the next assignment says."""
+        self.state = "rebalancing"
         fronts = self._progress.to_commit(keys)
         if fronts:
             try:
@@ -200,15 +209,16 @@ class Consumer:
                 self._progress.committed(fronts)
             except KafkaError as error:
                 log.warning("commit at a rebalance failed", source=self.source.name, error=repr(error))
-        self.lost(keys)
 
     def lost(self, keys: Iterable[Any]) -> None:
-        """Let go of partitions."""
+        """Let go of partitions: the group has gone on without us."""
+        self.state = "rebalancing"
         self._progress.forget(keys)
 
-    def now_assigned(self, keys: Iterable[Any]) -> None:
-        """The group has spoken."""
-        self.state = "reading"
+    def now_assigned(self, keys: Collection[Any]) -> None:
+        """The group has spoken: keep what is still ours, let go of the rest."""
+        self._progress.keep(keys)
+        self.state = READING
         self.assigned = tuple(sorted(f"{key.topic}/{key.partition}" for key in keys))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -53,15 +53,22 @@ class Progress(Generic[K]):
         self._lock = threading.Lock()
         self._partitions: dict[K, Partition] = {}
 
-    def take(self, key: K, offsets: Iterable[int]) -> Partition:
-        """Note records as taken; returns their partition, to finish them on."""
+    def take(self, key: K, offsets: Sequence[int]) -> Partition:
+        """Note records (at least one, ascending) as taken; returns their partition, to finish them on.
+
+        Offsets that were taken before are read anew (the log was cut, or the reader went back): what counts from then
+        on is this reading, and work on the former one is in vain.
+        """
+        first = offsets[0]
         with self._lock:
             partition = self._partitions.get(key)
+            if partition is not None and first <= partition.last:
+                self._drop([key])
+                partition = None
+            if partition is None:
+                partition = self._partitions[key] = Partition(committed=first, front=first, last=first - 1)
             for offset in offsets:
-                if partition is None:
-                    partition = self._partitions[key] = Partition(committed=offset, front=offset, last=offset)
                 partition.take(offset)
-        assert partition is not None, "no offsets"  # noqa: S101 - callers have at least one
         return partition
 
     def finish(self, partition: Partition, offset: int) -> None:
@@ -83,13 +90,21 @@ class Progress(Generic[K]):
                 if key in self._partitions:
                     self._partitions[key].committed = max(self._partitions[key].committed, front)
 
-    def forget(self, keys: Iterable[K] | None = None) -> None:
-        """These partitions (or all) are no longer ours."""
+    def keep(self, keys: Collection[K]) -> None:
+        """Only these partitions are ours now; those that we had before go on as if nothing had happened."""
         with self._lock:
-            for key in list(self._partitions if keys is None else keys):
-                partition = self._partitions.pop(key, None)
-                if partition is not None:
-                    partition.lost = True
+            self._drop([key for key in self._partitions if key not in keys])
+
+    def forget(self, keys: Iterable[K] | None = None) -> None:
+        """These partitions (or all) are no longer ours, and if they are again, they are read from the commit on."""
+        with self._lock:
+            self._drop(list(self._partitions if keys is None else keys))
+
+    def _drop(self, keys: Iterable[K]) -> None:
+        for key in keys:
+            partition = self._partitions.pop(key, None)
+            if partition is not None:
+                partition.lost = True
 
     def over(self, window: int) -> set[K]:
         """Partitions with a window that large: take no more of them for now."""

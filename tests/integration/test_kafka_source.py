@@ -282,3 +282,38 @@ async def test_a_second_replica_shares_the_work_and_its_end_loses_nothing(bootst
         await until(lambda: len(target.taken) == RECORDS)
     committed, ends = await asyncio.to_thread(offsets, bootstrap, topic)
     assert committed == ends
+
+
+async def test_rebalances_with_everything_in_flight_lose_nothing_nor_does_kill_9_after_them(
+    bootstrap: str, topic: str
+) -> None:
+    """Both sources are full when they share the partitions; what stays in hand is not fetched again.
+
+    What is produced after that is what commits would pass by what was dropped.
+    """
+    held = True
+    target, one, two = Target(lambda name, tries: 503 if held else 200, pause=0.1), free_port(), free_port()
+    await asyncio.to_thread(produce, bootstrap, topic, 0, RECORDS // 2)
+    async with target.listening() as address, source(topic, [address], one, IMS_SOURCE_SESSION_SECONDS="6") as first:
+        await until(lambda: len(target.tries) >= 50)
+        async with source(topic, [address], two, IMS_SOURCE_SESSION_SECONDS="6") as second:
+            await until(lambda: shares(topic, one, two) == [3, 3], 30)
+            held = False
+            await asyncio.to_thread(produce, bootstrap, topic, RECORDS // 2, RECORDS // 2)
+            await until(lambda: len(target.taken) > RECORDS // 3)
+            first.kill()
+            await first.wait()  # the second keeps its three, and gets the others back
+            await until(lambda: shares(topic, two) == [6], 30)
+            await until(lambda: len(target.taken) > RECORDS * 3 // 4)
+            second.kill()
+            await second.wait()
+        async with source(topic, [address], one, IMS_SOURCE_SESSION_SECONDS="6"):
+            await until(lambda: len(target.taken) == RECORDS)
+            _, ends = await asyncio.to_thread(offsets, bootstrap, topic)
+            await committed_are(bootstrap, topic, ends)
+
+
+def shares(topic: str, *ports: int) -> list[int]:
+    """How many partitions each source has."""
+    answers = [get(port, "/healthz") for port in ports]
+    return [json.loads(body)["sources"][topic]["partitions"] if body else 0 for _, body in answers]
