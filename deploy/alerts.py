@@ -27,13 +27,19 @@ STORE = "ims.store"
 STORE_SECONDS = 900
 SECONDS_OF_AUTH = 1
 MISSING_BACKUP_HOURS = 26
+SCHEDULE_MINUTES, DIGEST_HOURS, RETENTION_HOURS = 10, 25.5, 50
+"""Without a success for so long: schedule works each minute; a digest's morning begins at 08:30 and is late at 10:00 of
+the next day; retention works each night, and one that was missed is made up for in the next."""
 VENDOR_CALLS = 20
 """Fewer calls in five minutes say nothing about a vendor."""
 
 
 @dataclass(frozen=True)
 class Alert:
-    """One rule: `expr` holds for `wait`; critical ones wake somebody up, warnings can wait until the morning."""
+    """One rule: `expr` holds for `wait`; critical ones wake somebody up, warnings can wait until the morning.
+
+    `none` is nobody's: an alert that always fires, and of which somebody is told when it does not.
+    """
 
     name: str
     expr: str
@@ -111,6 +117,32 @@ def functions() -> Iterator[Alert]:
     yield Alert("ImsExpiryDown", gone, "3m", "critical", "No redis-expiry bridge runs: reports are not retried")
 
 
+def age(task: str) -> str:
+    """Seconds since a task of the clock last succeeded, whoever shows it (shared/watch/tasks.py)."""
+    return f'time() - max(ims_last_success_timestamp_seconds{{task="{task}"}})'
+
+
+def tasks() -> Iterator[Alert]:
+    """What the clock starts: watch, schedule, digest, retention; and whether anybody is listening."""
+    yield Alert("ImsWatchdog", "vector(1)", "0m", "none", "Always fires: whoever no longer hears it must say so")
+    counted = 'sum(increase(ims_events_total{function="watch",type="com.ims.tick.v1",result="done"}[5m])) > 0'
+    shown = 'absent(ims_last_success_timestamp_seconds{task="watch"})'
+    still = f"({age('watch')} > 300 or {shown}) unless on () {counted}"
+    yield Alert("ImsWatchNotTicking", still, "3m", "critical", "Nobody watches: watch has ended no tick for minutes")
+    said = f"No run of schedule has served all lanes for {SCHEDULE_MINUTES} minutes"
+    yield Alert("ImsScheduleFailing", f"{age('schedule')} > {SCHEDULE_MINUTES * 60}", "1m", "critical", said)
+    late_morning = f"{age('digest')} > {DIGEST_HOURS * 3600:.0f}"
+    yield Alert(
+        "ImsDigestLate", late_morning, "1m", "warning", "This morning's digests have not all been tried by 10:00"
+    )
+    waiting = 'max(ims_digests_unsent{state="waiting"}) > 0'
+    yield Alert("ImsDigestsUnsent", waiting, "1h", "warning", "A digest has not reached its client for an hour")
+    given_up = 'max(ims_digests_unsent{state="given_up"}) > 0'
+    yield Alert("ImsDigestsGivenUp", given_up, "0m", "warning", "Digests were given up within a day")
+    old = f"{age('retention')} > {RETENTION_HOURS * 3600}"
+    yield Alert("ImsRetentionLate", old, "10m", "warning", f"Retention has not come to its end for {RETENTION_HOURS} h")
+
+
 def vendors() -> Iterator[Alert]:
     """Vendors that fail or are slow. The breakers' states are no metric: above a half of 50 calls they open."""
     failed = ratio("ims_vendor_calls_total", 'result="failed"', "vendor, account")
@@ -178,7 +210,14 @@ def servers() -> Iterator[Alert]:
     yield Alert("ImsBackupMissing", old, "10m", "warning", f"No backup succeeded for {MISSING_BACKUP_HOURS} h")
 
 
-GROUPS = {"lanes": lanes, "functions": functions, "vendors": vendors, "callbacks": callbacks, "servers": servers}
+GROUPS = {
+    "lanes": lanes,
+    "functions": functions,
+    "tasks": tasks,
+    "vendors": vendors,
+    "callbacks": callbacks,
+    "servers": servers,
+}
 
 
 def alerts() -> Iterator[Alert]:

@@ -15,6 +15,7 @@ from shared.domain.events import Tick
 from shared.runtime import Context, event_function, logs, metrics
 from shared.runtime.settings import RetentionSettings, load
 from shared.stores import retention as store
+from shared.watch import tasks
 
 log = logs.get(__name__)
 
@@ -24,10 +25,12 @@ async def retention(event: Tick, ims: Context) -> None:
     settings = load(RetentionSettings)
     until = time.monotonic() + settings.retention_run_seconds
     waiting, removed = deque(store.tasks(settings)), dict[str, int]()
+    elsewhere = False
     while waiting and time.monotonic() < until and not ims.draining:
         task, began = waiting.popleft(), time.monotonic()
         step = await ims.db(store.run, task, ims.now_ms(), settings.retention_batch)
         if step is None:
+            elsewhere = True
             continue
         if step.more:
             waiting.append(task)
@@ -35,6 +38,8 @@ async def retention(event: Tick, ims: Context) -> None:
             removed[task.name] = removed.get(task.name, 0) + step.removed
             metrics.RETENTION.labels(task.name).inc(step.removed)
         await asyncio.sleep(time.monotonic() - began)
+    if not waiting and not elsewhere:
+        await tasks.succeeded(ims.db, "retention", ims.now_ms())
     if removed or waiting:
         log.info("retention", removed=removed, left=[task.name for task in waiting])
 

@@ -17,6 +17,7 @@ from shared.domain.events import Event, Tick
 from shared.domain.ids import LANES
 from shared.runtime import Context, event_function, logs
 from shared.stores import due, watch
+from shared.watch import tasks
 
 RUN_SECONDS = 61.0
 PAUSE_SECONDS: dict[str, float] = {"auth": 0.2, "realtime": 0.2, "bulk": 0.4, "ad": 0.4}
@@ -36,23 +37,28 @@ async def schedule(event: Tick, ims: Context) -> None:
     until = time.monotonic() + RUN_SECONDS
     with contextlib.suppress(Unavailable):
         await ims.db(watch.beat, "schedule", ims.now_ms())
-    await asyncio.gather(*(_run(lane, until, ims) for lane in LANES))
+    await tasks.show(ims.db, ims.now_ms())
+    well = await asyncio.gather(*(_run(lane, until, ims) for lane in LANES))
+    if all(well):
+        await tasks.succeeded(ims.db, "schedule", ims.now_ms())
 
 
-async def _run(lane: str, until: float, ims: Context) -> None:
-    memory = due.Backlogs()
+async def _run(lane: str, until: float, ims: Context) -> bool:
+    """Serve a lane; whether the last look at it went well."""
+    memory, well = due.Backlogs(), False
     while time.monotonic() < until and not ims.draining:
         pause = PAUSE_SECONDS[lane]
         if lane not in _served:
             _served.add(lane)
             try:
-                pause = 0 if await _take(lane, memory, ims) else pause
+                pause, well = 0 if await _take(lane, memory, ims) else pause, True
             except Unavailable as error:
                 log.warning("due work waits", lane=lane, detail=error.detail)
-                pause = TROUBLE_SECONDS
+                pause, well = TROUBLE_SECONDS, False
             finally:
                 _served.discard(lane)
         await asyncio.sleep(pause)
+    return well
 
 
 async def _take(lane: str, memory: due.Backlogs, ims: Context) -> int:

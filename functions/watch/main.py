@@ -10,6 +10,7 @@ from typing import Any
 
 from shared.domain.events import Tick
 from shared.runtime import Context, event_function
+from shared.watch import tasks
 from shared.watch.desk import Desk
 
 desk = lru_cache(maxsize=1)(Desk)
@@ -17,7 +18,10 @@ desk = lru_cache(maxsize=1)(Desk)
 
 async def watch(event: Tick, ims: Context) -> None:
     """One tick; nothing when another has the turn."""
-    await desk(ims).ticker.tick()
+    here = desk(ims)
+    if await here.ticker.tick():
+        await tasks.succeeded(here.db, "watch", ims.now_ms())
+    await tasks.show(here.db, ims.now_ms())
 
 
 async def status(ims: Context) -> dict[str, Any]:

@@ -25,6 +25,11 @@ def due_day(tick_ms: int) -> date | None:
     return now.date() - DAY if FROM <= now.time() < UNTIL else None
 
 
+def due_at(day: date) -> int:
+    """The moment from which a day's digest is due."""
+    return _ms(datetime.combine(day + DAY, FROM, KST))
+
+
 def last_tick(tick_ms: int) -> bool:
     """Whether no further tick comes before noon."""
     now = datetime.fromtimestamp(tick_ms / 1000, KST)

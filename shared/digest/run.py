@@ -13,11 +13,12 @@ from collections.abc import AsyncIterator
 from datetime import date
 
 from shared.digest import delivery
-from shared.digest.days import due_day, last_tick
+from shared.digest.days import due_at, due_day, last_tick
 from shared.domain.errors import Unavailable
 from shared.runtime import Context, logs
 from shared.runtime.settings import DigestSettings, load
 from shared.stores import digests
+from shared.watch import tasks
 
 RUN_SECONDS = 50.0
 """A tick's request may take 90 s (shared/flow.py), a mail 38 s; what is left then waits for the next tick."""
@@ -30,6 +31,7 @@ async def run(ims: Context, tick_ms: int) -> None:
     """Send what is due at a tick; nothing at other times of the day.
 
     Unavailable (503, so PingSource ticks again at once): the list of accounts broke off; what was begun was ended.
+    When every account has had its turn, the morning has succeeded, whether or not its client took the digest.
     """
     day = due_day(tick_ms)
     if day is None:
@@ -37,24 +39,29 @@ async def run(ims: Context, tick_ms: int) -> None:
         return
     await _give_up(ims, day)
     broken: Unavailable | None = None
+    skipped: list[int] = []
     async with asyncio.TaskGroup() as group:
         try:
-            await _begin_all(ims, day, group, last=last_tick(tick_ms))
+            whole = await _begin_all(ims, day, group, skipped, last=last_tick(tick_ms))
         except Unavailable as error:  # raised in here, it would cancel the digests that are under way
             broken = error
     if broken is not None:
         raise broken
+    if whole and not skipped:
+        await tasks.succeeded(ims.db, "digest", due_at(day))
 
 
-async def _begin_all(ims: Context, day: date, group: asyncio.TaskGroup, *, last: bool) -> None:
+async def _begin_all(ims: Context, day: date, group: asyncio.TaskGroup, skipped: list[int], *, last: bool) -> bool:
+    """Begin each digest that is due; False when some are left for the next tick."""
     until = time.monotonic() + RUN_SECONDS
     slots = asyncio.Semaphore(load(DigestSettings).digest_parallel)
     async for account_id in _due(ims, day, last=last):
         await slots.acquire()
         if ims.draining or time.monotonic() > until:
             log.warning("digests are left for the next tick", day=day.isoformat())
-            return
-        group.create_task(_one(ims, account_id, day, last)).add_done_callback(lambda _: slots.release())
+            return False
+        group.create_task(_one(ims, account_id, day, skipped, last)).add_done_callback(lambda _: slots.release())
+    return True
 
 
 async def _due(ims: Context, day: date, *, last: bool) -> AsyncIterator[int]:
@@ -77,15 +84,17 @@ async def _wanting(ims: Context, day: date, above: int, *, last: bool) -> tuple[
     return await ims.db(digests.wanting, day, above, PAGE)
 
 
-async def _one(ims: Context, account_id: int, day: date, last: bool) -> None:
-    """One account's fault must not keep the others from theirs; its claim ends by itself."""
+async def _one(ims: Context, account_id: int, day: date, skipped: list[int], last: bool) -> None:
+    """One account's fault must not keep the others from theirs; its claim ends by itself, and it is put on the list."""
     try:
         account = await ims.accounts.by_id(account_id)
         if account is not None and account.enabled:
             await delivery.send(ims, account, day, last=last)
     except Unavailable as error:
+        skipped.append(account_id)
         log.warning("a digest waits for the next tick", account_id=account_id, detail=error.detail)
     except Exception:
+        skipped.append(account_id)
         log.exception("cannot send a digest", account_id=account_id)
 
 

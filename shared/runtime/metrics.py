@@ -19,4 +19,8 @@ VENDOR_CALLS = Counter("ims_vendor_calls_total", "Calls to vendors, by result", 
 VENDOR_SECONDS = Histogram(
     "ims_vendor_seconds", "Time of a vendor's answer", ["vendor"], buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 )
+LAST_SUCCESS = Gauge(
+    "ims_last_success_timestamp_seconds", "When a task of the clock last succeeded (Unix time), from MySQL", ["task"]
+)
+UNSENT_DIGESTS = Gauge("ims_digests_unsent", "Digests waiting for another try, and given up in the last day", ["state"])
 RETENTION = Counter("ims_retention_removed_total", "Rows removed or blanked because their time was over", ["task"])

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from shared.digest.content import UNSUCCESSFUL, Row, Sample
+from shared.digest.days import DAY, day_at
 from shared.domain.errors import Overloaded
 from shared.stores import sql
 from shared.stores.results import ID_BYTES
@@ -19,6 +20,9 @@ from shared.stores.sql import Connection
 
 OPEN = ("failed", "uncertain")
 """States from which a tick tries again; `sending` joins them when its lease has run out."""
+GIVEN_UP_MS = 86_400_000
+UNSENT = 1000
+"""More than so many need no count."""
 AGAIN_MS = 600_000
 """On demand an account gets at most one digest in this time: nobody floods a mailbox through us."""
 _FAILURES = ",".join(str(int(s)) for s in UNSUCCESSFUL)
@@ -231,6 +235,31 @@ def settle(conn: Connection, held: Claim, state: str, sent_by: str | None, error
             (state, sent_by, error and error[:255], now_ms, held.account_id, held.day, held.token),
         )
     return bool(changed)
+
+
+class Unsent(NamedTuple):
+    """Digests that are tried again, or whose try has died; and those given up in the last `GIVEN_UP_MS`."""
+
+    waiting: int
+    given_up: int
+
+
+def unsent(conn: Connection, now_ms: int) -> Unsent:
+    """How many digests have not gone out; up to `UNSENT` of each."""
+    since = day_at(now_ms - GIVEN_UP_MS) - 2 * DAY
+    waiting = "state IN ('failed','uncertain') OR (state='sending' AND lease_ms<=%s)"
+    ((open_now,),) = sql.fetch(
+        conn,
+        f"SELECT COUNT(*) FROM (SELECT 1 FROM digests FORCE INDEX (open) WHERE {waiting} LIMIT %s) d",  # noqa: S608
+        (now_ms, UNSENT),
+    )
+    ((ended,),) = sql.fetch(
+        conn,
+        "SELECT COUNT(*) FROM (SELECT 1 FROM digests FORCE INDEX (open) "
+        "WHERE state='given_up' AND day>=%s AND updated_ms>=%s LIMIT %s) d",
+        (since, now_ms - GIVEN_UP_MS, UNSENT),
+    )
+    return Unsent(int(open_now), int(ended))
 
 
 def give_up(conn: Connection, before: date, now_ms: int) -> list[tuple[int, date, str]]:

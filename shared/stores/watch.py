@@ -13,6 +13,8 @@ COLUMNS = (
     "name, subject, severity, text, value, since_ms, seen_ms, firing, clear_ms, ended_ms, told_ms, sms_ms, "
     "trying_ms, fired"
 )
+_SUCCESS = "success:"
+"""Of the names in `heartbeats`: those of `beat` say that somebody was alive, these that a task has succeeded."""
 DENIED = 1227
 """The account may not look into InnoDB's transactions."""
 IDLE = "idle"
@@ -90,6 +92,25 @@ def last_beat(conn: Connection, name: str) -> int | None:
     """When somebody was last alive (ms)."""
     found = sql.fetch(conn, "SELECT at_ms FROM heartbeats WHERE name=%s", (name,))
     return int(found[0][0]) if found else None
+
+
+def succeed(conn: Connection, task: str, at_ms: int) -> None:
+    """Note when a task succeeded; an earlier moment than the known one changes nothing."""
+    with conn.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO heartbeats (name, at_ms) VALUES (%s, %s) ON DUPLICATE KEY UPDATE at_ms=GREATEST(at_ms, %s)",
+            (_SUCCESS + task, at_ms, at_ms),
+        )
+
+
+def successes(conn: Connection, tasks: Iterable[str], now_ms: int) -> dict[str, int]:
+    """When each task last succeeded (ms); one of which nothing is known begins now."""
+    names = [_SUCCESS + task for task in tasks]
+    found = dict(sql.fetch(conn, "SELECT name, at_ms FROM heartbeats WHERE name IN %s", (names,)))
+    if missing := [(name, now_ms) for name in names if name not in found]:
+        sql.insert_ignore(conn, "heartbeats", "name, at_ms", missing)
+        found |= dict(missing)
+    return {name.removeprefix(_SUCCESS): int(at_ms) for name, at_ms in found.items()}
 
 
 def longest_transaction(conn: Connection) -> tuple[int, str]:

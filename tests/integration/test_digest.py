@@ -29,6 +29,7 @@ from functions_framework.aio import create_asgi_app
 from bridges.cron.ticker import tick
 from local.testing import Platform
 from shared.digest import days
+from shared.digest import run as running
 from shared.digest.run import run
 from shared.domain.errors import Unavailable
 from shared.domain.events import Accepted, Outcome, PlanHop, Recipient, Request, Result
@@ -38,7 +39,7 @@ from shared.domain.states import State
 from shared.runtime import settings
 from shared.runtime.clock import new_request_id, now_ms
 from shared.runtime.context import Context, use
-from shared.stores import claims, digests, routing, sql
+from shared.stores import claims, digests, routing, sql, watch
 from shared.stores.sql import Connection
 from simulator.smtp import Mail, MailServer
 from tests.ports import free_port
@@ -314,6 +315,35 @@ async def test_the_morning_brings_one_mail_and_later_ticks_none(client: Client, 
     state = await client.state()
     assert state is not None
     assert (state.state, state.tries, state.sent_by) == ("sent", 1, "email")
+
+
+async def noted(ims: Context) -> int | None:
+    """The morning that has succeeded last."""
+    return await ims.db(watch.last_beat, "success:digest")
+
+
+async def test_a_morning_has_succeeded_when_every_account_had_its_turn(
+    client: Client, mails: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.wants(email="9904@magic.demo.example")
+    await client.ended("failed", "4001")
+    await client.ims.db(sql.execute, "DELETE FROM heartbeats WHERE name='success:digest'")
+    with monkeypatch.context() as slow:
+        slow.setattr(running, "RUN_SECONDS", -1.0)
+        await run(client.ims, MORNING)
+    assert await noted(client.ims) is None, "it is left for the next tick"
+
+    async def away(_: int) -> None:
+        raise Unavailable("MySQL is away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(client.ims.accounts, "by_id", away)
+        await run(client.ims, MORNING)
+    assert await noted(client.ims) is None, "one account had no turn"
+    await run(client.ims, MORNING + 40 * 60_000)
+    assert await noted(client.ims) == MORNING, "the morning counts, not the tick"
+    await run(client.ims, MORNING - 86_400_000)
+    assert await noted(client.ims) == MORNING, "a tick that comes late sets nothing back"
 
 
 async def test_outside_of_the_morning_nothing_is_sent(client: Client, mails: MailServer) -> None:

@@ -174,6 +174,11 @@ class Watch:
     def findings(self, name: str) -> list[dict[str, Any]]:
         return [f for f in self.status()["findings"] if f["name"] == name]
 
+    def measured(self, series: str) -> list[float]:
+        """The value of a series of its /metrics; empty when it is not there."""
+        lines = self._http.get(f"{self.url}/metrics").text.splitlines()
+        return [float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{series} ")]
+
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
@@ -215,6 +220,18 @@ def test_while_all_is_well_nobody_is_told(place: Place) -> None:
     assert status["findings"] == []
     assert place.slack() == []
     assert place.sms() == []
+
+
+def test_a_tick_that_has_ended_is_shown_to_prometheus(place: Place) -> None:
+    watch, _ = place.pair()
+    began = time.time()
+    assert watch.tick() == 200
+    (shown,) = watch.measured('ims_last_success_timestamp_seconds{task="watch"}')
+    assert began <= shown <= time.time()
+    assert watch.measured('ims_digests_unsent{state="waiting"}') == [0]
+    with place.platform.stopped("mysql", kill=True):
+        assert watch.tick() == 200, "it tells of MySQL's outage"
+        assert watch.measured('ims_last_success_timestamp_seconds{task="watch"}') == [shown], "a moment grows old"
 
 
 @pytest.mark.parametrize(
