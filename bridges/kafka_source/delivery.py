@@ -66,6 +66,7 @@ class Delivery(Generic[K]):
         self.room.set()
         self._waiting: deque[Item] = deque()
         self._running: dict[asyncio.Task[None], Item] = {}
+        self._ending = False
         self._delivered = metrics.DELIVERED.labels(source)
         self._retried = metrics.RETRIED.labels(source)
 
@@ -75,7 +76,7 @@ class Delivery(Generic[K]):
         self._fill()
 
     def _fill(self) -> None:
-        while self._waiting and len(self._running) < self._settings.source_in_flight:
+        while self._waiting and not self._ending and len(self._running) < self._settings.source_in_flight:
             item = self._waiting.popleft()
             if item.partition.lost:
                 continue
@@ -174,7 +175,7 @@ class Delivery(Generic[K]):
 
     async def drain(self, seconds: float) -> int:
         """Start nothing new, wait for what is under way; returns how many were left (they come again later)."""
-        self._waiting.clear()
+        self._ending = True
         if self._running:
             await asyncio.wait(set(self._running), timeout=seconds)
         left = list(self._running)

@@ -7,7 +7,6 @@ carries both, which survives what drops headers (the Kafka connector of OpenFaaS
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping, MutableMapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -39,10 +38,10 @@ def take_apart(value: bytes) -> Parts | None:
     try:
         event = orjson.loads(value)
         data = _data(event)
-    except (orjson.JSONDecodeError, binascii.Error, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError):  # no JSON, no base64, no object
         return None
     attributes = {name: _text(v) for name, v in event.items() if name not in _NOT_ATTRIBUTES}
-    return Parts(attributes, event.get("datacontenttype") or JSON, data)
+    return Parts(attributes, _text(event.get("datacontenttype") or JSON), data)
 
 
 def is_event(attributes: Mapping[str, str]) -> bool:

@@ -58,6 +58,13 @@ def test_a_binary_record_keeps_its_attributes_and_gains_partition_and_offset() -
     assert body == b'{"lane":"auth"}'
 
 
+@pytest.mark.parametrize("extra", [(), BINARY, (("content-type", b"application/cloudevents+json"),)])
+def test_a_record_without_a_value_is_delivered_with_an_empty_body(extra: tuple[tuple[str, bytes | None], ...]) -> None:
+    record = Record(headers=extra, value=None)
+    assert sent(record)[1] == b""
+    assert dead_letter(record, "x", 7).body == ""
+
+
 def test_a_key_of_a_valid_event_is_not_passed_on() -> None:
     headers, _ = sent(Record(headers=BINARY, key=b"k"))
     assert "ce-key" not in headers
@@ -97,6 +104,11 @@ def test_a_structured_record_is_converted_to_binary(extra: dict[str, Any], body:
         Record(headers=(("My_Hdr.X", b"v"), ("ce_specversion", b"1.0")), key=b"k"),
         Record(headers=(("My_Hdr.X", b"v"), ("content-type", b"application/cloudevents+json")), key=b"k", value=b"{"),
         Record(headers=(("My_Hdr.X", b"v"), ("content-type", b"application/cloudevents+json")), key=b"k", value=b"[]"),
+        Record(
+            headers=(("My_Hdr.X", b"v"), ("content-type", b"application/cloudevents+json")),
+            key=b"k",
+            value='{"specversion":"1.0","id":"1","type":"t","source":"s","data_base64":"한"}'.encode(),
+        ),
     ],
 )
 def test_anything_else_becomes_a_plain_kafka_event(record: Record) -> None:
@@ -167,6 +179,33 @@ def test_a_partition_that_went_away_is_not_committed_by_late_work() -> None:
     assert progress.to_commit() == {}
     progress.finish(new, 1)
     assert progress.to_commit(["p", "q"]) == {"p": 2}
+
+
+def test_what_stays_in_a_rebalance_goes_on_and_what_comes_back_later_is_counted_anew() -> None:
+    progress: Progress[str] = Progress()
+    stays, goes = progress.take("stays", [1, 2]), progress.take("goes", [1, 2])
+    progress.keep({"stays"})
+    assert (stays.lost, goes.lost) == (False, True)
+    back = progress.take("goes", [2, 3])
+    for partition in (stays, goes):
+        progress.finish(partition, 1)
+        progress.finish(partition, 2)
+    assert progress.to_commit() == {"stays": 3}
+    progress.finish(back, 2)
+    assert progress.to_commit() == {"stays": 3, "goes": 3}
+
+
+def test_a_log_that_was_cut_is_counted_from_where_it_is_read_again() -> None:
+    progress: Progress[str] = Progress()
+    old = progress.take("p", [5, 6, 7])
+    progress.finish(old, 5)
+    progress.committed(progress.to_commit())
+    new = progress.take("p", [2, 3])
+    assert old.lost
+    progress.finish(old, 6)
+    assert progress.to_commit() == {}
+    progress.finish(new, 2)
+    assert progress.to_commit() == {"p": 3}, "lower than before, or a new start would skip what is written meanwhile"
 
 
 def test_one_stuck_record_holds_its_partition_back_at_the_window() -> None:

@@ -1,0 +1,145 @@
+"""The Kafka source's deliveries when something else goes wrong: what counts as done, and when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from bridges.http import Answer
+from bridges.kafka_source import policy
+from bridges.kafka_source.delivery import Delivery, Item
+from bridges.kafka_source.offsets import Progress
+from bridges.settings import SourceSettings
+from bridges.targets import Address, Targets
+from shared.domain.errors import Unavailable
+from shared.domain.events import Event
+from tests.unit.test_kafka_source import BINARY, Record
+
+
+class Function:
+    """Answers each try when it is told to."""
+
+    def __init__(self) -> None:
+        self.waiting: list[asyncio.Future[Answer]] = []
+
+    async def post(self, *_: Any) -> Answer:
+        self.waiting.append(asyncio.get_running_loop().create_future())
+        return await self.waiting[-1]
+
+    def answer(self, status: int) -> None:
+        self.waiting.pop(0).set_result(Answer(status, b""))
+
+
+class Letters:
+    """Takes dead letters, once Kafka is up."""
+
+    def __init__(self) -> None:
+        self.up, self.tries, self.taken = False, 0, 0
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        self.tries += 1
+        if not self.up:
+            raise Unavailable("Kafka")
+        self.taken += len(events)
+
+
+class Road:
+    """A delivery with one partition "p"."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.function, self.letters, self.progress = Function(), Letters(), Progress[str]()
+        client: Any = self.function
+        bus: Any = self.letters
+        targets = Targets([Address("function", 80)])
+        self.delivery = Delivery("source", targets, client, bus, self.progress, SourceSettings(**settings))
+
+    def accept(self, *offsets: int) -> None:
+        partition = self.progress.take("p", offsets)
+        self.delivery.accept([Item(Record(offset=offset, headers=BINARY), partition) for offset in offsets])
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The waits between tries are none."""
+    monkeypatch.setattr(policy, "delay", lambda *_: 0)
+
+
+async def until(what: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not what():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+async def test_what_is_given_up_counts_when_kafka_has_its_dead_letter_and_not_before() -> None:
+    road = Road()
+    road.accept(1)
+    await until(lambda: bool(road.function.waiting))
+    road.function.answer(400)
+    await until(lambda: road.letters.tries > 3)
+    assert road.progress.to_commit() == {}
+    road.letters.up = True
+    await until(lambda: road.progress.to_commit() == {"p": 2})
+    assert road.letters.taken == 1
+
+
+async def test_a_dead_letter_under_way_at_the_end_leaves_its_record_uncommitted() -> None:
+    road = Road()
+    road.accept(1)
+    await until(lambda: bool(road.function.waiting))
+    road.function.answer(400)
+    await until(lambda: road.letters.tries > 3)
+    assert await road.delivery.drain(0.01) == 1
+    assert road.progress.to_commit() == {}
+
+
+async def test_at_the_end_only_what_was_answered_counts() -> None:
+    road = Road(source_in_flight=2)
+    road.accept(1, 2, 3)
+    await until(lambda: len(road.function.waiting) == 2)
+    ending = asyncio.ensure_future(road.delivery.drain(0.05))
+    await asyncio.sleep(0)
+    road.function.answer(200)
+    assert await ending == 1
+    assert road.progress.to_commit() == {"p": 2}
+    assert not [wait for wait in road.function.waiting if not wait.cancelled()], "the third was begun"
+
+
+async def test_records_that_come_after_the_end_began_are_left_for_the_next_start() -> None:
+    road = Road()
+    await road.delivery.drain(0.01)
+    road.accept(1)
+    await asyncio.sleep(0.01)
+    assert road.function.waiting == []
+    assert road.progress.to_commit() == {}
+
+
+@pytest.mark.parametrize("status", [200, 400, 503])
+async def test_an_answer_after_the_partition_went_and_came_back_moves_nothing(status: int) -> None:
+    road = Road()
+    road.letters.up = True
+    road.accept(1)
+    await until(lambda: bool(road.function.waiting))
+    road.progress.keep(())
+    road.accept(1)
+    await until(lambda: len(road.function.waiting) == 2)
+    road.function.answer(status)
+    await until(lambda: road.delivery.in_flight == 1)
+    assert road.progress.to_commit() == {}
+    assert road.letters.taken == 0
+    road.function.answer(200)
+    await until(lambda: road.progress.to_commit() == {"p": 2})
+
+
+async def test_work_goes_on_over_a_rebalance_that_leaves_the_partition_here() -> None:
+    road = Road(source_in_flight=1)
+    road.accept(1, 2)
+    await until(lambda: bool(road.function.waiting))
+    road.progress.keep({"p"})
+    road.function.answer(503)
+    for _ in range(2):
+        await until(lambda: bool(road.function.waiting))
+        road.function.answer(200)
+    await until(lambda: road.progress.to_commit() == {"p": 3})
