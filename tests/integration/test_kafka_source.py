@@ -60,13 +60,20 @@ def topic(bootstrap: str) -> Iterator[str]:
     admin.close()
 
 
-def produce(bootstrap: str, topic: str, start: int = 0, count: int = RECORDS) -> None:
-    """Records named 0, 1, 2, … spread over the partitions."""
-    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=5)
+def produce(bootstrap: str, topic: str, start: int = 0, count: int = RECORDS, each: int = 0) -> None:
+    """Records named 0, 1, 2, … spread over the partitions; `each`: so many a transaction, with a marker behind them."""
+    own: dict[str, Any] = {"transactional_id": topic} if each else {}
+    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=5, **own)
+    if each:
+        producer.init_transactions()
     for i in range(start, start + count):
+        if each and i % each == 0:
+            producer.begin_transaction()
         attributes = {"ce_specversion": "1.0", "ce_id": str(i), "ce_type": "t", "ce_source": "/test"}
         headers = [(k, v.encode()) for k, v in attributes.items()] + [("content-type", b"application/json")]
         producer.send(topic, b'{"n":%d}' % i, headers=headers, partition=i % PARTITIONS)
+        if each and i % each == each - 1:
+            producer.commit_transaction()
     producer.flush()
     producer.close()
 
@@ -317,3 +324,35 @@ def shares(topic: str, *ports: int) -> list[int]:
     """How many partitions each source has."""
     answers = [get(port, "/healthz") for port in ports]
     return [json.loads(body)["sources"][topic]["partitions"] if body else 0 for _, body in answers]
+
+
+async def test_what_a_topic_is_when_it_gains_partitions_and_has_gaps_comes_through_whole(
+    bootstrap: str, topic: str
+) -> None:
+    """New partitions take everything away and give it back; the markers of transactions are offsets without records."""
+    held, count, each = True, 300, 20
+    target, port = Target(lambda name, tries: 503 if held else 200), free_port()
+    await asyncio.to_thread(produce, bootstrap, topic, 0, count, each)
+    async with target.listening() as address, source(topic, [address], port) as process:
+        await until(lambda: len(target.tries) >= 50)
+        await asyncio.to_thread(add_partition, bootstrap, topic)
+        await until(lambda: shares(topic, port) == [PARTITIONS + 1])
+        await asyncio.to_thread(produce, bootstrap, topic, count, count, each)
+        held = False
+        await until(lambda: len(target.taken) == 2 * count)
+        assert max(target.taken.values()) == 1, "what was in hand went on"
+        ends = (await asyncio.to_thread(offsets, bootstrap, topic))[1]
+        await committed_are(bootstrap, topic, {p: end - 1 for p, end in ends.items()})  # a marker is the last
+        process.kill()
+        await process.wait()
+        async with source(topic, [address], port):
+            await asyncio.to_thread(produce, bootstrap, topic, 2 * count, 10)
+            await until(lambda: len(target.taken) == 2 * count + 10)
+    assert max(target.taken.values()) == 1
+
+
+def add_partition(bootstrap: str, topic: str) -> None:
+    """One more, which the source notices by itself."""
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    admin.create_partitions({topic: PARTITIONS + 1})
+    admin.close()
