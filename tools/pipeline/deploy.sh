@@ -3,7 +3,7 @@
 #   tools/pipeline/deploy.sh OVERLAY      DRY_RUN=1: only asks the API server. SKIP_SCHEMA=1: migrations/ were run by you
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-overlay=${1:?dev, kind or prod}
+overlay=${1:?dev, kind, node or prod}
 folder=build/deploy/$overlay
 mkdir -p "$folder"
 {
@@ -28,6 +28,11 @@ if [ "${SKIP_SCHEMA:-}" != 1 ]; then
 fi
 kubectl -n ims delete job topics --ignore-not-found # a Job cannot be changed, and its settings may have been
 kubectl apply -k "$folder"
-kubectl -n ims wait --for=condition=Ready ksvc --all --timeout=10m
-kubectl -n ims wait --for=condition=Ready kafkasource --all --timeout=5m
+kubectl -n ims wait --for=condition=Ready ksvc --all --timeout=10m || {
+    why='.status.conditions[?(@.type=="Ready")]'
+    kubectl -n ims get ksvc -o "custom-columns=NAME:.metadata.name,READY:$why.status,WHY:$why.message" >&2
+    exit 1
+}
+sources=$(kubectl -n ims get kafkasource -o name) # none with components/own-sources
+[ -z "$sources" ] || kubectl -n ims wait --for=condition=Ready kafkasource --all --timeout=5m
 kubectl -n ims rollout status deployment --timeout=5m

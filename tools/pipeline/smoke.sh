@@ -7,7 +7,7 @@ set -euo pipefail
 [[ $IMS_TEST_KEY == ims_test_* ]] || { echo "a live key would send a real message" >&2; exit 1; }
 field() { python3 -c 'import json, sys; print(json.load(sys.stdin)'"$1"')'; }
 call() { # host or nothing, arguments of curl
-    curl -sS --fail-with-body --max-time 20 -H "authorization: Bearer $IMS_TEST_KEY" ${1:+-H "host: $1"} "${@:2}"
+    curl -sS --fail-with-body --max-time 65 -H "authorization: Bearer $IMS_TEST_KEY" ${1:+-H "host: $1"} "${@:2}"
 }
 
 answer=$(call "${IMS_HOST:-}" "$IMS_URL/v1/mt/messages" -H 'content-type: application/json' -H "idempotency-key: smoke-$(date +%s)-$$" \
