@@ -201,7 +201,7 @@ class Consumer:
 
     async def revoked(self, consumer: KafkaConsumer, keys: Iterable[Any]) -> None:
         """Commit what is finished of partitions that may go; which of them do, the next assignment says."""
-        self.state = "rebalancing"
+        self._unsettled()
         fronts = self._progress.to_commit(keys)
         if fronts:
             try:
@@ -212,8 +212,12 @@ class Consumer:
 
     def lost(self, keys: Iterable[Any]) -> None:
         """Let go of partitions: the group has gone on without us."""
-        self.state = "rebalancing"
+        self._unsettled()
         self._progress.forget(keys)
+
+    def _unsettled(self) -> None:
+        if self.state == READING:  # who has not joined yet, is still starting
+            self.state = "rebalancing"
 
     def now_assigned(self, keys: Collection[Any]) -> None:
         """The group has spoken: keep what is still ours, let go of the rest."""

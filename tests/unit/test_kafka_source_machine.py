@@ -13,6 +13,7 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -282,3 +283,23 @@ TestGroup = Group.TestCase
 TestGroup.settings = settings(
     max_examples=100, stateful_step_count=30, phases=(Phase.explicit, Phase.reuse, Phase.generate)
 )
+
+
+def test_a_source_is_starting_until_it_has_joined_and_a_rebalance_does_not_make_it_ill() -> None:
+    group = Group()
+    group.broker = Broker()
+    states = []
+    joining = Kafka.join
+
+    def join(kafka: Kafka, keys: Collection[TopicPartition]) -> None:
+        states.append(group.source.state)
+        joining(kafka, keys)
+        states.append(group.source.state)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Kafka, "join", join)
+        group.start()
+        for lost in (False, True):
+            group.kafka.leave(lost)
+            group.kafka.join(KEYS)
+    assert states == ["starting", "reading", "rebalancing", "reading", "rebalancing", "reading"]
