@@ -58,6 +58,18 @@ test-manifests: setup ## images, manifests and OpenFaaS files, held against a re
 	@$(BIN)/python -m pytest -q tests/manifests
 	@$(BIN)/python -m deploy.accept
 
+.PHONY: cluster
+cluster: setup ## a real Kubernetes of one node with Knative and IMS on it; needs root, 10 minutes the first time
+	@$(BIN)/python -m deploy.node up
+
+.PHONY: test-cluster
+test-cluster: cluster ## functions from zero, messages while their pods die: on the node of `make cluster`
+	@IMS_TEST_CLUSTER=1 $(BIN)/pytest -q tests/cluster
+
+.PHONY: cluster-down
+cluster-down: setup ## stop and remove that cluster
+	@$(BIN)/python -m deploy.node down
+
 .PHONY: sbom
 sbom: setup ## what IMS is made of, as CycloneDX, into build/sbom/
 	@PYTHON=$(BIN)/python tools/pipeline/sbom.sh
@@ -79,4 +91,5 @@ lock: setup ## write requirements.lock anew from pyproject.toml
 .PHONY: clean
 clean: setup ## stop the platform and remove its data, logs and keys (not the downloaded programs)
 	@$(BIN)/ims down
+	@[ ! -d .ims/cluster ] || $(BIN)/python -m deploy.node down
 	@find .ims -mindepth 1 -maxdepth 1 ! -name dist -exec rm -rf {} +

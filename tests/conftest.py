@@ -17,6 +17,8 @@ from tests.ports import free_offset
 from tests.road import NORMAL, Road
 
 FOLDERS = ("unit", "contract", "wiring", "manifests", "integration", "e2e")
+collect_ignore = [] if os.environ.get("IMS_TEST_CLUSTER") else ["cluster"]
+"""`make test-cluster` has tests of its own, on the node of `make cluster`."""
 LAST = ("test_kill.py", "test_down.py", "test_openfaas_ce.py", "test_clusters.py")
 """These break most, or need the machine for themselves."""
 

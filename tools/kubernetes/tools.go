@@ -1,9 +1,13 @@
 //go:build tools
 
-// Package tools names the programs that deploy/cluster.py builds from Go modules.
+// Package tools names the programs that deploy/cluster.py and deploy/node build from Go modules.
 package tools
 
 import (
 	_ "k8s.io/kubernetes/cmd/kube-apiserver"
+	_ "k8s.io/kubernetes/cmd/kube-controller-manager"
+	_ "k8s.io/kubernetes/cmd/kube-proxy"
+	_ "k8s.io/kubernetes/cmd/kube-scheduler"
 	_ "k8s.io/kubernetes/cmd/kubectl"
+	_ "k8s.io/kubernetes/cmd/kubelet"
 )

@@ -1,0 +1,18 @@
+// Command dns is CoreDNS with just what a cluster needs.
+package main
+
+import (
+	_ "github.com/coredns/coredns/plugin/cache"
+	_ "github.com/coredns/coredns/plugin/errors"
+	_ "github.com/coredns/coredns/plugin/health"
+	_ "github.com/coredns/coredns/plugin/kubernetes"
+	_ "github.com/coredns/coredns/plugin/ready"
+
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/coremain"
+)
+
+func main() {
+	dnsserver.Directives = []string{"errors", "health", "ready", "cache", "kubernetes"}
+	coremain.Run()
+}
