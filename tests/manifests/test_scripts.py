@@ -74,6 +74,27 @@ def test_a_schema_that_was_migrated_elsewhere_is_left_alone(kubectl: str, tmp_pa
     assert "flyway" not in asked
 
 
+@pytest.mark.usefixtures("images")
+@pytest.mark.parametrize("there", ["", "kafkasource.sources.knative.dev/store"])
+def test_a_roll_out_waits_for_kafka_sources_where_there_are_any(kubectl: str, tmp_path: Path, there: str) -> None:
+    with (tmp_path / "bin" / "kubectl").open("a") as script:
+        script.write(f'[[ $* != *"get kafkasource"* ]] || echo "{there}"\n')
+    assert run("pipeline/deploy.sh", "node", PATH=kubectl, SKIP_SCHEMA="1").returncode == 0
+    waited = "wait --for=condition=Ready kafkasource" in (tmp_path / "asked").read_text()
+    assert waited == bool(there)
+
+
+@pytest.mark.usefixtures("images")
+def test_a_roll_out_that_is_not_ready_says_why(kubectl: str, tmp_path: Path) -> None:
+    with (tmp_path / "bin" / "kubectl").open("a") as script:
+        script.write('[[ $* != *"wait --for=condition=Ready ksvc"* ]] || exit 1\n')
+        script.write('[[ $* != *"get ksvc -o custom-columns"* ]] || echo "route-fast False it exits"\n')
+    failed = run("pipeline/deploy.sh", "dev", PATH=kubectl, SKIP_SCHEMA="1")
+    assert failed.returncode == 1
+    assert "route-fast False it exits" in failed.stderr
+    assert "rollout status" not in (tmp_path / "asked").read_text()
+
+
 def test_images_are_signed_by_a_key_or_by_the_pipelines_identity() -> None:
     env = {"DRY_RUN": "1", "REGISTRY": "r", "VERSION": "1", "BASE": "python@sha256:0", "SIGN": "1"}
     signed = [line for line in run("pipeline/images.sh", **env).stdout.splitlines() if line.startswith("cosign")]
