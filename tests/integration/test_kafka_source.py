@@ -335,6 +335,7 @@ async def test_what_a_topic_is_when_it_gains_partitions_and_has_gaps_comes_throu
     await asyncio.to_thread(produce, bootstrap, topic, 0, count, each)
     async with target.listening() as address, source(topic, [address], port) as process:
         await until(lambda: len(target.tries) >= 50)
+        await asyncio.sleep(1)  # the group is at rest
         await asyncio.to_thread(add_partition, bootstrap, topic)
         await until(lambda: shares(topic, port) == [PARTITIONS + 1])
         await asyncio.to_thread(produce, bootstrap, topic, count, count, each)
