@@ -9,7 +9,7 @@ What kafka-python 3.0 (which adds a network thread of its own per consumer) make
 - A rebalance takes all partitions away (range assignment), yet of those that come back in it kafka-python keeps the
   position: it does not return what was fetched before once more. So what we have in hand of them stays in hand.
 - Group membership is static (group_instance_id): a source that was killed has its partitions back when it starts again,
-  instead of after the session time-out. Its price: a group whose leader came back like this sees partitions that a topic
+  instead of after the session time-out. Its price: a group whose leader came back so sees partitions that a topic
   gains only at its next rebalance (JoinGroup 7 does not tell the leader that it still is one).
 """
 
