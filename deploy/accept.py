@@ -29,8 +29,17 @@ FEATURES = {"prod": frozenset(rules.FLAGGED.values())}
 """Knative's flags that an overlay's cluster must have on (docs: the overlay's components)."""
 PLAIN_SECRETS = ROOT / "infra" / "secrets" / "plain"
 """Made of files that are in no version control: asked about with passwords made for it, in a copy."""
-UNASKED = frozenset({("external-secrets.io/v1", "ExternalSecret"), ("external-secrets.io/v1", "SecretStore")})
-"""Kinds that may be missing: the External Secrets Operator's are not among the CRDs that `crds` asks for."""
+UNASKED = frozenset(
+    {
+        *(("external-secrets.io/v1", kind) for kind in ("ExternalSecret", "SecretStore")),
+        *(
+            ("gateway.envoyproxy.io/v1alpha1", kind)
+            for kind in ("BackendTrafficPolicy", "EnvoyExtensionPolicy", "HTTPRouteFilter")
+        ),
+    }
+)
+"""Kinds that may be missing: the External Secrets Operator's and Envoy Gateway's are not among the CRDs that `crds` asks
+for; `make cluster` applies the latter for real."""
 DRY_RUN = ("apply", "--server-side", "--dry-run=server", "--validate=strict", "--field-manager=ims-check", "-f", "-")
 
 
