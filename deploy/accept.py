@@ -38,8 +38,8 @@ UNASKED = frozenset(
         ),
     }
 )
-"""Kinds that may be missing: the External Secrets Operator's and Envoy Gateway's are not among the CRDs that `crds` asks
-for; `make cluster` applies the latter for real."""
+"""Kinds that may be missing: the External Secrets Operator's and Envoy Gateway's are not among the CRDs that `crds`
+asks for; `make cluster` applies the latter for real."""
 DRY_RUN = ("apply", "--server-side", "--dry-run=server", "--validate=strict", "--field-manager=ims-check", "-f", "-")
 
 
