@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -17,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from deploy.golang import PATIENT, go
 from local.home import DIST, ROOT
 from local.install import disable_unit, have, program
 from local.problems import Problem
@@ -25,7 +25,6 @@ MODULE = ROOT / "tools" / "kubernetes"
 BIN = DIST / "kubernetes" / "bin"
 PROGRAMS = ("kube-apiserver", "kubectl")
 INSTEAD = "set KUBECONFIG to a cluster that may be asked (nothing is changed in it)"
-GO_ENV = {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false -mod=readonly -p=1"}
 START_SECONDS = 120
 HOST = "127.0.0.1"
 
@@ -48,18 +47,10 @@ def build() -> None:
     stamp, wanted = DIST / "kubernetes" / ".sum", (MODULE / "go.sum").read_text()
     if all((BIN / name).exists() for name in PROGRAMS) and stamp.exists() and stamp.read_text() == wanted:
         return
-    go = have("go") or shutil.which("go", path="/usr/local/go/bin")
-    if go is None:
-        raise Problem("Go 1.24 or newer is needed to build kube-apiserver", f"install it, or {INSTEAD}")
     print("building kube-apiserver and kubectl from Go modules, once: 6 minutes of CPU", flush=True)
     BIN.mkdir(parents=True, exist_ok=True)
     packages = [f"k8s.io/kubernetes/cmd/{name}" for name in PROGRAMS]
-    command = ["nice", "-n", "15", go, "build", "-ldflags", "-s -w", "-o", f"{BIN}/", *packages]
-    result = subprocess.run(
-        command, cwd=MODULE, env={**os.environ, **GO_ENV}, capture_output=True, text=True, check=False
-    )
-    if result.returncode != 0:
-        raise Problem(f"kube-apiserver could not be built: {result.stderr.strip()[-300:]}", INSTEAD)
+    go(MODULE, "build", "-ldflags", "-s -w", "-o", f"{BIN}/", *packages, way_out=INSTEAD, flags=PATIENT)
     stamp.write_text(wanted)
 
 

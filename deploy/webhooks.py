@@ -7,16 +7,13 @@ not to be had as a module: deploy/rules.py stands for it.
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 
 import yaml
 
-from deploy.cluster import GO_ENV
+from deploy.golang import PATIENT, go
 from deploy.settings import Json
 from local.home import DIST, ROOT
-from local.install import have
 from local.problems import Problem
 
 MODULE = ROOT / "tools" / "webhooks"
@@ -29,17 +26,10 @@ def build() -> None:
     stamp, wanted = PROGRAM.with_suffix(".of"), "".join((MODULE / name).read_text() for name in SOURCES)
     if PROGRAM.exists() and stamp.exists() and stamp.read_text() == wanted:
         return
-    go = have("go") or shutil.which("go", path="/usr/local/go/bin")
-    if go is None:
-        raise Problem("Go 1.24 or newer is needed to build Knative's webhooks", "install it")
     print("building Knative's webhooks from Go modules, once: 2 minutes of CPU", flush=True)
     PROGRAM.parent.mkdir(parents=True, exist_ok=True)
-    command = ["nice", "-n", "15", go, "build", "-ldflags", "-s -w", "-o", str(PROGRAM), "."]
-    result = subprocess.run(
-        command, cwd=MODULE, env={**os.environ, **GO_ENV}, capture_output=True, text=True, check=False
-    )
-    if result.returncode != 0:
-        raise Problem(f"Knative's webhooks could not be built: {result.stderr.strip()[-300:]}", "check the network")
+    way_out = "check the network"
+    go(MODULE, "build", "-ldflags", "-s -w", "-o", str(PROGRAM), ".", way_out=way_out, flags=PATIENT)
     stamp.write_text(wanted)
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from deploy.golang import go
 from local.home import DIST, ROOT
-from local.install import Say, program
-from local.problems import Problem
+from local.install import Say
 
 BIN = DIST / "node" / "bin"
-GO_ENV = {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false -mod=readonly"}
 KUBERNETES = "k8s.io/kubernetes"
 
 
@@ -82,11 +79,4 @@ def _flags(part: Part) -> str:
 
 
 def _go(folder: Path, *words: str) -> str:
-    go = program("go", ["golang-go"], "put Go 1.24 or newer on the PATH", print)
-    command = ["nice", "-n", "5", go, *words]
-    result = subprocess.run(
-        command, cwd=folder, env={**os.environ, **GO_ENV}, capture_output=True, text=True, check=False
-    )
-    if result.returncode != 0:
-        raise Problem(f"`go {' '.join(words)}` failed in {folder.name}: {result.stderr.strip()[-300:]}", "see above")
-    return result.stdout
+    return go(folder, *words, way_out="check the network", nice=5)
