@@ -36,6 +36,13 @@ PROGRAMS = {
     "ip": "iproute2",
     "openssl": "openssl",
 }
+CONFIGURATION = {
+    "containerd.toml": "containerd.toml",
+    "kube-proxy.yaml": "kube-proxy.yaml",
+    "kubelet.yaml": "kubelet.yaml",
+    "network.conflist": "cni/10-node.conflist",
+}
+"""Template in files/ → file in the home's conf/."""
 START_SECONDS = 120
 CGROUPS = Path("/sys/fs/cgroup")
 NETWORKS = Path("/run/netns")
@@ -167,9 +174,7 @@ class Machine:
         home = self.home
         values = {"home": home.path, "name": self.name, "node": NODE, "pods": PODS, "dns": DNS, "cni": PLUGINS}
         (home.conf / "cni").mkdir(exist_ok=True)
-        for name, to in {"network.conflist": "cni/10-node.conflist"}.items() | {
-            (name, name) for name in ("containerd.toml", "kubelet.yaml", "kube-proxy.yaml")
-        }:
+        for name, to in CONFIGURATION.items():
             (home.conf / to).write_text(Template((FILES / name).read_text()).substitute(values))
         (home.conf / "resolv.conf").write_text(f"nameserver {NODE}\n")
 
