@@ -252,11 +252,19 @@ def _images() -> list[str]:
 
 
 def _common() -> Json:
-    """The address of Kafka goes from settings.env into every source; a changed setting makes a new revision."""
+    """The address of Kafka goes from settings.env into every source; a changed setting makes a new revision.
+
+    A source's several addresses may stand in one string, with commas. A sink's may not: its controller takes each
+    string for one address, and a sink that is not Ready keeps every source that names it from being so. It gets the
+    first.
+    """
     source = {"kind": "ConfigMap", "name": SETTINGS, "fieldPath": "data.IMS_KAFKA_BOOTSTRAP"}
-    kinds = ("KafkaSource", "KafkaSink")
-    targets = [{"select": {"kind": kind}, "fieldPaths": ["spec.bootstrapServers.0"]} for kind in kinds]
-    return {"configurations": [REFERENCES], "replacements": [{"source": source, "targets": targets}]}
+    first = {**source, "options": {"delimiter": ",", "index": 0}}
+    replacements = [
+        {"source": address, "targets": [{"select": {"kind": kind}, "fieldPaths": ["spec.bootstrapServers.0"]}]}
+        for kind, address in (("KafkaSource", source), ("KafkaSink", first))
+    ]
+    return {"configurations": [REFERENCES], "replacements": replacements}
 
 
 def _generated(name: str, file: str) -> Json:

@@ -1,16 +1,19 @@
 """What Knative's webhooks would refuse and no schema says, and what we ask of our own manifests.
 
 Each rule is a function over all objects of an overlay that yields its complaints; docs: Knative Serving and Eventing
-1.18, eventing-kafka-broker.
+1.18. Those about Kafka are in deploy/kafka_rules.py.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from bridges.cron.schedule import parse
+from deploy import kafka_rules
+from deploy.found import functions, of, seconds, target, title
 from deploy.settings import Json
 
 Rule = Callable[[list[Json]], Iterator[str]]
@@ -41,37 +44,12 @@ AUTOSCALING_KEYS = frozenset(
         "panic-threshold-percentage",
     }
 )
-DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?\Z")
 
 
 def check(objects: list[Json], features: frozenset[str] = frozenset()) -> list[str]:
     """Every complaint about an overlay; `features` are Knative's flags that its cluster has switched on."""
     found = [complaint for rule in RULES for complaint in rule(objects)]
     return [*found, *pod_fields(objects, features)]
-
-
-def of(objects: Iterable[Json], kind: str, group: str = "") -> Iterator[Json]:
-    """The objects of a kind."""
-    return (o for o in objects if o["kind"] == kind and o["apiVersion"].startswith(group))
-
-
-def functions(objects: Iterable[Json]) -> dict[str, Json]:
-    """Knative Services by name."""
-    return {o["metadata"]["name"]: o for o in of(objects, "Service", "serving.knative.dev/")}
-
-
-def title(thing: Json) -> str:
-    """How a complaint names an object."""
-    return f"{thing['kind']} {thing['metadata']['name']}"
-
-
-def seconds(text: str) -> float:
-    """An ISO 8601 duration of hours, minutes and seconds; ValueError if it is none."""
-    match = DURATION.match(text)
-    if not match or not any(match.groups()):
-        raise ValueError(f"{text!r} is not a duration like PT0.2S")
-    hours, minutes, rest = (float(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + rest
 
 
 def autoscaling(objects: list[Json]) -> Iterator[str]:
@@ -105,43 +83,11 @@ def timeouts(objects: list[Json]) -> Iterator[str]:
         if not 0 <= spec.get("containerConcurrency", 0) <= 1000:
             yield f"{title(service)}: containerConcurrency must be from 0 to 1000"
     for source in of(objects, "KafkaSource"):
-        sink = served.get(_sink(source))
+        service = served.get(target(source), {})
         wait = source["spec"].get("delivery", {}).get("timeout")
-        if sink and wait and seconds(wait) <= sink["spec"]["template"]["spec"]["timeoutSeconds"]:
-            yield f"{title(source)}: delivery.timeout {wait} must be over the Service's timeoutSeconds"
-
-
-def kafka_sources(objects: list[Json]) -> Iterator[str]:
-    """Group set and used once, earliest, unordered, retried, with a last resort that exists."""
-    sinks = {o["metadata"]["name"] for o in of(objects, "KafkaSink")}
-    groups: set[str] = set()
-    for source in of(objects, "KafkaSource"):
-        spec, name = source["spec"], title(source)
-        group = spec.get("consumerGroup")
-        if not group or group in groups:
-            yield f"{name}: consumerGroup must be set, and its own: left out it is a random one"
-        groups.add(str(group))
-        if spec.get("ordering") not in ("ordered", "unordered"):
-            yield f"{name}: ordering {spec.get('ordering')!r} is neither ordered nor unordered"
-        elif spec["ordering"] != "unordered":
-            yield f"{name}: ordered delivery carries 230 events a second"
-        if spec.get("initialOffset") != "earliest":
-            yield f"{name}: initialOffset must be earliest: latest loses what was sent before the source was ready"
-        yield from (f"{name}: {fault}" for fault in _delivery(spec.get("delivery", {}), sinks))
-
-
-def _delivery(delivery: Json, sinks: set[str]) -> Iterator[str]:
-    if not delivery.get("retry"):
-        yield "delivery without retry means no retry at all"
-    if delivery.get("backoffPolicy") not in ("linear", "exponential"):
-        yield f"backoffPolicy {delivery.get('backoffPolicy')!r} is neither linear nor exponential"
-    for field in ("backoffDelay", "timeout"):
-        try:
-            seconds(str(delivery.get(field)))
-        except ValueError as error:
-            yield f"{field}: {error}"
-    if delivery.get("deadLetterSink", {}).get("ref", {}).get("name") not in sinks:
-        yield "without a dead-letter sink an event is lost after the last try"
+        with suppress(ValueError):  # no duration at all: kafka_rules says so
+            if service and wait and seconds(wait) <= service["spec"]["template"]["spec"]["timeoutSeconds"]:
+                yield f"{title(source)}: delivery.timeout {wait} must be over the Service's timeoutSeconds"
 
 
 def ping_sources(objects: list[Json]) -> Iterator[str]:
@@ -165,15 +111,11 @@ def sinks_exist(objects: list[Json]) -> Iterator[str]:
     deployments = {o["metadata"]["name"] for o in of(objects, "Deployment")}
     for kind in ("KafkaSource", "PingSource", "SinkBinding", "ContainerSource"):
         for source in of(objects, kind):
-            if _sink(source) not in served:
-                yield f"{title(source)}: its sink {_sink(source)!r} is not there"
+            if target(source) not in served:
+                yield f"{title(source)}: its sink {target(source)!r} is not there"
     for binding in of(objects, "SinkBinding"):
         if binding["spec"]["subject"].get("name") not in deployments:
             yield f"{title(binding)}: its subject is not there"
-
-
-def _sink(source: Json) -> str:
-    return str(source["spec"].get("sink", {}).get("ref", {}).get("name", ""))
 
 
 def containers(objects: list[Json]) -> Iterator[str]:
@@ -267,7 +209,7 @@ def _pods(objects: list[Json]) -> Iterator[tuple[Json, Json]]:
 RULES: tuple[Rule, ...] = (
     autoscaling,
     timeouts,
-    kafka_sources,
+    *kafka_rules.RULES,
     ping_sources,
     sinks_exist,
     containers,

@@ -19,6 +19,7 @@ from tests.manifests.test_guides import blocks
 from tests.manifests.test_names import OVERLAY, SERVERS
 
 RECOVERY = ROOT / "docs" / "deploy" / "disaster-recovery.md"
+KEDA_CLASS = r"autoscaling\.eventing\.knative\.dev/class"
 KINDS = ("StatefulSet", "CronJob", "Job", "KafkaSource", "Service", "ServiceAccount", "ConfigMap")
 
 
@@ -58,8 +59,9 @@ def values(config: Path, kind: str, namespace: str, path: str) -> set[str]:
 
 def test_every_source_is_held(config: Path) -> None:
     assert "0" not in values(config, "kafkasource", "ims", ".spec.consumers")
-    shell(config, line(RECOVERY, "hold() {"), "hold")
+    shell(config, line(RECOVERY, "paused="), line(RECOVERY, "hold() {"), "hold")
     assert values(config, "kafkasource", "ims", ".spec.consumers") == {"0"}
+    assert values(config, "kafkasource", "ims", rf".metadata.annotations.{KEDA_CLASS}") == {"disabled"}, "KEDA goes on"
 
 
 def test_the_databases_are_stopped_and_a_restore_is_let_go(config: Path) -> None:
