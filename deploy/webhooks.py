@@ -2,7 +2,7 @@
 
 A cluster's API server knows the schemas; what a webhook refuses on top of them (reserved variables, fields behind a
 flag, a cron that is none) is decided by this code, of the release that the CRDs are of. The Kafka source's webhook is
-not to be had as a module: deploy/rules.py stands for it.
+not to be had as a module: deploy/kafka_rules.py stands for it.
 """
 
 from __future__ import annotations

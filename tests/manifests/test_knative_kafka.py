@@ -16,7 +16,9 @@ import pytest
 from deploy import accept, rules, secrets
 from deploy.kafka_rules import AUTOSCALING
 from deploy.settings import CONSUMERS, KEDA_MAX, OTHER_CONSUMERS, OTHER_PARTITIONS, PARTITIONS
+from deploy.topics import lane
 from local.home import ROOT
+from shared import flow
 from shared.domain.events import MAX_BYTES
 from tests.manifests.test_names import OVERLAY, SERVERS
 
@@ -30,6 +32,8 @@ SINK_KEYS = {"protocol", "sasl.mechanism", "user", "password", "ca.crt"}
 CALLERS = {"knative-eventing", "keda"}
 """Dispatcher, receiver and controllers; KEDA asks for the lag itself, as the source's user."""
 NAME = "kubernetes.io/metadata.name"
+A_POD = 20
+"""Consumers, as Knative ships it (POD_CAPACITY)."""
 RECEIVER_REQUEST = 1_048_576
 """The sink's max.request.size, as Knative ships it."""
 
@@ -86,9 +90,19 @@ def test_who_calls_kafka_for_a_source_is_let_in() -> None:
 
 
 def test_no_lane_has_more_consumers_than_partitions() -> None:
-    for lane, partitions in PARTITIONS.items():
-        assert CONSUMERS[lane] <= KEDA_MAX[lane] <= partitions
+    for name, partitions in PARTITIONS.items():
+        assert CONSUMERS[name] <= KEDA_MAX[name] <= partitions
     assert OTHER_CONSUMERS <= OTHER_PARTITIONS
+
+
+def test_the_guide_counts_the_consumers_of_prod() -> None:
+    def all_of(lanes: dict[str, int]) -> int:
+        return sum(lanes[lane(s.topics[0]) or ""] if len(s.topics) == 1 else OTHER_CONSUMERS for s in flow.sources())
+
+    assert sum(source["spec"]["consumers"] for source in SOURCES) == all_of(CONSUMERS)
+    least, most = all_of(CONSUMERS), all_of(KEDA_MAX)
+    text = f"the {least} of `prod` in {-(-least // A_POD)} pods, with KEDA up to {most} in {-(-most // A_POD)}."
+    assert text in (ROOT / "docs" / "deploy" / "cloud.md").read_text()
 
 
 def test_an_event_fits_into_what_the_sink_sends() -> None:
