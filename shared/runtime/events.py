@@ -126,9 +126,13 @@ def _text(data: Any) -> str:
 
 
 def _given_up(attributes: Any, data: Any) -> Dead:
-    """An event that KafkaSource gave up on: it comes as it was, with knativeerror* attributes."""
+    """An event that KafkaSource gave up on: it comes as it was, with knativeerror* attributes.
+
+    There is no code when there was no answer: in time, or at all.
+    """
     headers = {k: str(v) for k, v in attributes.items()}
-    reason = f"given up by the source: HTTP {headers.get('knativeerrorcode', 'time-out')}"
+    code = headers.get("knativeerrorcode")
+    reason = f"given up by the source: {f'HTTP {code}' if code else 'no answer'}"
     topic = headers.get("knativekafkatopic", "")
     dead = Dead(source_topic=topic[:64], reason=reason, headers=headers, body=_text(data), at=current().now_ms())
     dead.received(f"dead {headers['id']}")

@@ -91,16 +91,19 @@ async def test_an_unknown_type_goes_to_the_dead_letters(ims: Any) -> None:
     assert isinstance(ims.bus.published[0], Dead)
 
 
-async def test_what_a_source_gave_up_on_is_handled_as_a_dead_letter(ims: Any) -> None:
+@pytest.mark.parametrize(("code", "reason"), [({"knativeerrorcode": "400"}, "HTTP 400"), ({}, "no answer")])
+async def test_what_a_source_gave_up_on_is_handled_as_a_dead_letter(
+    ims: Any, code: dict[str, str], reason: str
+) -> None:
     seen: list[Event] = []
 
     async def handler(events: list[Due | Dead], ims: Context) -> None:
         seen.extend(events)
 
-    given_up = attributes(Due.TYPE, knativeerrordest="http://route", knativeerrorcode="400")
+    given_up = attributes(Due.TYPE, knativeerrordest="http://route", **code)
     await event_function(handler).receive(given_up, due("a").model_dump_json().encode())  # type: ignore[attr-defined]
     assert isinstance(seen[0], Dead)
-    assert "400" in seen[0].reason
+    assert seen[0].reason == f"given up by the source: {reason}"
     assert ims.bus.published == []
 
 
