@@ -17,7 +17,7 @@ from local import control, show
 from local.client import demo_account
 from local.problems import Problem
 from shared.domain.errors import Unavailable
-from shared.runtime.bus import Bus
+from shared.runtime.bus import Bus, connection
 from shared.runtime.clock import now_ms
 from shared.runtime.mysql import Database
 from shared.runtime.settings import KafkaSettings
@@ -33,6 +33,8 @@ commands = typer.Typer(
 ALL = 100_000
 SILENT = 3
 """So many in a row that Kafka does not take say that it takes none."""
+READ_MS = 10_000
+"""How long Kafka may take to find a record."""
 Numbers = Annotated[list[int], typer.Argument(help="Their numbers.")]
 
 
@@ -74,6 +76,7 @@ def show_one(dead_id: int) -> None:
             "id": letter.dead_id, "state": letter.state, "at": _time(letter.at_ms), "reason": letter.reason,
             "replayed_at": None if letter.replayed_ms is None else _time(letter.replayed_ms),
             "topic": record[0] if record else None, "headers": dict(letter.headers), "body": _body(letter.value),
+            **({"cut": f"only its beginning; the record is {_named(letter.original)}"} if letter.original else {}),
         }
     )  # fmt: skip
 
@@ -138,10 +141,38 @@ def _replay(dead_id: int, bus: Bus, topic: str = "") -> None:
             raise Untaken(f"dead letter {dead_id} was not published to {records[0][0]}: {said}", _NOT_TAKEN) from error
 
     record = _ask(store.replay, dead_id, now_ms(), publish, topic)
+    place = None if record else _get(dead_id).original
+    if place:
+        record = _ask(store.replay, dead_id, now_ms(), publish, topic, _read(dead_id, place))
     if record is None:
-        _get(dead_id)
         raise Problem(f"nobody noted the topic of dead letter {dead_id}", f"ims dead replay {dead_id} --topic …")
     show.out.print(f"[green]✓[/] {dead_id} → {escape(record[0])}")
+
+
+def _named(place: store.Place) -> str:
+    return f"{place.topic}, partition {place.partition}, offset {place.offset}"
+
+
+def _read(dead_id: int, place: store.Place) -> store.Record:
+    """The record of which a letter has only the beginning."""
+    from kafka import KafkaConsumer, TopicPartition
+    from kafka.errors import KafkaError
+
+    where = TopicPartition(place.topic, place.partition)
+    try:
+        consumer = KafkaConsumer(**connection(_kafka()), group_id=None, auto_offset_reset="earliest")
+        try:
+            consumer.assign([where])
+            consumer.seek(where, place.offset)
+            found = [r for batch in consumer.poll(READ_MS, max_records=1).values() for r in batch]
+        finally:
+            consumer.close()
+    except KafkaError as error:
+        raise Untaken(f"dead letter {dead_id} could not be read: {type(error).__name__}", _NOT_TAKEN) from error
+    if not found or found[0].offset != place.offset:
+        raise Problem(f"the record of dead letter {dead_id} is gone: {_named(place)}", "its topic keeps 7 days of them")
+    headers = [(name, value or b"") for name, value in found[0].headers]
+    return place.topic, found[0].value or b"", headers
 
 
 _NOT_TAKEN = "it still waits; is that a topic, and is Kafka up? see `ims status`"

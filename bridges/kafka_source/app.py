@@ -70,6 +70,7 @@ class App:
         now = now_ms()
         for consumer, delivery in zip(self._consumers, self._deliveries, strict=True):
             metrics.IN_FLIGHT.labels(delivery.source).set(delivery.in_flight)
+            metrics.BURYING.labels(delivery.source).set(delivery.burying)
             metrics.LAG.labels(delivery.source).set(consumer.lag)
             oldest = delivery.oldest_ms()
             metrics.OLDEST.labels(delivery.source).set(0 if oldest is None else max(0, now - oldest) / 1000)

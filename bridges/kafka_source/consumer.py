@@ -9,8 +9,8 @@ What kafka-python 3.0 (which adds a network thread of its own per consumer) make
 - A rebalance takes all partitions away (range assignment), yet of those that come back in it kafka-python keeps the
   position: it does not return what was fetched before once more. So what we have in hand of them stays in hand.
 - Group membership is static (group_instance_id): a source that was killed has its partitions back when it starts again,
-  instead of after the session time-out. Its price: a group whose leader came back so sees partitions that a topic
-  gains only at its next rebalance (JoinGroup 7 does not tell the leader that it still is one).
+  instead of after the session time-out. Its price: its group may have nobody who looks for partitions that a topic
+  gains, so we do (coverage.py).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from bridges.kafka_source.coverage import Coverage
 from bridges.kafka_source.delivery import Delivery, Item
 from bridges.kafka_source.offsets import Progress
 from bridges.settings import SourceSettings
@@ -89,6 +90,7 @@ class Consumer:
         self._config = consumer_config(source, settings, kafka)
         self._stopping, self._drained = threading.Event(), threading.Event()
         self._commit_at = 0.0
+        self._coverage = Coverage()
         self._thread = threading.Thread(target=self._run, name=source.name, daemon=True)
 
     def start(self) -> None:
@@ -115,11 +117,12 @@ class Consumer:
                 failures = 1 if time.monotonic() - started > 60 else failures + 1
                 self.state = f"retrying after {type(error).__name__}"
                 log.warning("consumer failed", source=self.source.name, error=repr(error), failures=failures)
-                self._stopping.wait(min(0.25 * 2**failures, MAX_RESTART_SECONDS))
+                self._stopping.wait(min(0.25 * 2 ** min(failures, 10), MAX_RESTART_SECONDS))
         self.state = "stopped"
 
     def _consume(self) -> None:
         consumer = KafkaConsumer(**self._config)
+        self._coverage = Coverage()
         try:
             consumer.subscribe(list(self.source.topics), listener=_Listener(consumer, self))
             while not self._stopping.is_set():
@@ -145,6 +148,7 @@ class Consumer:
             self._commit_at = time.monotonic() + self._settings.source_commit_seconds
             self._commit_soon(consumer)
             self._measure(consumer)
+            self._look_for_partitions(consumer)
 
     def _hold_back(self, consumer: KafkaConsumer) -> None:
         """Pause the partitions whose oldest unfinished record lies too far behind, resume the others."""
@@ -192,6 +196,16 @@ class Consumer:
         ends = {key: consumer.highwater(key) for key in mine}
         fronts = self._progress.fronts()
         self.lag = sum(max(0, (ends[key] or 0) - front) for key, front in fronts.items() if key in mine)
+
+    def _look_for_partitions(self, consumer: KafkaConsumer) -> None:
+        """Join once more when topics have grown; kafka-python has no public name for it."""
+        if self.state != READING:
+            return
+        seen = {topic: consumer._cluster.partitions_for_topic(topic) for topic in self.source.topics}
+        counts = {topic: len(partitions) for topic, partitions in seen.items() if partitions}
+        if self._coverage.lacks(counts, consumer.assignment()):
+            log.info("asking the group for partitions", source=self.source.name, partitions=counts)
+            consumer._coordinator.request_rejoin()
 
     def _close(self, consumer: KafkaConsumer) -> None:
         try:

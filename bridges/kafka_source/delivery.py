@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import Generic, NamedTuple, TypeVar
+
+from kafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 
 from bridges import http
 from bridges.kafka_source import cloudevent, metrics, policy
 from bridges.kafka_source.cloudevent import Record
+from bridges.kafka_source.letters import dead_letters
 from bridges.kafka_source.offsets import Partition, Progress
 from bridges.kafka_source.policy import Verdict
 from bridges.settings import SourceSettings
 from bridges.targets import Targets
-from shared.domain.events import Dead
-from shared.domain.ids import LANES
+from shared.domain.events import MAX_BYTES, Dead
 from shared.runtime import logs
 from shared.runtime.bus import Bus
 from shared.runtime.clock import now_ms
@@ -26,6 +27,7 @@ from shared.runtime.clock import now_ms
 K = TypeVar("K")
 MAX_WAIT_FOR_DEAD_SECONDS = 30.0
 DEAD_TOPIC = "ims.dead"
+TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 log = logs.get(__name__)
 
@@ -67,6 +69,8 @@ class Delivery(Generic[K]):
         self._waiting: deque[Item] = deque()
         self._running: dict[asyncio.Task[None], Item] = {}
         self._ending = False
+        self.burying = 0
+        """Records given up whose dead letter Kafka has not taken yet."""
         self._delivered = metrics.DELIVERED.labels(source)
         self._retried = metrics.RETRIED.labels(source)
 
@@ -87,17 +91,17 @@ class Delivery(Generic[K]):
             self.room.set()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._running[task]
-        if not task.cancelled():
-            self._fill()
+        record = self._running.pop(task).record
+        if task.cancelled():
+            return
+        if error := task.exception():  # a bug of ours: the record stays unfinished, its partition uncommitted
+            place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+            log.error("delivery broke off", source=self.source, error=repr(error), **place)
+        self._fill()
 
     async def _deliver(self, item: Item) -> None:
         record, partition = item
-        try:
-            failure = await self._until_decided(item)
-        except Exception as error:  # a record we cannot even turn into a request
-            log.exception("cannot deliver", source=self.source, offset=record.offset)
-            failure = Failure(Verdict.DEAD, "error", type(error).__name__)
+        failure = await self._until_decided(item)
         if partition.lost:
             return
         if failure is not None:
@@ -106,7 +110,11 @@ class Delivery(Generic[K]):
 
     async def _until_decided(self, item: Item) -> Failure | None:
         """None when a function has taken the record (or it is no longer ours), else why it was given up."""
-        headers, body = cloudevent.to_http(item.record, self.source)
+        try:
+            headers, body = cloudevent.to_http(item.record, self.source)
+        except Exception as error:  # nothing that we know of; whatever it is, it stays so
+            log.exception("no request can be made of it", source=self.source, offset=item.record.offset)
+            return Failure(Verdict.DEAD, "error", type(error).__name__)
         for tries in count(1):
             failure = await self._try(headers, body)
             if failure is None:
@@ -141,6 +149,9 @@ class Delivery(Generic[K]):
                 return Failure(Verdict.RETRY, "timeout", "no answer in time")
             except http.Interrupted as error:
                 return Failure(Verdict.RETRY, "interrupted", str(error))
+            except Exception as error:  # no record's fault, so none is given up for it: a name that is none, say
+                log.exception("cannot post", source=self.source, host=host)
+                return Failure(Verdict.RETRY, "error", repr(error))
             verdict = policy.verdict(answer.status)
             if verdict is Verdict.DONE:
                 return None
@@ -150,18 +161,30 @@ class Delivery(Generic[K]):
 
     async def _bury(self, record: Record, failure: Failure) -> None:
         """Put the record into `ims.dead`; it counts as done only when Kafka has acknowledged that."""
-        letter = dead_letter(record, failure.detail, now_ms())
-        for tries in count(1):
-            try:
-                await self._bus.publish([letter])
-                break
-            except Exception as error:  # Unavailable, mostly; whatever it is, the record must not be lost
-                log.error("dead letter not taken yet", source=self.source, error=repr(error))
-                await asyncio.sleep(min(policy.delay(tries, 0.2), MAX_WAIT_FOR_DEAD_SECONDS))
+        self.burying += 1
+        try:
+            await self._until_taken(dead_letters(record, failure.detail, now_ms()))
+        finally:
+            self.burying -= 1
         metrics.DEAD.labels(self.source).inc()
         log.error(
             "dead letter", source=self.source, kind=failure.kind, partition=record.partition, offset=record.offset
         )
+
+    async def _until_taken(self, letters: Iterator[Dead]) -> None:
+        """Publish the first that is not too large. Whatever else is wrong (a broker that is away, a right or a topic
+        that is missing) is mended by somebody: until then the record waits, and `burying` and the log say so."""
+        letter = next(letters)
+        for tries in count(1):
+            try:
+                return await self._bus.publish([letter])
+            except Exception as error:
+                smaller = next(letters, None) if _too_large(letter, error) else None
+                log.error("dead letter not taken yet", source=self.source, error=repr(error), smaller=bool(smaller))
+            if smaller is None:
+                await asyncio.sleep(min(policy.delay(tries, 0.2), MAX_WAIT_FOR_DEAD_SECONDS))
+            else:
+                letter = smaller
 
     @property
     def in_flight(self) -> int:
@@ -186,14 +209,6 @@ class Delivery(Generic[K]):
         return len(left)
 
 
-def dead_letter(record: Record, reason: str, at: int) -> Dead:
-    """The event for `ims.dead`; a body that is no text stands in base64, and `body-encoding` in the headers says so."""
-    headers, body = cloudevent.as_binary(record)
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        text = base64.b64encode(body).decode("ascii")
-        headers["body-encoding"] = "base64"
-    lane = headers.get("ce_lane", "")
-    extra = {"lane": lane} if lane in LANES else {}
-    return Dead(source_topic=record.topic, reason=reason[:255], headers=headers, body=text, at=at, **extra)
+def _too_large(letter: Dead, error: Exception) -> bool:
+    """Whether it was this letter that was too large: kafka-python refuses those beside it for the same reason."""
+    return isinstance(error.__cause__, TOO_LARGE) and len(letter.model_dump_json().encode()) > MAX_BYTES

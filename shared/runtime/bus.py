@@ -128,7 +128,7 @@ class Bus:
             self._failures = 0
             self._known.update(topics)
         except Unavailable as error:
-            self._failures += RENEW_AFTER if isinstance(error.__cause__, TimeoutError) else 1
+            self._failures += 1 if getattr(error.__cause__, "retriable", False) else RENEW_AFTER
             if self._failures >= RENEW_AFTER and used is not None:
                 await loop.run_in_executor(None, self._renew, used)
             raise
@@ -136,7 +136,8 @@ class Bus:
     def _renew(self, used: Any) -> None:
         """Start with a new producer: an idempotent one that has lost its place with the brokers never recovers.
 
-        Nor does one that says nothing any more; `used` is the one that failed, which others may have replaced already.
+        Nor does one that says nothing any more, or had an event refused for good (too large, no right to its topic):
+        it refuses all others for the same reason. `used` is the one that failed; others may have replaced it already.
         """
         with self._lock:
             current = self.__dict__.get("_producer")
@@ -153,7 +154,9 @@ class Bus:
         try:
             producer = self._producer
             return [producer.send(topic, value, headers=headers) for topic, value, headers in batch]
-        except KafkaError as error:
+        except KafkaError as error:  # no broker, no such topic, no right to it, or too large
+            for topic, _, _ in batch:
+                metrics.PUBLISHED.labels(topic, "failed").inc()
             raise Unavailable(f"Kafka: {type(error).__name__}") from error
 
     def connect(self) -> None:

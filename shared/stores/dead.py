@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import gzip
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 from pydantic import ValidationError
@@ -22,8 +24,25 @@ _ADDED = frozenset({"body-encoding", "ce_knativekafkapartition", "ce_knativekafk
 """Headers that a source or we have added on the way, besides knativeerror*."""
 
 
+_READ: Mapping[str, Callable[[bytes], bytes]] = {
+    "base64": lambda body: base64.b64decode(body, validate=True),
+    "gzip+base64": lambda body: gzip.decompress(base64.b64decode(body, validate=True)),
+}
+"""By `body-encoding`, as bridges/kafka_source/letters.py writes them."""
+_CUT = "cut"
+"""The `body-encoding` of a body that is only the record's beginning."""
+
 Record = tuple[str, bytes, list[tuple[str, bytes]]]
 """Topic, value and headers."""
+
+
+class Place(NamedTuple):
+    """Where a record lies in Kafka, as long as its topic keeps it."""
+
+    topic: str
+    partition: int
+    offset: int
+
 
 Publish = Callable[[Sequence[Record]], None]
 
@@ -49,20 +68,31 @@ class Letter:
 
     @property
     def value(self) -> bytes:
-        """The record's value as it was."""
-        if self.headers.get("body-encoding") == "base64":
-            try:
-                return base64.b64decode(self.body, validate=True)
-            except binascii.Error:
-                return self.body
-        return self.body
+        """The record's value as it was; of one that was too large for a dead letter, the beginning."""
+        try:
+            return _READ.get(self.headers.get("body-encoding", ""), bytes)(self.body)
+        except (ValueError, OSError, EOFError, zlib.error):
+            return self.body
 
-    def record(self, topic: str = "") -> Record | None:
-        """The record to publish again, with the same id; None when nobody knows its topic."""
+    @property
+    def original(self) -> Place | None:
+        """Where to find the record of which the letter has only the beginning; None when the letter has it all."""
+        if self.headers.get("body-encoding") != _CUT:
+            return None
+        place = (self.headers.get(f"ce_knativekafka{name}", "") for name in ("partition", "offset"))
+        return Place(self.topic, *map(int, place))
+
+    def record(self, topic: str = "", original: Record | None = None) -> Record | None:
+        """The record to publish again, with the same id; None when nobody knows its topic.
+
+        One of which the letter has only the beginning (`original`) must be given as it was read from there.
+        """
         noted = self.topic if "/" not in self.topic else ""  # a receipt that nobody could read has its path there
         where = topic or noted or self._topic_of_event()
-        if not where:
+        if not where or (self.original and not original):
             return None
+        if original:
+            return where, *original[1:]
         bare = "ce_specversion" not in self.headers and "specversion" in self.headers
         headers = {_header(name) if bare else name: value for name, value in self.headers.items()}
         kept = {n: v for n, v in headers.items() if n not in _ADDED and not n.startswith("ce_knativeerror")}
@@ -132,14 +162,19 @@ def counts(conn: Connection) -> dict[str, int]:
     return dict.fromkeys(STATES, 0) | dict(sql.fetch(conn, "SELECT state, COUNT(*) FROM dead_letters GROUP BY state"))
 
 
-def replay(conn: Connection, dead_id: int, now_ms: int, publish: Publish, topic: str = "") -> Record | None:
+def replay(
+    conn: Connection, dead_id: int, now_ms: int, publish: Publish, topic: str = "", original: Record | None = None
+) -> Record | None:
     """Publish a dead letter again, as it was, to where it came from (or `topic`), and mark it.
 
+    `original`: the record itself, for a letter that has only its beginning (`Letter.original`).
+
     Its row is locked meanwhile. If the process dies after publishing and before the commit, it still waits and may be
-    replayed again: it has the same id, so those who took it know it. None when it is not there or has no topic.
+    replayed again: it has the same id, so those who took it know it. None when it is not there, has no topic, or is in
+    want of an `original`.
     """
     found = _letters(conn, f"SELECT {_COLUMNS} FROM dead_letters WHERE dead_id=%s FOR UPDATE", (dead_id,))  # noqa: S608
-    record = found[0].record(topic) if found else None
+    record = found[0].record(topic, original) if found else None
     if record is None:
         return None
     publish([record])

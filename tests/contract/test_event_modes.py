@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from bridges.kafka_source import cloudevent
-from bridges.kafka_source.delivery import dead_letter
+from bridges.kafka_source.letters import dead_letters
 from shared.domain.events import REGISTRY, Due, Event
 from shared.domain.ids import LANES
 from shared.runtime import bus
@@ -107,7 +107,7 @@ def test_openfaas_kafka_connector_brings_a_structured_event_under_any_content_ty
 def test_a_dead_letter_is_the_same_in_both_modes(mode: str) -> None:
     event = Due(kind="timeout", ids=["a"], lane="bulk")
     ((topic, value, headers),) = bus.records(event, "/ims/test", TRACE, mode)
-    dead = dead_letter(Record(topic, value, headers), "status 400", 1)
+    dead = next(dead_letters(Record(topic, value, headers), "status 400", 1))
     assert Due.model_validate_json(dead.body) == event
     assert dead.lane == "bulk"
     assert dead.headers["content-type"] == "application/json"

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from bridges.kafka_source.cloudevent import to_http
-from bridges.kafka_source.delivery import dead_letter
+from bridges.kafka_source.letters import dead_letters
 from local.testing import Platform
 from shared.domain.events import Dead, Due
 from shared.runtime.bus import records
@@ -106,7 +106,7 @@ def bury(db: Database, letter: Dead) -> int:
 
 def by_source() -> tuple[Taken, Dead]:
     record = a_record()
-    return record, dead_letter(record, "status 422: no", now_ms())
+    return record, next(dead_letters(record, "status 422: no", now_ms()))
 
 
 def state(db: Database, number: int) -> str:
@@ -142,11 +142,32 @@ def test_what_a_function_could_not_read_goes_back_as_it_came(db: Database, ims: 
 
 def test_a_body_that_is_no_text_comes_back_to_the_byte(db: Database, ims: Command, topic: Topic) -> None:
     record = a_record()._replace(value=b"\xff\x00\xfe")
-    letter = dead_letter(record, "unreadable", now_ms())
+    letter = next(dead_letters(record, "unreadable", now_ms()))
     assert letter.body == base64.b64encode(b"\xff\x00\xfe").decode()
     assert ims("replay", str(bury(db, letter))).returncode == 0
     (again,) = topic.read()
     assert again.value == b"\xff\x00\xfe"
+
+
+def test_a_letter_with_only_the_beginning_is_replayed_from_where_its_record_lies(
+    servers: Platform, db: Database, ims: Command, topic: Topic
+) -> None:
+    ((_, value, headers),) = records(Due(lane="bulk", kind="parked", ids=["a" * 32]), "/ims/route", None)
+    producer = KafkaProducer(bootstrap_servers=servers.demo["kafka"])
+    sent = producer.send(TOPIC, value, headers=headers).get(30)
+    producer.close()
+    topic.read()
+    record = Taken(TOPIC, value, list(headers), sent.partition, sent.offset)
+    number = bury(db, list(dead_letters(record, "status 422: no", now_ms()))[-1])
+    lost = record._replace(headers=[("ce_id", b"lost"), ("ce_type", b"t")], offset=sent.offset + 1000)
+    gone = bury(db, list(dead_letters(lost, "status 422: no", now_ms()))[-1])
+    assert f"partition {sent.partition}, offset {sent.offset}" in " ".join(ims("show", str(number)).stdout.split())
+    done = ims("replay", "--all")
+    said = done.stdout + done.stderr
+    assert f"the record of dead letter {gone} is gone: {TOPIC}" in said, said
+    (again,) = topic.read()
+    assert (again.value, again.headers) == (value, headers)
+    assert (state(db, number), state(db, gone)) == ("replayed", "waiting")
 
 
 def test_all_that_wait_are_replayed_once(db: Database, ims: Command, topic: Topic) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import gzip
 import json
 import os
 import signal
+import string
 import sys
 import time
 import urllib.request
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 import pytest
@@ -41,11 +45,11 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
-def bootstrap(platform: Platform) -> Iterator[str]:
-    """The platform's broker, where the source processes of these tests look for it too."""
+def bootstrap(servers: Platform) -> Iterator[str]:
+    """The broker, where the source processes of these tests look for it too."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("IMS_KAFKA_BOOTSTRAP", platform.demo["kafka"])
-        yield platform.demo["kafka"]
+        patch.setenv("IMS_KAFKA_BOOTSTRAP", servers.demo["kafka"])
+        yield servers.demo["kafka"]
 
 
 @pytest.fixture
@@ -60,7 +64,9 @@ def topic(bootstrap: str) -> Iterator[str]:
     admin.close()
 
 
-def produce(bootstrap: str, topic: str, start: int = 0, count: int = RECORDS, each: int = 0) -> None:
+def produce(
+    bootstrap: str, topic: str, start: int = 0, count: int = RECORDS, each: int = 0, values: Sequence[bytes] = ()
+) -> None:
     """Records named 0, 1, 2, … spread over the partitions; `each`: so many a transaction, with a marker behind them."""
     own: dict[str, Any] = {"transactional_id": topic} if each else {}
     producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=5, **own)
@@ -71,7 +77,7 @@ def produce(bootstrap: str, topic: str, start: int = 0, count: int = RECORDS, ea
             producer.begin_transaction()
         attributes = {"ce_specversion": "1.0", "ce_id": str(i), "ce_type": "t", "ce_source": "/test"}
         headers = [(k, v.encode()) for k, v in attributes.items()] + [("content-type", b"application/json")]
-        producer.send(topic, b'{"n":%d}' % i, headers=headers, partition=i % PARTITIONS)
+        producer.send(topic, values[i] if values else b'{"n":%d}' % i, headers=headers, partition=i % PARTITIONS)
         if each and i % each == each - 1:
             producer.commit_transaction()
     producer.flush()
@@ -220,6 +226,23 @@ async def test_every_record_reaches_a_flaky_function_or_the_dead_letters(bootstr
     assert f'ims_source_failed_total{{reason="503",source="{topic}"}}' in metrics
 
 
+async def test_records_whose_dead_letters_are_too_large_for_kafka_hold_nothing_up(bootstrap: str, topic: str) -> None:
+    """In JSON their letters are longer than a record may be; one can be packed, of the other there is too much."""
+    target, port = Target(lambda name, tries: 400), free_port()
+    signs = string.ascii_letters + string.digits + string.punctuation
+    pads = ('"' * 300_000, "".join(Random(1).choices(signs, k=1_000_000)))
+    values = [json.dumps({"n": n, "pad": pad}).encode() for n, pad in enumerate(pads)]
+    await asyncio.to_thread(produce, bootstrap, topic, 0, 2, 0, values)
+    async with target.listening() as address, source(topic, [address], port, IMS_KAFKA_COMPRESSION=""):
+        _, ends = await asyncio.to_thread(offsets, bootstrap, topic)
+        await committed_are(bootstrap, topic, ends)
+    packed, cut = sorted(await asyncio.to_thread(dead_letters, bootstrap, topic), key=lambda d: d["headers"]["ce_id"])
+    assert gzip.decompress(base64.b64decode(packed["body"])) == values[0]
+    assert (packed["headers"]["body-encoding"], cut["headers"]["body-encoding"]) == ("gzip+base64", "cut")
+    assert (cut["headers"]["ce_knativekafkapartition"], cut["headers"]["ce_knativekafkaoffset"]) == ("1", "0")
+    assert values[1].startswith(cut["body"].encode())
+
+
 async def test_functions_that_are_down_get_everything_when_they_are_back(bootstrap: str, topic: str) -> None:
     target, port, address = Target(lambda name, tries: 200), free_port(), free_port()
     await asyncio.to_thread(produce, bootstrap, topic, 0, 300)
@@ -352,8 +375,27 @@ async def test_what_a_topic_is_when_it_gains_partitions_and_has_gaps_comes_throu
     assert max(target.taken.values()) == 1
 
 
-def add_partition(bootstrap: str, topic: str) -> None:
-    """One more, which the source notices by itself."""
+async def test_sources_that_came_back_see_what_their_topic_gained_meanwhile_and_later(
+    bootstrap: str, topic: str
+) -> None:
+    """Their places in the group were kept, so nothing was assigned anew, and none of them is told that it leads."""
+    target, one, two = Target(lambda name, tries: 200), free_port(), free_port()
+    long = {"IMS_SOURCE_SESSION_SECONDS": "40"}
+    async with target.listening() as address:
+        async with source(topic, [address], one, **long) as first, source(topic, [address], two, **long) as second:
+            await until(lambda: shares(topic, one, two) == [3, 3])
+            for process in (first, second):
+                process.kill()
+                await process.wait()
+        await asyncio.to_thread(add_partition, bootstrap, topic)
+        async with source(topic, [address], one, **long), source(topic, [address], two, **long):
+            await until(lambda: sum(shares(topic, one, two)) == PARTITIONS + 1, 60)
+            await asyncio.to_thread(add_partition, bootstrap, topic, 2)
+            await until(lambda: sum(shares(topic, one, two)) == PARTITIONS + 2, 60)
+
+
+def add_partition(bootstrap: str, topic: str, more: int = 1) -> None:
+    """So many more than at first, which the source notices by itself."""
     admin = KafkaAdminClient(bootstrap_servers=bootstrap)
-    admin.create_partitions({topic: PARTITIONS + 1})
+    admin.create_partitions({topic: PARTITIONS + more})
     admin.close()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bridges.kafka_source import cloudevent, policy
 from bridges.kafka_source.app import choose
-from bridges.kafka_source.delivery import dead_letter
+from bridges.kafka_source.letters import dead_letters
 from bridges.kafka_source.offsets import Partition, Progress
 from bridges.kafka_source.policy import Verdict
 from bridges.kafka_source.quiet import NowAndThen
@@ -62,7 +62,7 @@ def test_a_binary_record_keeps_its_attributes_and_gains_partition_and_offset() -
 def test_a_record_without_a_value_is_delivered_with_an_empty_body(extra: tuple[tuple[str, bytes | None], ...]) -> None:
     record = Record(headers=extra, value=None)
     assert sent(record)[1] == b""
-    assert dead_letter(record, "x", 7).body == ""
+    assert next(dead_letters(record, "x", 7)).body == ""
 
 
 def test_a_key_of_a_valid_event_is_not_passed_on() -> None:
@@ -226,7 +226,9 @@ def test_a_partition_without_records_in_hand_is_done_up_to_its_last() -> None:
 
 
 def test_a_dead_letter_carries_the_record_as_it_was() -> None:
-    letter = dead_letter(Record(headers=(*BINARY, ("ce_lane", b"auth")), value="{한}".encode()), "status 400: no", 7)
+    letter = next(
+        dead_letters(Record(headers=(*BINARY, ("ce_lane", b"auth")), value="{한}".encode()), "status 400: no", 7)
+    )
     assert (letter.lane, letter.source_topic, letter.reason, letter.at) == (
         "auth",
         "ims.accepted.auth",
@@ -238,7 +240,7 @@ def test_a_dead_letter_carries_the_record_as_it_was() -> None:
 
 
 def test_a_dead_letter_of_bytes_that_are_no_text_says_base64() -> None:
-    letter = dead_letter(Record(value=b"\xff\x00"), "x", 7)
+    letter = next(dead_letters(Record(value=b"\xff\x00"), "x", 7))
     assert (letter.body, letter.headers["body-encoding"]) == ("/wA=", "base64")
 
 

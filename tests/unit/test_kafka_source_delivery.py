@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from random import Random
 from typing import Any
 
 import pytest
+from kafka.errors import (
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+)
 
 from bridges.http import Answer
 from bridges.kafka_source import policy
@@ -15,8 +22,11 @@ from bridges.kafka_source.offsets import Progress
 from bridges.settings import SourceSettings
 from bridges.targets import Address, Targets
 from shared.domain.errors import Unavailable
-from shared.domain.events import Event
+from shared.domain.events import MAX_BYTES, Dead
 from tests.unit.test_kafka_source import BINARY, Record
+
+LARGE = Random(1).randbytes(MAX_BYTES)
+"""In base64 more than every topic must take, and packed too."""
 
 
 class Function:
@@ -24,8 +34,11 @@ class Function:
 
     def __init__(self) -> None:
         self.waiting: list[asyncio.Future[Answer]] = []
+        self.trouble: list[Exception] = []
 
     async def post(self, *_: Any) -> Answer:
+        if self.trouble:
+            raise self.trouble.pop()
         self.waiting.append(asyncio.get_running_loop().create_future())
         return await self.waiting[-1]
 
@@ -34,16 +47,21 @@ class Function:
 
 
 class Letters:
-    """Takes dead letters, once Kafka is up."""
+    """Takes dead letters, once Kafka is up; `refuses` are its answers until then."""
 
     def __init__(self) -> None:
         self.up, self.tries, self.taken = False, 0, 0
+        self.refuses: list[Exception] = []
+        self.last: Dead | None = None
 
-    async def publish(self, events: Sequence[Event]) -> None:
+    async def publish(self, events: Sequence[Dead]) -> None:
         self.tries += 1
+        if self.refuses:
+            raise Unavailable("Kafka") from self.refuses.pop(0)
         if not self.up:
             raise Unavailable("Kafka")
         self.taken += len(events)
+        (self.last,) = events
 
 
 class Road:
@@ -56,9 +74,10 @@ class Road:
         targets = Targets([Address("function", 80)])
         self.delivery = Delivery("source", targets, client, bus, self.progress, SourceSettings(**settings))
 
-    def accept(self, *offsets: int) -> None:
+    def accept(self, *offsets: int, value: bytes = b"{}") -> None:
         partition = self.progress.take("p", offsets)
-        self.delivery.accept([Item(Record(offset=offset, headers=BINARY), partition) for offset in offsets])
+        records = [Record(offset=offset, headers=BINARY, value=value) for offset in offsets]
+        self.delivery.accept([Item(record, partition) for record in records])
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +102,70 @@ async def test_what_is_given_up_counts_when_kafka_has_its_dead_letter_and_not_be
     road.letters.up = True
     await until(lambda: road.progress.to_commit() == {"p": 2})
     assert road.letters.taken == 1
+
+
+@pytest.mark.parametrize(
+    ("refuses", "encoding"),
+    [
+        ([MessageSizeTooLargeError()], "gzip+base64"),
+        ([KafkaTimeoutError(), MessageSizeTooLargeError(), RecordListTooLargeError()], "cut"),
+    ],
+)
+async def test_a_dead_letter_that_is_too_large_becomes_smaller(refuses: list[Exception], encoding: str) -> None:
+    road, tries = Road(), len(refuses) + 1
+    road.letters.up, road.letters.refuses = True, refuses
+    road.accept(1, value=LARGE)
+    await until(lambda: bool(road.function.waiting))
+    road.function.answer(400)
+    await until(lambda: road.progress.to_commit() == {"p": 2})
+    assert road.letters.last
+    assert road.letters.last.headers["body-encoding"] == encoding
+    assert (road.letters.taken, road.letters.tries) == (1, tries)
+
+
+async def test_a_dead_letter_that_kafka_refuses_for_good_waits_whole_and_is_counted_meanwhile() -> None:
+    road = Road()
+    road.letters.refuses = [TopicAuthorizationFailedError() for _ in range(20)]
+    road.accept(1)
+    await until(lambda: bool(road.function.waiting))
+    assert road.delivery.burying == 0
+    road.function.answer(400)
+    await until(lambda: not road.letters.refuses)
+    assert road.delivery.burying == 1
+    assert road.progress.to_commit() == {}
+    road.letters.up = True
+    await until(lambda: road.progress.to_commit() == {"p": 2})
+    assert road.delivery.burying == 0
+    assert road.letters.last
+    assert "body-encoding" not in road.letters.last.headers
+
+
+@pytest.mark.parametrize(("value", "encoding"), [(LARGE, "cut"), (b"{}", None)])
+async def test_one_that_kafka_calls_too_large_as_small_as_it_can_be_waits_too(value: bytes, encoding: str) -> None:
+    """Nor is a small one cut: it is another's size that its producer fails for."""
+    road = Road()
+    road.letters.refuses = [MessageSizeTooLargeError() for _ in range(20)]
+    road.accept(1, value=value)
+    await until(lambda: bool(road.function.waiting))
+    road.function.answer(400)
+    await until(lambda: not road.letters.refuses)
+    assert road.progress.to_commit() == {}
+    road.letters.up = True
+    await until(lambda: road.progress.to_commit() == {"p": 2})
+    assert road.letters.last
+    assert road.letters.last.headers.get("body-encoding") == encoding
+
+
+async def test_no_record_is_given_up_for_trouble_that_is_not_its_own() -> None:
+    """A host's name that is none fails in the middle of asyncio, by UnicodeError."""
+    road = Road()
+    road.letters.up = True
+    road.function.trouble = [UnicodeError("label too long")]
+    road.accept(1)
+    await until(lambda: bool(road.function.waiting))
+    assert road.letters.taken == 0
+    road.function.answer(200)
+    await until(lambda: road.progress.to_commit() == {"p": 2})
 
 
 async def test_a_dead_letter_under_way_at_the_end_leaves_its_record_uncommitted() -> None:
