@@ -19,17 +19,16 @@ from shared.domain.errors import Unavailable
 from shared.reports.desk import claims, due_set
 from shared.reports.due import overdue
 from shared.reports.rebuild import Rebuilder
-from shared.reports.scripts import REDIS_AWAY
 from shared.runtime import logs
 from shared.runtime.clock import now_ms
 from shared.runtime.mysql import Database
-from shared.runtime.redis import RedisClients
+from shared.runtime.redis import RedisClients, away
 from shared.runtime.settings import ExpirySettings, MysqlSettings, RedisSettings, ReportSettings, load
 
 SWEEP_KEYS = 500
 EPOCH_S = 1.0
 DRAIN_S = 20.0
-NOT_NOW = (*REDIS_AWAY, Unavailable)
+NOT_NOW = (*away(), Unavailable)
 
 log = logs.get(__name__)
 

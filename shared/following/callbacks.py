@@ -11,7 +11,6 @@ from uuid import uuid4
 
 import orjson
 from pydantic import Field
-from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -28,6 +27,7 @@ from shared.runtime import Context
 from shared.runtime.clock import iso
 from shared.runtime.egress import Egress, resolve
 from shared.runtime.problems import Problem
+from shared.runtime.redis import away
 from shared.stores import callbacks as store
 from shared.stores.accounts import Account, read_account, set_callbacks
 from shared.stores.sql import Connection
@@ -102,7 +102,7 @@ async def _breaker(ims: Context, account: Account) -> Json | None:
     prefix = f"breaker:{{callback:{host}}}"
     try:
         state, retry = await ims.redis.state.mget(f"{prefix}:pybreaker:state", f"{prefix}:retry_ms")
-    except (RedisError, OSError):
+    except away():
         return {"host": host, "state": "unknown", "next_probe": None}
     name = state.decode() if state else "closed"
     probe = iso(int(retry)) if retry and name != "closed" else None
@@ -141,7 +141,7 @@ async def _reopen(ims: Context, account_id: int, uri: str) -> None:
     """An address that had answered 410 counts again."""
     try:
         await reopen(ims.redis, account_id, uri)
-    except (RedisError, OSError) as error:
+    except away() as error:
         raise Unavailable(f"Redis: {type(error).__name__}") from error
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,6 +15,7 @@ from shared.domain.errors import Unavailable
 from shared.domain.ids import index_of, request_of
 from shared.following import reading, shapes
 from shared.runtime import Context
+from shared.runtime.redis import away
 from shared.stores import callbacks, lookup, requests
 from shared.stores.accounts import Account
 from shared.stores.lookup import Search
@@ -76,7 +76,7 @@ async def accepted_total(ims: Context, account_id: int, request_id: UUID) -> int
     """How many messages a request of the account has, as acceptance noted it some minutes ago."""
     try:
         found = await seen.find(ims.redis.state, request_id)
-    except (RedisError, OSError) as error:
+    except away() as error:
         raise Unavailable(f"Redis: {type(error).__name__}") from error
     return found[1] if found is not None and found[0] == account_id else None
 

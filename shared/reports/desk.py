@@ -17,11 +17,11 @@ from shared.reports.courier import Courier
 from shared.reports.due import DueSet
 from shared.reports.gate import Gate
 from shared.reports.keys import Keys, message_of
-from shared.reports.scripts import REDIS_AWAY
 from shared.reports.units import Try, Unit
 from shared.runtime import logs
 from shared.runtime.breaker import Breakers
 from shared.runtime.context import Context
+from shared.runtime.redis import away
 from shared.runtime.settings import ReportSettings, load
 
 GONE_CACHE_S = 1.0
@@ -71,7 +71,7 @@ class Desk:
         if known is None or time.monotonic() - known[0] > GONE_CACHE_S:
             try:
                 found = frozenset(await self.ims.redis.state.smembers(self.keys.gone(account_id)))
-            except REDIS_AWAY:
+            except away():
                 found = known[1] if known else frozenset()
             known = self._gone[account_id] = (time.monotonic(), found)
         return known[1]
@@ -111,7 +111,7 @@ class Desk:
             result = await task
             await self.settle([result], claimed_ms)
             await self.ims.bus.publish(reported([result]))
-        except (*REDIS_AWAY, Unavailable) as error:
+        except (*away(), Unavailable) as error:
             log.warning("a report's result was lost, it will be tried again", error=repr(error))
 
     async def idle(self) -> None:

@@ -24,9 +24,9 @@ from shared.domain.events import Attempt, Event, Finished, Report, Reported
 from shared.reports.claims import BUSY, CLOSED, ENDED, GONE, NEW, PENDING, was_taken
 from shared.reports.desk import Desk, reported
 from shared.reports.keys import message_of
-from shared.reports.scripts import REDIS_AWAY
 from shared.reports.units import Account, Try, Unit, plan
 from shared.runtime import logs
+from shared.runtime.redis import away
 
 NOT_CALLED = "its URL is gone, or the account wants no callbacks"
 
@@ -51,7 +51,7 @@ async def _claim(desk: Desk, message_ids: list[str], now_ms: int, mark: bytes) -
     try:
         await desk.due.ready()
         return await desk.claims.claim(message_ids, now_ms, mark)
-    except REDIS_AWAY as error:
+    except away() as error:
         log.warning("Redis is away: first reports go out unclaimed", error=type(error).__name__)
         return {}
 
@@ -70,7 +70,7 @@ async def _send(desk: Desk, reports: list[Report], claimed_ms: int, mark: bytes)
         tries += await _shelve(desk, ended, under_way, claimed_ms)
         await desk.note(tries, claimed_ms, mark)
         await desk.claims.note({r.data["message_id"]: ENDED for r in silent}, claimed_ms, mark)
-    except REDIS_AWAY as error:
+    except away() as error:
         log.warning("Redis is away: failed reports wait in MySQL", error=type(error).__name__)
         tries += await asyncio.gather(*(task for unit, task in under_way if not _told(unit, tries)))
     return tries, silent

@@ -16,8 +16,8 @@ from shared.domain.events import Event, ReportDue
 from shared.reports import measures
 from shared.reports.desk import Desk, reported
 from shared.reports.keys import is_report_key
-from shared.reports.scripts import REDIS_AWAY
 from shared.reports.units import Try, Unit, too_old
+from shared.runtime.redis import away
 from shared.stores import reports as store
 
 MESSAGES_A_ROUND = 5000
@@ -38,7 +38,7 @@ async def retries(event: ReportDue, desk: Desk) -> list[Event]:
         told: list[Try] = []
         for units in packed((unit for unit, _ in claimed), lambda u: len(u.keys), MESSAGES_A_ROUND):
             told += await _round(desk, units)
-    except REDIS_AWAY as error:
+    except away() as error:
         raise Unavailable(f"Redis: {type(error).__name__}") from error
     return reported(t for t in told if t.outcome != "deferred")
 

@@ -6,11 +6,6 @@ import asyncio
 import hashlib
 from typing import Any
 
-from redis.exceptions import RedisClusterException, RedisError
-
-REDIS_AWAY = (RedisError, RedisClusterException, OSError, TimeoutError)
-"""What Redis raises when it is not there (redis-py's cluster errors are not all RedisErrors)."""
-
 
 class Readiness:
     """A cluster's client must learn the topology before it is used from several tasks: redis-py's first calls at once

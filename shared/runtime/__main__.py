@@ -8,9 +8,11 @@ Examples:
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 
 from shared.runtime import logs
+from shared.runtime.context import CALM
 from shared.runtime.settings import FunctionSettings, load
 
 
@@ -23,6 +25,7 @@ def banner() -> str:
 
 def main() -> None:
     """Parse the arguments and serve until SIGTERM."""
+    gc.set_threshold(*CALM)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--function", default=os.environ.get("IMS_FUNCTION"), help="a folder of functions/")
     parser.add_argument("--host", default=os.environ.get("HOST", "0.0.0.0"))  # noqa: S104 - a container's port

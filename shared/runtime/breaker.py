@@ -19,6 +19,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from shared.runtime import logs
+from shared.runtime.redis import away
 from shared.runtime.settings import RedisSettings, load
 
 CACHE_S = 0.25
@@ -191,8 +192,6 @@ class Breakers:
         return f"breaker:{{{self._namespace}:{name}}}"
 
     def _read(self, name: str, probe: bool) -> None:
-        from redis.exceptions import RedisClusterException, RedisError
-
         seen, prefix = self._seen.setdefault(name, _Seen()), self._prefix(name)
         try:
             state, retry, taken = self._redis.mget(f"{prefix}:pybreaker:state", f"{prefix}:retry_ms", f"{prefix}:probe")
@@ -202,25 +201,21 @@ class Breakers:
                 seen.probing = bool(self._redis.set(f"{prefix}:probe", b"1", nx=True, px=PROBE_LEASE_MS))
                 if seen.probing and seen.state == OPEN:
                     self._change(name, HALF_OPEN)
-        except (RedisError, RedisClusterException, OSError) as error:
+        except away() as error:
             log.warning("breaker state unknown", name=name, error=type(error).__name__)
         seen.read_at = time.monotonic()
 
     def _give_back(self, name: str) -> None:
-        from redis.exceptions import RedisClusterException, RedisError
-
         try:
             self._redis.delete(f"{self._prefix(name)}:probe")
-        except (RedisError, RedisClusterException, OSError) as error:
+        except away() as error:
             log.warning("breaker probe not given back", name=name, error=type(error).__name__)
 
     def _write(self, counts: dict[str, list[int]]) -> None:
-        from redis.exceptions import RedisClusterException, RedisError
-
         for name, (ok, failed) in counts.items():
             try:
                 self._decide(name, ok, failed)
-            except (RedisError, RedisClusterException, OSError) as error:
+            except away() as error:
                 log.warning("breaker results lost", name=name, error=type(error).__name__)
 
     def _decide(self, name: str, ok: int, failed: int) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from shared.stores.vendors import Vendors
 
 FUNCTION_NAME = "ims"
+CALM = 50_000, 20, 20
+"""Thresholds of the garbage collector: neither imports nor a batch are a reason to run."""
 
 
 class Context:
@@ -142,10 +144,10 @@ class Context:
 
 
 def calm_collector() -> None:
-    """What is loaded now stays, so the garbage collector need not look at it; and a batch is no reason to run."""
+    """What is loaded now stays, so the garbage collector need not look at it."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(*CALM)
 
 
 _current: Context | None = None

@@ -13,6 +13,16 @@ CONNECTIONS = 32
 CONNECTION_WAIT_S = 5.0
 
 
+def away() -> tuple[type[Exception], type[Exception], type[OSError]]:
+    """What the clients raise when Redis is not there (their cluster errors are not all RedisErrors): `except away():`.
+
+    It is asked when something was raised, so that importing them, a seventh of a cold start, need not come before it.
+    """
+    from redis.exceptions import RedisClusterException, RedisError
+
+    return RedisError, RedisClusterException, OSError
+
+
 class RedisClients:
     """`reports` (db0: reports to retry), `timers` (db1: their timers), `state` (db2: all else)."""
 

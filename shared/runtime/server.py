@@ -6,6 +6,8 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import cached_property
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -39,6 +41,16 @@ def find_function(name: str) -> Path:
     raise SystemExit(f"There is no function {name!r} under {', '.join(map(str, roots))}; set IMS_FUNCTIONS_DIR.")
 
 
+def load_function(source: Path) -> Any:
+    """`main` of a function's main.py, loaded as the framework does it: as the module `main`, its folder on sys.path."""
+    source = source.resolve()
+    spec: Any = spec_from_file_location("main", source, submodule_search_locations=[str(source.parent)])
+    module = sys.modules["main"] = module_from_spec(spec)
+    sys.path.append(str(source.parent))
+    spec.loader.exec_module(module)
+    return module.main
+
+
 def serve(app: App, **options: Any) -> None:
     """Run uvicorn until SIGTERM; the app hears of the signal at once, not only when all requests have ended."""
     import uvicorn
@@ -56,22 +68,26 @@ class App:
     internal JSON pages of an event-driven function, on its own port only."""
 
     def __init__(self, name: str) -> None:
-        from functions_framework.aio import create_asgi_app
-
-        from shared import flow
-
         self.name = name
         self.context = Context(name)
         use(self.context)
-        event_driven = bool(flow.BY_NAME[name].handles) if name in flow.BY_NAME else False
-        signature = "cloudevent" if event_driven else "http"
-        self._inner = create_asgi_app("main", str(find_function(name)), signature)  # type: ignore[no-untyped-call]
-        self._main: Any = None if event_driven else sys.modules["main"].main
-        self._handle: Any = getattr(sys.modules["main"].main, "receive", None)
-        self._handles: tuple[type[Event], ...] = getattr(sys.modules["main"].main, "handles", ())
-        self._pages: dict[str, Any] = getattr(sys.modules["main"].main, "pages", {})
+        main = load_function(find_function(name))
+        self._main: Any = main if main.signature == "http" else None
+        self._handle: Any = getattr(main, "receive", None)
+        self._handles: tuple[type[Event], ...] = getattr(main, "handles", ())
+        self._pages: dict[str, Any] = getattr(main, "pages", {})
         self._in_flight = 0
         self._warm: asyncio.Future[None] | None = None
+
+    @cached_property
+    def _inner(self) -> Any:
+        """The framework's app, for what is neither a request to an HTTP function nor an event. It is made when such a
+        thing comes: Flask, Werkzeug and Jinja2, which importing the framework brings, would be a quarter of each start.
+        """
+        from functions_framework.aio import create_asgi_app_from_module
+
+        module: Any = sys.modules["main"]
+        return create_asgi_app_from_module("main", module.__file__, module.main.signature, module, module.__spec__)  # type: ignore[no-untyped-call]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

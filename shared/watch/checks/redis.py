@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from redis.exceptions import ResponseError
-
 from shared.reports.keys import SHARDS, Keys
 from shared.runtime.redis import REPORTS, TIMERS, RedisClients
 from shared.watch.samples import Sample
@@ -38,6 +36,8 @@ async def servers(clients: RedisClients) -> list[Sample]:
 
 async def _node(client: Any, name: str, db: int, **target: Any) -> list[Sample]:
     """One primary; on a managed server CONFIG may be forbidden, then nothing is said of events."""
+    from redis.exceptions import ResponseError
+
     memory: dict[str, Any] = _only(await client.info("memory", **target))
     limit = int(memory.get("maxmemory") or 0) or int(memory.get("total_system_memory") or 0)
     used = 100 * int(memory["used_memory"]) / limit if limit else 0.0
