@@ -4,6 +4,6 @@
                  ▲ commits                              │ finished
                  └──────────── offsets.py ◀─────────────┘         given up ─▶ ims.dead
 
-`cloudevent.py` says how a record becomes a request, `policy.py` what an answer means, `letters.py` what `ims.dead` gets,
-`coverage.py` when the group is asked for partitions that a topic has gained.
+`cloudevent.py` says how a record becomes a request, `policy.py` what an answer means, `letters.py` what `ims.dead`
+gets, and `coverage.py` when the group is asked for partitions that a topic has gained.
 """
