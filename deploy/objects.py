@@ -121,3 +121,9 @@ def account(name: str, kind: str) -> Json:
         "metadata": meta(dns(name), labels(name, name, kind)),
         "automountServiceAccountToken": False,
     }
+
+
+def removal(version: str, kind: str, name: str = "") -> Json:
+    """A patch that takes away every object of a kind, or the one of that name."""
+    text = f"apiVersion: {version}\nkind: {kind}\nmetadata: {{name: any}}\n$patch: delete\n"
+    return {"target": {"kind": kind, **({"name": name} if name else {})}, "patch": text}

@@ -22,7 +22,7 @@ from deploy import (
     sources,
     strimzi,
 )
-from deploy.objects import dns, image, kafka_user, labels, meta
+from deploy.objects import dns, image, kafka_user, labels, meta, removal
 from deploy.settings import (
     BRIDGES_IMAGE,
     CONSUMERS,
@@ -184,13 +184,16 @@ def _kind() -> Json:
 
 
 def _node() -> Json:
-    """What `make cluster` applies: `dev` with a gateway, and our own Kafka sources, since its Knative has none."""
+    """What `make cluster` applies: `dev` with a gateway, our own Kafka sources, since its Knative has none, and
+    production's closed doors, since there they are tried.
+    """
     name = image(BRIDGES_IMAGE).partition(":")[0]
+    shut = [removal("networking.k8s.io/v1", "NetworkPolicy", policy["metadata"]["name"]) for policy in _open()]
     return _kustomization(
         resources=["../dev"],
         components=[f"../../components/{name}" for name in NODE_COMPONENTS],
         images=[{"name": name, "newName": f"dev.local/{name}"}],
-        patches=[patch({"kind": "Deployment"}, _small())],
+        patches=[patch({"kind": "Deployment"}, _small()), *shut],
     )
 
 

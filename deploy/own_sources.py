@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from deploy import network
 from deploy.bridges import deployment, kafka_source, targets
-from deploy.objects import account, dns
+from deploy.objects import account, dns, removal
 from deploy.settings import NAMESPACE, Json
 from shared import flow
 
@@ -31,5 +31,4 @@ def objects() -> Iterator[Json]:
 def removals() -> Iterator[Json]:
     """Patches that take away Knative's sources and their sink of dead letters, which such a cluster does not know."""
     for version, kind in REPLACED:
-        text = f"apiVersion: {version}\nkind: {kind}\nmetadata: {{name: any}}\n$patch: delete\n"
-        yield {"target": {"kind": kind}, "patch": text}
+        yield removal(version, kind)

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from local.home import ROOT, Home
-from local.ports import Ports
+from local.ports import BASE, Ports
 from local.problems import Problem
 
 TRUE = frozenset({"1", "true", "yes", "on"})
 REPLICAS = "IMS_REPLICAS_"
+SERVER_PORTS = "IMS_SERVER_PORTS"
 PLATFORMS = ("knative", "openfaas-ce")
 
 
@@ -45,7 +46,7 @@ def options(env: Mapping[str, str] | None = None) -> Options:
     return Options(
         platform=platform,
         home=Home(Path(env.get("IMS_HOME") or ROOT / ".ims").expanduser().absolute()),
-        ports=Ports(_number(env, "IMS_PORT_OFFSET", 0)),
+        ports=Ports(_number(env, "IMS_PORT_OFFSET", 0), _ports(env)),
         kafka_nodes=nodes,
         mysql_replica=_flag(env, "IMS_MYSQL_REPLICA"),
         redis_cluster=_flag(env, "IMS_REDIS_CLUSTER"),
@@ -54,6 +55,17 @@ def options(env: Mapping[str, str] | None = None) -> Options:
         redis_url=env.get("IMS_REDIS_URL", ""),
         replicas={k.removeprefix(REPLICAS).lower(): _number(env, k, 1) for k in env if k.startswith(REPLICAS)},
     )
+
+
+def _ports(env: Mapping[str, str]) -> dict[str, int]:
+    """`IMS_SERVER_PORTS` as a table."""
+    found = {}
+    for pair in filter(None, env.get(SERVER_PORTS, "").split(",")):
+        name, _, port = pair.strip().partition("=")
+        if name not in BASE or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise Problem(f"{SERVER_PORTS}: {pair!r} is not a server and its port", f"write {SERVER_PORTS}=mysql=3306")
+        found[name] = int(port)
+    return found
 
 
 def _flag(env: Mapping[str, str], name: str) -> bool:

@@ -1,12 +1,13 @@
 """The one place for the ports of servers, bridges and tools; functions' ports come from the map.
 
-`IMS_PORT_OFFSET` is added to every port, so that a second platform (the tests') runs beside the first.
+`IMS_PORT_OFFSET` is added to every port, so that a second platform (the tests') runs beside the first; the ports that
+`IMS_SERVER_PORTS` names (`mysql=3306,redis=6379`) stay as they are given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from shared import flow
 
@@ -46,9 +47,10 @@ class Ports:
     """All ports of one platform."""
 
     offset: int = 0
+    fixed: Mapping[str, int] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> int:
-        return BASE[name] + self.offset
+        return self.fixed.get(name) or BASE[name] + self.offset
 
     def process(self, process: flow.Process, replica: int = 0) -> int:
         """The port of a function's process; replicas take the next ones of its range."""

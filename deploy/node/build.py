@@ -41,6 +41,7 @@ PARTS = (
         },
     ),
     Part("envoy-gateway", {"envoy-gateway": "github.com/envoyproxy/gateway/cmd/envoy-gateway"}),
+    Part("policies", {"kube-router": "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"}),
     Part("node", {"coredns": "./dns", "pause": "./pause"}),
 )
 

@@ -16,7 +16,6 @@ from deploy.node.machine import DNS, FILES, NODE, Machine
 from deploy.settings import DATA_NAMESPACE
 from local.home import ROOT
 from local.install import Say
-from local.ports import Ports
 from local.problems import Problem
 
 KO = re.compile(r"ko://knative\.dev/(serving|eventing|net-gateway-api)/cmd/(\w+)")
@@ -28,7 +27,8 @@ KNATIVE = (
 )
 """Module, folder, and what is left out: custom resources (they are loaded first) and what one node does not need."""
 SERVERS = {"redis": (6379, "redis"), "mysql": (3306, "mysql"), "ims-kafka-bootstrap": (9092, "kafka-1")}
-"""Service in ims-data, as the overlay dev asks for it: its port, and the server's name among the local ports."""
+"""Service in ims-data, as the overlay dev asks for it: the port on which it and the server listen (policies know a
+server by that port), and the server's name among the local ports."""
 PASSWORD = "ims"  # noqa: S105 - of a throw-away database, as in knative/overlays/dev/secrets.env
 
 
@@ -59,12 +59,14 @@ def servers(machine: Machine, say: Say) -> None:
         known.write_text(json.dumps({"mysql_ims": PASSWORD}))
     ims(machine, "up", "--servers-only")
     _namespace(machine, DATA_NAMESPACE)
-    _apply(machine, "---\n".join(_server(name, *where) for name, where in SERVERS.items()))
+    _apply(machine, "---\n".join(_server(name, port) for name, (port, _) in SERVERS.items()))
 
 
 def ims(machine: Machine, *words: str) -> None:
     """The command `ims` with the node's servers as its platform."""
-    env = {**os.environ, "IMS_HOME": str(machine.home.path / "servers"), "IMS_HOST": NODE, "IMS_PORT_OFFSET": "0"}
+    ports = ",".join(f"{server}={port}" for port, server in SERVERS.values())
+    ours = {"IMS_HOME": str(machine.home.path / "servers"), "IMS_HOST": NODE, "IMS_PORT_OFFSET": "0"}
+    env = {**os.environ, **ours, "IMS_SERVER_PORTS": ports}
     command = machine.inside(str(ROOT / ".venv" / "bin" / "ims"), *words)
     result = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if result.returncode != 0:
@@ -73,25 +75,20 @@ def ims(machine: Machine, *words: str) -> None:
 
 def database() -> str:
     """The database as seen from the node."""
-    return f"mysql+pymysql://ims:{PASSWORD}@{NODE}:{_port('mysql')}/ims"
+    return f"mysql+pymysql://ims:{PASSWORD}@{NODE}:{SERVERS['mysql'][0]}/ims"
 
 
-def _port(server: str) -> int:
-    return Ports(0)[server]
-
-
-def _server(name: str, port: int, server: str) -> str:
-    target = _port(server)
+def _server(name: str, port: int) -> str:
     return f"""apiVersion: v1
 kind: Service
 metadata: {{name: {name}, namespace: {DATA_NAMESPACE}}}
-spec: {{ports: [{{name: {name}, port: {port}, targetPort: {target}}}]}}
+spec: {{ports: [{{name: {name}, port: {port}}}]}}
 ---
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
 metadata: {{name: {name}-node, namespace: {DATA_NAMESPACE}, labels: {{kubernetes.io/service-name: {name}}}}}
 addressType: IPv4
-ports: [{{name: {name}, port: {target}, protocol: TCP}}]
+ports: [{{name: {name}, port: {port}, protocol: TCP}}]
 endpoints: [{{addresses: [{NODE}], conditions: {{ready: true}}}}]
 """
 

@@ -35,6 +35,8 @@ PROGRAMS = {
     "nft": "nftables",
     "ip": "iproute2",
     "openssl": "openssl",
+    "ipset": "ipset",
+    "iptables": "iptables",
 }
 CONFIGURATION = {
     "containerd.toml": "containerd.toml",
@@ -109,7 +111,8 @@ class Machine:
                 self._launch(name, argv)
             if name == "kube-apiserver":
                 self._wait("the API server", self.running)
-        self._wait("the node", lambda: "True" in self._ready())
+            if name == "kubelet":
+                self._wait("the node", lambda: "True" in self._ready())
 
     def stop(self) -> None:
         """End every process of the node and of its pods, and take its mounts, its cgroups and its network away."""
@@ -247,6 +250,11 @@ current-context: node
                 *("--hostname-override=node", f"--node-ip={NODE}"),
             ),
             "kube-proxy": (f"{BIN}/kube-proxy", f"--config={home.conf}/kube-proxy.yaml"),
+            "kube-router": (
+                *(f"{BIN}/kube-router", config, "--hostname-override=node", f"--service-cluster-ip-range={SERVICES}"),
+                *("--run-firewall=true", "--run-router=false", "--run-service-proxy=false"),
+                *("--run-loadbalancer=false", "--health-port=0", "--metrics-port=0"),
+            ),
         }
 
     def _launch(self, name: str, argv: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,21 @@ from shared import flow
 TRAFFIC = Path(__file__).parent / "traffic.py"
 READY = ("ksvc", "pingsource", "sinkbinding")
 ZERO_SECONDS = 420
+IMAGE = "{.spec.template.spec.containers[0].image}"
+KNOCK = """
+import json, socket, sys
+def opens(place):
+    host, port = place.split(":")
+    try:
+        socket.create_connection((host, int(port)), 5).close()
+    except OSError:
+        return False
+    return True
+print(json.dumps({place: opens(place) for place in sys.argv[1:]}))
+"""
+SERVERS = ("mysql.ims-data:3306", "redis.ims-data:6379", "ims-kafka-bootstrap.ims-data:9092")
+SIMULATOR, API_SERVER, FUNCTION = "simulator.ims:80", "kubernetes.default:443", "report-retry.ims:80"
+CALLERS = ("kafka-source-fast", "kafka-source-slow", "redis-expiry", "simulator")
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +42,30 @@ def node() -> Machine:
     machine = Machine(default_home())
     assert machine.running(), "`make cluster` first"
     return machine
+
+
+@pytest.fixture(scope="module")
+def stranger(node: Machine) -> Iterator[str]:
+    """A pod of somebody else's, in the namespace `default`, with a Python in it."""
+    image = node.kubectl("-n", "ims", "get", "deployment", "simulator", "-o", f"jsonpath={IMAGE}")
+    node.kubectl("-n", "default", "run", "stranger", f"--image={image}", "--command", "--", "sleep", "600")
+    try:
+        node.kubectl("-n", "default", "wait", "--for=condition=Ready", "pod/stranger", "--timeout=60s")
+        yield "default/stranger"
+    finally:
+        node.kubectl("-n", "default", "delete", "pod", "stranger", "--grace-period=0", "--force")
+
+
+def reaches(node: Machine, pod: str, *places: str) -> dict[str, bool]:
+    """Whether a pod (`namespace/name`) may open a connection to each of `places` (`host:port`)."""
+    namespace, name = pod.split("/")
+    answer = node.kubectl("-n", namespace, "exec", name, "--", "python", "-c", KNOCK, *places)
+    found: dict[str, bool] = json.loads(answer.splitlines()[-1])
+    return found
+
+
+def address(node: Machine, pod: str) -> str:
+    return node.kubectl("-n", "ims", "get", "pod", pod, "-o", "jsonpath={.status.podIP}")
 
 
 def objects(node: Machine, kinds: str, *words: str) -> list[dict[str, Any]]:
@@ -70,3 +110,25 @@ def test_messages_survive_the_death_of_every_pod_on_their_way(node: Machine) -> 
         node.kubectl("-n", "ims", "rollout", "restart", "deployment/kafka-source-fast")
         output, _ = sending.communicate(timeout=600)
     assert json.loads(output) == {"delivered": 120}
+
+
+def test_pods_reach_what_the_map_says_and_nothing_else(node: Machine, stranger: str) -> None:
+    """Each place that is closed to one is open to another, so that none is closed by accident."""
+    trial.message(node)
+    sender, router = (f"ims/{pods(node, process)[0]}" for process in ("send_mt-fast", "route-fast"))
+    function = f"{address(node, router.removeprefix('ims/'))}:8012"
+    assert reaches(node, sender, *SERVERS, SIMULATOR, API_SERVER, FUNCTION, function) == {
+        **dict.fromkeys((*SERVERS, SIMULATOR), True),
+        **dict.fromkeys((API_SERVER, FUNCTION, function), False),
+    }
+    assert reaches(node, router, *SERVERS, SIMULATOR) == {**dict.fromkeys(SERVERS, True), SIMULATOR: False}
+    for bridge in CALLERS:
+        (pod, *_) = objects(node, "pod", "--selector", f"app.kubernetes.io/name={bridge}")
+        assert reaches(node, f"ims/{pod['metadata']['name']}", FUNCTION, API_SERVER) == {
+            FUNCTION: True,
+            API_SERVER: False,
+        }
+    assert reaches(node, stranger, *SERVERS, API_SERVER, SIMULATOR, function) == {
+        **dict.fromkeys((*SERVERS, API_SERVER), True),
+        **dict.fromkeys((SIMULATOR, function), False),
+    }

@@ -217,3 +217,11 @@ def test_an_impossible_wish_is_refused_in_words() -> None:
         options({"IMS_KAFKA_NODES": "2"})
     with pytest.raises(Problem, match="IMS_PORT_OFFSET=many is not a number"):
         options({"IMS_PORT_OFFSET": "many"})
+    for pair in ("mysql", "mysqld=3306", "mysql=much", "mysql=0", "mysql=65536"):
+        with pytest.raises(Problem, match="IMS_SERVER_PORTS"):
+            options({"IMS_SERVER_PORTS": pair})
+
+
+def test_a_server_has_the_port_that_it_was_given_and_the_others_follow_the_offset() -> None:
+    ports = options({"IMS_PORT_OFFSET": "100", "IMS_SERVER_PORTS": "mysql=3306, redis=6379"}).ports
+    assert (ports["mysql"], ports["redis"], ports["kafka-1"]) == (3306, 6379, 9192)
