@@ -134,15 +134,20 @@ class Build:
             shutil.copyfile(file, place)
 
     def _run(self, stage: Stage, rest: str) -> None:
-        """pip's cache is used here, which changes nothing in the result; `python` is the interpreter of the tests."""
+        """pip's cache is used here, which changes nothing in the result; `python` is the interpreter of the tests, and
+        what an image keeps of its library's bytecode goes into the stage's folder `bytecode`."""
         base = sys._base_executable  # type: ignore[attr-defined]
         command = stage.translated(rest).replace(" --no-cache-dir", "")
         command = re.sub(r"(?<![\w/])python -m pip ", f"{sys.executable} -m pip ", command)
         command = re.sub(r"(?<![\w/.-])python ", f"{base} ", command)
+        env = {**os.environ, **{k: stage.translated(v) for k, v in stage.env.items()}}
+        stage.here(".").mkdir(parents=True, exist_ok=True)
+        if "sysconfig" in command:
+            env["PYTHONPYCACHEPREFIX"] = str(stage.folder / "bytecode")
         done = subprocess.run(
             ["sh", "-ec", command],
             cwd=stage.here("."),
-            env={**os.environ, **{k: stage.translated(v) for k, v in stage.env.items()}},
+            env=env,
             capture_output=True,
             text=True,
             check=False,

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 import urllib.request
@@ -107,6 +108,20 @@ def test_a_function_starts_from_its_image_and_drains(
 
 def files(stage: Stage) -> set[Path]:
     return set(stage.here(".").rglob("*"))
+
+
+def test_no_start_compiles_anything(out: Path, dependencies: dict[str, Stage]) -> None:
+    stage = image(out, dependencies, DOCKERFILES[0], "api_user")
+    env = {key: stage.translated(value) for key, value in stage.env.items()}
+    words = [stage.translated("/opt/ims/bin/python"), "-v", "-c"]
+    code = "from shared.runtime.server import App; App('api_user').context.warm()"
+    told = subprocess.run([*words, code], cwd=stage.here("."), env=env, capture_output=True, text=True, check=True)
+    assert re.findall(rf"# \S+\.pyc matches {stage.folder}/\S+\.py", told.stderr), "how -v says that bytecode was there"
+    assert not re.findall(rf"# code object from '?{stage.folder}/\S+\.py\b", told.stderr), "compiled at the start"
+    library = stage.folder / "bytecode" / sysconfig.get_path("stdlib").lstrip("/")
+    modules = re.findall(rf"matches {sysconfig.get_path('stdlib')}/(\S+)\.py\b", told.stderr)
+    assert modules
+    assert not [m for m in modules if "site-packages" not in m and not list(library.glob(f"{m}.cpython-*.pyc"))]
 
 
 def test_the_bridges_image_runs_every_bridge(out: Path, dependencies: dict[str, Stage]) -> None:
