@@ -12,12 +12,10 @@ from local.install import Say
 from local.openfaas import plan as openfaas
 from local.options import Options
 from local.probes import HOST, http_ok
-from local.processes import Spec
+from local.processes import SLOW_NICE, Spec
 from local.servers import Server, envoy, kafka, mysql, redis
 from shared import flow
 
-SLOW_NICE = 5
-"""Slow-pool functions, their sources and `store` yield to the rest: on a cluster that is their CPU request."""
 SLOW_FUNCTIONS = frozenset({"store"})
 BRIDGES = ("kafka_source-fast", "kafka_source-slow", "redis_expiry")
 """What watch asks for its health beside the functions."""

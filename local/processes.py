@@ -19,6 +19,10 @@ from local.home import ROOT, Home
 
 Kind = Literal["function", "bridge", "source", "server", "gateway", "simulator"]
 Probe = Callable[[], bool]
+SLOW_NICE = 10
+"""Of slow-pool functions, their sources and `store`: the others' share of the CPU counts ten times theirs. On a cluster
+that is their CPU request."""
+AUTOGROUP_TRIES, AUTOGROUP_PAUSE = 5, 0.11
 
 
 @dataclass(frozen=True)
@@ -68,10 +72,9 @@ class Identity:
 
 def launch(spec: Spec, log: Path) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own, its output appended to `log`."""
-    argv = ("nice", "-n", str(spec.nice), *spec.argv) if spec.nice else spec.argv
     with log.open("ab") as output:
-        return subprocess.Popen(
-            argv,
+        process = subprocess.Popen(
+            spec.argv,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -79,6 +82,29 @@ def launch(spec: Spec, log: Path) -> subprocess.Popen[bytes]:
             cwd=ROOT,
             start_new_session=True,
         )
+    if spec.nice:
+        _yield_to_others(process.pid, spec.nice)
+    return process
+
+
+def _yield_to_others(leader: int, nice: int) -> None:
+    """Let a process that has only begun give way to others, and the session that it leads.
+
+    Most distributions' kernels share the CPU out by sessions (`sched_autogroup_enabled`); niceness of a process counts
+    only within its session there, and every process of ours has a session to itself. The kernel takes ten changes of
+    sessions a second from a user.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.setpriority(os.PRIO_PROCESS, leader, os.getpriority(os.PRIO_PROCESS, leader) + nice)
+    group = Path(f"/proc/{leader}/autogroup")
+    for _ in range(AUTOGROUP_TRIES):
+        try:
+            group.write_text(str(nice))
+            return
+        except BlockingIOError:
+            time.sleep(AUTOGROUP_PAUSE)
+        except OSError:  # a kernel without it, or the process is gone
+            return
 
 
 def remember(home: Home, name: str, identity: Identity | None) -> None:

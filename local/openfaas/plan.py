@@ -17,11 +17,10 @@ from local.options import Options
 from local.ports import BASE
 from local.probes import HOST, http_ok
 from local.problems import Problem
-from local.processes import Spec
+from local.processes import SLOW_NICE, Spec
 from local.servers import envoy
 from shared import flow
 
-SLOW_NICE = 5
 NOT_THERE = ("IMS_TARGET_",)
 """What only the platform of the map gives its processes."""
 
