@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from local import seed
+from local.home import DIST
 from local.install import Say
 from local.openfaas import plan as openfaas
 from local.options import Options
@@ -84,8 +85,17 @@ def addresses(options: Options) -> dict[str, str]:
         "IMS_WATCH_URLS": ",".join(f"{name}=http://{HOST}:{options.ports[name]}/healthz" for name in BRIDGES),
         "PYTHONUNBUFFERED": "1",
         "MALLOC_ARENA_MAX": "2",
+        **_bytecode(),
         **{target(process.name): ",".join(_urls(options, process)) for process in flow.processes()},
     }
+
+
+def _bytecode() -> dict[str, str]:
+    """Where the shell wants no bytecode beside the sources it lies apart from them: without any, each of the processes
+    would compile hundreds of modules at each start, which costs more than the rest of the start."""
+    if not sys.dont_write_bytecode:
+        return {}
+    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(DIST / "bytecode")}
 
 
 def _slack(options: Options) -> str:

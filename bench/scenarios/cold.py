@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +55,7 @@ def run(run: Run) -> None:
     client = run.bed.client(batch=1)
     _send_one(run, client)
     works = {p.name: work_for(run, client, p) for p in flow.processes()}
-    bare = [_import() for _ in range(run.sizes.starts)]
+    bare = [_import(run.bed.env) for _ in range(run.sizes.starts)]
     bare_cpu, bare_rss = median([b[0] for b in bare]), median([b[1] for b in bare])
     found: dict[str, Start] = {}
     with run.step("cold start", len(works)) as advance:
@@ -197,14 +197,15 @@ def _await_answer(port: int, child: subprocess.Popen[bytes]) -> None:
     raise TimeoutError("the function did not answer /readyz")
 
 
-def _import() -> tuple[float, float]:
+def _import(env: Mapping[str, str]) -> tuple[float, float]:
     """CPU ms and MB of a Python that only imports the framework, as it sees itself."""
     code = (
         "import functions_framework.aio, os, time\n"
         "pages = int(open('/proc/self/statm').read().split()[1])\n"
         "print(time.process_time() * 1e3, pages * os.sysconf('SC_PAGE_SIZE') / 1e6)"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=SECONDS)
+    command = [sys.executable, "-c", code]
+    told = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=SECONDS)
     cpu_ms, rss = map(float, told.stdout.split())
     return cpu_ms, rss
 

@@ -144,8 +144,10 @@ class Context:
 
 
 def calm_collector() -> None:
-    """What is loaded now stays, so the garbage collector need not look at it."""
-    gc.collect()
+    """What is loaded now stays, so the garbage collector need not look at it.
+
+    It need not do so now either: it holds the event loop up for 40 ms, and of 80,000 objects it frees twenty.
+    """
     gc.freeze()
     gc.set_threshold(*CALM)
 
