@@ -18,6 +18,7 @@ from shared.domain.events import MAX_BYTES, Event
 from shared.runtime import metrics, trace
 from shared.runtime.clock import iso, now_ms
 from shared.runtime.cloudevents import JSON, STRUCTURED, put_together
+from shared.runtime.selector import Selector
 from shared.runtime.settings import KafkaSettings
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
     config: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap.split(","),
         "reconnect_backoff_max_ms": 1000,
+        "selector": Selector,
     }
     if settings.kafka_username:
         config |= {
@@ -104,6 +106,7 @@ class Bus:
                 request_timeout_ms=max(1000, timeout - 1000),
                 max_block_ms=timeout,
                 metadata_max_age_ms=60_000,
+                metrics_enabled=False,
             )
 
     async def publish(self, events: Sequence[Event]) -> None:
