@@ -23,17 +23,16 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
-from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from bridges.kafka_source.config import consumer_config
 from bridges.kafka_source.coverage import Coverage
 from bridges.kafka_source.delivery import Delivery, Item
 from bridges.kafka_source.offsets import Progress
 from bridges.settings import SourceSettings
 from shared.flow import Source
 from shared.runtime import logs
-from shared.runtime.bus import connection
 from shared.runtime.settings import KafkaSettings
 
 READING = "reading"
@@ -42,30 +41,6 @@ CLOSE_MS = 5000
 MAX_RESTART_SECONDS = 15.0
 
 log = logs.get(__name__)
-
-
-def consumer_config(source: Source, settings: SourceSettings, kafka: KafkaSettings) -> dict[str, Any]:
-    """kafka-python's settings: answers at the first byte, records of 512 KiB, and a group that notices a death soon."""
-    session = int(settings.source_session_seconds * 1000)
-    return connection(kafka) | {
-        "client_id": source.name,
-        "group_id": source.group,
-        "group_instance_id": f"{source.name}-{settings.source_instance}",
-        "partition_assignment_strategy": (RangePartitionAssignor,),
-        "auto_offset_reset": "earliest",
-        "enable_auto_commit": False,
-        "fetch_min_bytes": 1,
-        "fetch_max_wait_ms": 1000,
-        "fetch_max_bytes": 4 * 1024 * 1024,
-        "max_partition_fetch_bytes": 2 * 1024 * 1024,
-        "max_poll_records": 1_000_000,
-        "session_timeout_ms": session,
-        "heartbeat_interval_ms": session // 4,
-        "request_timeout_ms": 30_000,
-        "reconnect_backoff_max_ms": 1000,
-        "metadata_max_age_ms": 15_000,
-        "metrics_enabled": False,
-    }
 
 
 def _to_kafka(fronts: dict[Any, int]) -> dict[Any, Any]:
@@ -213,6 +188,7 @@ class Consumer:
         except Exception as error:  # it is going anyway
             log.warning("consumer did not close well", source=self.source.name, error=repr(error))
         self._progress.forget()
+        self._let_go()
 
     async def revoked(self, consumer: KafkaConsumer, keys: Iterable[Any]) -> None:
         """Commit what is finished of partitions that may go; which of them do, the next assignment says."""
@@ -229,6 +205,10 @@ class Consumer:
         """Let go of partitions: the group has gone on without us."""
         self._unsettled()
         self._progress.forget(keys)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._loop.call_soon_threadsafe(self._delivery.let_go)
 
     def _unsettled(self) -> None:
         if self.state == READING:  # who has not joined yet, is still starting
@@ -237,6 +217,7 @@ class Consumer:
     def now_assigned(self, keys: Collection[Any]) -> None:
         """The group has spoken: keep what is still ours, let go of the rest."""
         self._progress.keep(keys)
+        self._let_go()
         self.state = READING
         self.assigned = tuple(sorted(f"{key.topic}/{key.partition}" for key in keys))
 

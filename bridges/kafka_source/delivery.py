@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import count
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from kafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 
@@ -68,6 +68,7 @@ class Delivery(Generic[K]):
         self.room.set()
         self._waiting: deque[Item] = deque()
         self._running: dict[asyncio.Task[None], Item] = {}
+        self._resting: set[asyncio.Task[None]] = set()
         self._ending = False
         self.burying = 0
         """Records given up whose dead letter Kafka has not taken yet."""
@@ -92,9 +93,9 @@ class Delivery(Generic[K]):
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         record = self._running.pop(task).record
-        if task.cancelled():
-            return
-        if error := task.exception():  # a bug of ours: the record stays unfinished, its partition uncommitted
+        if not task.cancelled() and (
+            error := task.exception()
+        ):  # a bug of ours: the record stays unfinished, its partition uncommitted
             place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
             log.error("delivery broke off", source=self.source, error=repr(error), **place)
         self._fill()
@@ -123,7 +124,7 @@ class Delivery(Generic[K]):
             metrics.FAILED.labels(self.source, failure.kind).inc()
             if self._is_final(item.record, failure, tries):
                 return failure
-            await asyncio.sleep(policy.delay(tries, self._settings.source_backoff_seconds))
+            await self._rest(policy.delay(tries, self._settings.source_backoff_seconds))
             if item.partition.lost:
                 return None
             self._retried.inc()
@@ -182,9 +183,24 @@ class Delivery(Generic[K]):
                 smaller = next(letters, None) if _too_large(letter, error) else None
                 log.error("dead letter not taken yet", source=self.source, error=repr(error), smaller=bool(smaller))
             if smaller is None:
-                await asyncio.sleep(min(policy.delay(tries, 0.2), MAX_WAIT_FOR_DEAD_SECONDS))
+                await self._rest(min(policy.delay(tries, 0.2), MAX_WAIT_FOR_DEAD_SECONDS))
             else:
                 letter = smaller
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait between tries; nobody has the record now, so it may be let go of."""
+        task: Any = asyncio.current_task()
+        self._resting.add(task)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._resting.discard(task)
+
+    def let_go(self) -> None:
+        """Free the slots of those that wait for a next try which is not ours to make any more (called on the loop)."""
+        for task in self._resting:
+            if self._ending or self._running[task].partition.lost:
+                task.cancel()
 
     @property
     def in_flight(self) -> int:
@@ -197,16 +213,17 @@ class Delivery(Generic[K]):
         return min(stamps, default=None)
 
     async def drain(self, seconds: float) -> int:
-        """Start nothing new, wait for what is under way; returns how many were left (they come again later)."""
+        """Start nothing new, wait for requests under way; returns how many were left (they come again later)."""
         self._ending = True
-        if self._running:
-            await asyncio.wait(set(self._running), timeout=seconds)
-        left = list(self._running)
-        for task in left:
+        begun = set(self._running)
+        self.let_go()
+        if begun:
+            await asyncio.wait(begun, timeout=seconds)
+        for task in self._running:
             task.cancel()
-        if left:
-            await asyncio.wait(left, timeout=1.0)
-        return len(left)
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=1.0)
+        return sum(task.cancelled() or not task.done() for task in begun)
 
 
 def _too_large(letter: Dead, error: Exception) -> bool:

@@ -23,5 +23,8 @@ def verdict(status: int) -> Verdict:
 
 
 def delay(failures: int, unit: float) -> float:
-    """Seconds before the next try after so many failures: linear, as `backoffPolicy: linear`."""
+    """Seconds before the next try after so many failures: linear, as `backoffPolicy: linear`.
+
+    `Retry-After` is not read, as KafkaSource does not: who answers 503 for long is asked ever more rarely anyway.
+    """
     return unit * failures

@@ -355,10 +355,10 @@ async def test_what_a_topic_is_when_it_gains_partitions_and_has_gaps_comes_throu
     """New partitions take everything away and give it back; the markers of transactions are offsets without records."""
     held, count, each = True, 300, 20
     target, port = Target(lambda name, tries: 503 if held else 200), free_port()
+    patient = {"IMS_SOURCE_SESSION_SECONDS": "60"}  # on a busy machine a source may be silent for a while
     await asyncio.to_thread(produce, bootstrap, topic, 0, count, each)
-    async with target.listening() as address, source(topic, [address], port) as process:
+    async with target.listening() as address, source(topic, [address], port, **patient) as process:
         await until(lambda: len(target.tries) >= 50)
-        await asyncio.sleep(1)  # the group is at rest
         await asyncio.to_thread(add_partition, bootstrap, topic)
         await until(lambda: shares(topic, port) == [PARTITIONS + 1])
         await asyncio.to_thread(produce, bootstrap, topic, count, count, each)
@@ -369,7 +369,7 @@ async def test_what_a_topic_is_when_it_gains_partitions_and_has_gaps_comes_throu
         await committed_are(bootstrap, topic, {p: end - 1 for p, end in ends.items()})  # a marker is the last
         process.kill()
         await process.wait()
-        async with source(topic, [address], port):
+        async with source(topic, [address], port, **patient):
             await asyncio.to_thread(produce, bootstrap, topic, 2 * count, 10)
             await until(lambda: len(target.taken) == 2 * count + 10)
     assert max(target.taken.values()) == 1
@@ -392,6 +392,28 @@ async def test_sources_that_came_back_see_what_their_topic_gained_meanwhile_and_
             await until(lambda: sum(shares(topic, one, two)) == PARTITIONS + 1, 60)
             await asyncio.to_thread(add_partition, bootstrap, topic, 2)
             await until(lambda: sum(shares(topic, one, two)) == PARTITIONS + 2, 60)
+
+
+async def test_a_broker_that_is_silent_for_longer_than_a_session_costs_time_and_nothing_else(
+    servers: Platform, bootstrap: str, topic: str
+) -> None:
+    refused = {str(n) for n in range(RECORDS) if n % 50 == 3}
+    target, port = Target(lambda name, tries: 400 if name in refused else 200, pause=0.2), free_port()
+    await asyncio.to_thread(produce, bootstrap, topic)
+    broker = servers.pid("kafka")
+    async with target.listening() as address, source(topic, [address], port, IMS_SOURCE_SESSION_SECONDS="6"):
+        await until(lambda: len(target.taken) > 100)
+        os.kill(broker, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(15)
+            assert (await asyncio.to_thread(get, port, "/healthz"))[0] == 200, "it is no reason to restart the source"
+        finally:
+            os.kill(broker, signal.SIGCONT)
+        await until(lambda: len(target.taken) == RECORDS - len(refused))
+        _, ends = await asyncio.to_thread(offsets, bootstrap, topic)
+        await committed_are(bootstrap, topic, ends)
+    letters = await asyncio.to_thread(dead_letters, bootstrap, topic)
+    assert {letter["headers"]["ce_id"] for letter in letters} == refused
 
 
 def add_partition(bootstrap: str, topic: str, more: int = 1) -> None:

@@ -178,6 +178,40 @@ async def test_a_dead_letter_under_way_at_the_end_leaves_its_record_uncommitted(
     assert road.progress.to_commit() == {}
 
 
+async def test_the_end_does_not_wait_for_a_next_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "delay", lambda *_: 1000)
+    road = Road()
+    road.accept(1, 2, 3)
+    await until(lambda: len(road.function.waiting) == 3)
+    for status in (503, 400):
+        road.function.answer(status)
+    await until(lambda: road.letters.tries == 1)
+    async with asyncio.timeout(5):
+        ending = asyncio.ensure_future(road.delivery.drain(1000))
+        await until(lambda: road.delivery.in_flight == 1)
+        road.function.answer(200)
+        assert await ending == 2
+    assert road.progress.to_commit() == {}
+
+
+async def test_what_waits_for_a_next_try_is_let_go_of_with_its_partition(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "delay", lambda *_: 1000)
+    road = Road(source_in_flight=3)
+    road.accept(1, 2, 3)
+    await until(lambda: len(road.function.waiting) == 3)
+    for status in (503, 400):
+        road.function.answer(status)
+    await until(lambda: road.letters.tries == 1)
+    road.delivery.let_go()
+    await asyncio.sleep(0.01)
+    assert road.delivery.in_flight == 3, "nothing is lost yet"
+    road.progress.keep(())
+    road.delivery.let_go()
+    road.accept(1, 2, 3)
+    await until(lambda: len(road.function.waiting) == 3)
+    assert (road.delivery.in_flight, road.delivery.burying) == (3, 0)
+
+
 async def test_at_the_end_only_what_was_answered_counts() -> None:
     road = Road(source_in_flight=2)
     road.accept(1, 2, 3)

@@ -178,7 +178,7 @@ class Group(RuleBasedStateMachine):
         self.progress: Progress[TopicPartition] = Progress()
         room = threading.Event()
         room.set()
-        delivery: Any = SimpleNamespace(room=room, accept=self.items.extend)
+        delivery: Any = SimpleNamespace(room=room, accept=self.items.extend, let_go=lambda: None)
         loop: Any = SimpleNamespace(call_soon_threadsafe=lambda call, *arguments: (call(*arguments), room.set()))
         config = SourceSettings(source_window=8, source_commit_seconds=1e9)
         self.source = Consumer(SOURCE, delivery, self.progress, config, KafkaSettings(), loop)
