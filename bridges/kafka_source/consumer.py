@@ -192,7 +192,7 @@ class Consumer:
 
     async def revoked(self, consumer: KafkaConsumer, keys: Iterable[Any]) -> None:
         """Commit what is finished of partitions that may go; which of them do, the next assignment says."""
-        self._unsettled()
+        self._unsettled(consumer)
         fronts = self._progress.to_commit(keys)
         if fronts:
             try:
@@ -201,16 +201,22 @@ class Consumer:
             except KafkaError as error:
                 log.warning("commit at a rebalance failed", source=self.source.name, error=repr(error))
 
-    def lost(self, keys: Iterable[Any]) -> None:
+    def lost(self, consumer: KafkaConsumer, keys: Iterable[Any]) -> None:
         """Let go of partitions: the group has gone on without us."""
-        self._unsettled()
+        self._unsettled(consumer)
         self._progress.forget(keys)
         self._let_go()
 
     def _let_go(self) -> None:
         self._loop.call_soon_threadsafe(self._delivery.let_go)
 
-    def _unsettled(self) -> None:
+    def _unsettled(self, consumer: KafkaConsumer) -> None:
+        """A join begins, and from now on only the end of one will do.
+
+        A leader that joins since a topic has grown thinks the matter settled as soon as it has made its assignment. If
+        this join is one that is thrown away, it would be in the group no more and read nothing, without knowing.
+        """
+        consumer._coordinator.request_rejoin()
         if self.state == READING:  # who has not joined yet, is still starting
             self.state = "rebalancing"
 
@@ -230,7 +236,7 @@ class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc] # kafka-p
         await self._owner.revoked(self._consumer, revoked)
 
     async def on_partitions_lost(self, lost: set[Any]) -> None:
-        self._owner.lost(lost)
+        self._owner.lost(self._consumer, lost)
 
     async def on_partitions_assigned(self, assigned: set[Any]) -> None:
         self._owner.now_assigned(assigned)

@@ -39,6 +39,13 @@ process = next(p for p in flow.processes() if p.name == "report-fast")
 logs.configure("kafka_source-test", "info")
 uvloop.run(run([flow.Source(topic, topic, (topic,), process)], "127.0.0.1", port, SourceSettings()))
 """
+BUSY = """
+import time
+from bridges.kafka_source.consumer import Consumer
+turn = Consumer._turn
+Consumer._turn = lambda consumer, kafka: (time.sleep(0.4), turn(consumer, kafka))
+"""
+"""Put before SOURCE: a machine so busy that joining the group ends while nobody polls."""
 Answer = Callable[[str, int], "int | None"]
 
 pytestmark = pytest.mark.timeout(300)
@@ -130,12 +137,12 @@ class Target:
 
 @asynccontextmanager
 async def source(
-    topic: str, targets: list[int], port: int, **settings: str
+    topic: str, targets: list[int], port: int, before: str = "", **settings: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A source process; it is stopped by SIGTERM at the end, if it still runs."""
     urls = ",".join(f"http://127.0.0.1:{p}" for p in targets)
     env = os.environ | {"IMS_TARGET_REPORT_FAST": urls, "IMS_SOURCE_COMMIT_SECONDS": "0.5"} | settings
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", SOURCE, topic, str(port), env=env)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", before + SOURCE, topic, str(port), env=env)
     try:
         yield process
     finally:
@@ -373,6 +380,21 @@ async def test_what_a_topic_is_when_it_gains_partitions_and_has_gaps_comes_throu
             await asyncio.to_thread(produce, bootstrap, topic, 2 * count, 10)
             await until(lambda: len(target.taken) == 2 * count + 10)
     assert max(target.taken.values()) == 1
+
+
+async def test_a_full_source_on_a_busy_machine_gets_the_partitions_too(bootstrap: str, topic: str) -> None:
+    """A join that ends between two polls is thrown away; it must be followed by another."""
+    held = True
+    target, port = Target(lambda name, tries: 503 if held else 200), free_port()
+    await asyncio.to_thread(produce, bootstrap, topic, 0, 300)
+    async with target.listening() as address, source(topic, [address], port, before=BUSY):
+        await until(lambda: len(target.tries) >= 50)
+        await asyncio.to_thread(add_partition, bootstrap, topic)
+        await until(lambda: shares(topic, port) == [PARTITIONS + 1], 60)
+        held = False
+        await until(lambda: len(target.taken) == 300)
+        _, ends = await asyncio.to_thread(offsets, bootstrap, topic)
+        await committed_are(bootstrap, topic, ends)
 
 
 async def test_sources_that_came_back_see_what_their_topic_gained_meanwhile_and_later(

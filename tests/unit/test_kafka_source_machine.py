@@ -93,6 +93,7 @@ class Kafka:
             "_subscription": self.state,
             "_rebalance_protocol": RebalanceProtocol.EAGER,
             "_assignors": {"range": RangePartitionAssignor()},
+            "rejoin_needed": False,
         }
         self._callbacks: list[tuple[Any, Exception | None]] = []
         self.limit, self.breaks = 3, False
@@ -303,3 +304,14 @@ def test_a_source_is_starting_until_it_has_joined_and_a_rebalance_does_not_make_
             group.kafka.leave(lost)
             group.kafka.join(KEYS)
     assert states == ["starting", "reading", "rebalancing", "reading", "rebalancing", "reading"]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_join_that_has_begun_must_end_whatever_its_leader_thinks(lost: bool) -> None:
+    group = Group()
+    group.broker = Broker()
+    group.start()
+    coordinator = group.kafka._coordinator
+    coordinator.rejoin_needed = False
+    group.kafka.leave(lost)
+    assert coordinator.rejoin_needed
