@@ -12,4 +12,4 @@ async def send_mt(event: Dispatch | Poll, ims: Context) -> list[Event]:
     return await send(event, ims)
 
 
-main = event_function(send_mt, parallel=16)
+main = event_function(send_mt, parallel=16, warm=("http",))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -123,14 +125,18 @@ class Context:
 
         return Egress()
 
-    def warm(self) -> None:
-        """Import and connect in the background at start-up, so that the first event need not wait for it."""
-        import contextlib
+    def warm(self, parts: Iterable[str] = ()) -> None:
+        """Import and connect in the background at start-up, so that the first event need not wait for it.
 
+        `parts` are what the function needs besides the servers (`http`), by their names here.
+        """
         with contextlib.suppress(Exception):
             self.db.run(lambda conn: conn.ping())
         with contextlib.suppress(Exception):
             _ = self.redis.state
+        for name in parts:
+            with contextlib.suppress(Exception):
+                getattr(self, name)
         with contextlib.suppress(Exception):
             self.bus.connect()
         calm_collector()

@@ -53,10 +53,13 @@ PING = "dev.knative.sources.ping"
 """The type of every PingSource event; it cannot be set."""
 
 
-def event_function(handler: Handler, *, parallel: int | None = None) -> Callable[[Any], Awaitable[None]]:
+def event_function(
+    handler: Handler, *, parallel: int | None = None, warm: Sequence[str] = ()
+) -> Callable[[Any], Awaitable[None]]:
     """The function `main` of an event-triggered folder; `main.handles` are the event classes it takes.
 
     `parallel`: merged calls at once, where the setting's default does not fit (handlers that wait for strangers).
+    `warm`: parts of the context that the first event would wait for (Context.warm).
     """
     types = {kind.TYPE: kind for kind in handled_types(handler)}
     if Tick.TYPE in types:
@@ -88,6 +91,7 @@ def event_function(handler: Handler, *, parallel: int | None = None) -> Callable
     main.receive = receive  # type: ignore[attr-defined]
     main.handles = tuple(dict.fromkeys(types.values()))  # type: ignore[attr-defined]
     main.signature = "cloudevent"  # type: ignore[attr-defined]
+    main.warm = warm  # type: ignore[attr-defined]
     return main
 
 

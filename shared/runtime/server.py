@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from functools import cached_property
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -76,6 +76,7 @@ class App:
         self._handle: Any = getattr(main, "receive", None)
         self._handles: tuple[type[Event], ...] = getattr(main, "handles", ())
         self._pages: dict[str, Any] = getattr(main, "pages", {})
+        self._parts: Sequence[str] = getattr(main, "warm", ())
         self._in_flight = 0
         self._warm: asyncio.Future[None] | None = None
 
@@ -147,7 +148,7 @@ class App:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                self._warm = asyncio.get_running_loop().run_in_executor(None, self.context.warm)
+                self._warm = asyncio.get_running_loop().run_in_executor(None, self.context.warm, self._parts)
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self._drain()

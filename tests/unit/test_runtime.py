@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from starlette.exceptions import HTTPException
 
 from shared.domain.errors import Overloaded, Unavailable
 from shared.domain.events import Dead, Due, Event, Finished, Outcome, Report, Result, Tick
 from shared.runtime import bus, logs, settings, trace
+from shared.runtime import context as runtime_context
 from shared.runtime.context import Context, use
 from shared.runtime.events import PING, event_function
 from shared.runtime.server import read_event
@@ -42,6 +44,22 @@ def attributes(kind: str, **more: str) -> dict[str, str]:
 
 def due(*ids: str) -> Due:
     return Due(kind="timeout", ids=list(ids))
+
+
+def test_a_start_builds_what_the_function_names_and_a_part_that_fails_keeps_none_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Away:
+        def __getattr__(self, name: str) -> Any:
+            raise Unavailable(name)
+
+    built: list[str] = []
+    monkeypatch.setattr(runtime_context, "calm_collector", lambda: built.append("calm"))
+    context = Context("test")
+    context.__dict__.update(db=Away(), redis=Away(), bus=Away())
+    context.warm(("http",))
+    assert isinstance(context.__dict__["http"], httpx2.AsyncClient)
+    assert built == ["calm"]
 
 
 async def test_what_a_handler_returns_is_published(ims: Any) -> None:
