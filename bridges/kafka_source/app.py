@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ from shared.runtime import logs
 from shared.runtime.bus import Bus
 from shared.runtime.clock import now_ms
 from shared.runtime.settings import KafkaSettings, load
+
+END_SECONDS = 10.0
 
 log = logs.get(__name__)
 
@@ -82,10 +85,18 @@ class App:
             consumer.stop()
         grace = self._settings.source_grace_seconds
         left = await asyncio.gather(*(delivery.drain(grace) for delivery in self._deliveries))
-        await asyncio.gather(*(loop.run_in_executor(None, consumer.close) for consumer in self._consumers))
+        await loop.run_in_executor(None, self._end)
         await loop.run_in_executor(None, self._bus.close)
         self._client.close()
         log.info("stopped", left_in_flight=sum(left))
+
+    def _end(self) -> None:
+        """All at once, or many of them would take long where the broker is away; blocks for END_SECONDS at most."""
+        for consumer in self._consumers:
+            consumer.finish()
+        deadline = time.monotonic() + END_SECONDS
+        for consumer in self._consumers:
+            consumer.join(max(0.0, deadline - time.monotonic()))
 
 
 async def run(sources: Sequence[flow.Source], host: str, port: int, settings: SourceSettings) -> None:

@@ -16,6 +16,7 @@ What kafka-python 3.0 (which adds a network thread of its own per consumer) make
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Collection, Iterable
@@ -77,10 +78,13 @@ class Consumer:
         self._stopping.set()
         self._delivery.room.set()
 
-    def close(self) -> None:
-        """Commit what is finished and leave; blocks for a few seconds at most."""
+    def finish(self) -> None:
+        """Nothing is under way any more: commit what is finished, and end."""
         self._drained.set()
-        self._thread.join(2 * CLOSE_MS / 1000)
+
+    def join(self, seconds: float) -> None:
+        """Wait until it has ended, or so long."""
+        self._thread.join(seconds)
 
     def _run(self) -> None:
         failures = 0
@@ -148,7 +152,11 @@ class Consumer:
     def _commit_soon(self, consumer: KafkaConsumer) -> None:
         fronts = self._progress.to_commit()
         if fronts:
-            consumer.commit_async(_to_kafka(fronts), callback=lambda _, answer: self._committed(fronts, answer))
+            self._commit(consumer, fronts)
+
+    def _commit(self, consumer: KafkaConsumer, fronts: dict[Any, int]) -> Any:
+        """Begin to commit; a later poll says how it went."""
+        return consumer.commit_async(_to_kafka(fronts), callback=lambda _, answer: self._committed(fronts, answer))
 
     def _committed(self, fronts: dict[Any, int], answer: Any) -> None:
         if isinstance(answer, Exception):
@@ -195,11 +203,8 @@ class Consumer:
         self._unsettled(consumer)
         fronts = self._progress.to_commit(keys)
         if fronts:
-            try:
-                await consumer.commit_async(_to_kafka(fronts))
-                self._progress.committed(fronts)
-            except KafkaError as error:
-                log.warning("commit at a rebalance failed", source=self.source.name, error=repr(error))
+            with contextlib.suppress(KafkaError):  # `_committed` hears of it, and of what was not even sent yet
+                await self._commit(consumer, fronts)
 
     def lost(self, consumer: KafkaConsumer, keys: Iterable[Any]) -> None:
         """Let go of partitions: the group has gone on without us."""

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Collection
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from kafka import TopicPartition
-from kafka.errors import NodeNotReadyError
+from kafka.errors import NodeNotReadyError, RebalanceInProgressError
 
+from bridges import http
+from bridges.kafka_source.app import App
 from bridges.kafka_source.consumer import READING, Consumer
 from bridges.kafka_source.coverage import Coverage
 from bridges.kafka_source.offsets import Progress
 from bridges.settings import SourceSettings
 from shared.flow import sources
+from shared.runtime.bus import Bus
 from shared.runtime.settings import KafkaSettings
 
 SOURCE = next(s for s in sources() if s.name == "report-finished-bulk")
@@ -26,7 +31,7 @@ def keys(topic: str, count: int) -> set[TopicPartition]:
 
 
 def a_consumer() -> Consumer:
-    anything: Any = SimpleNamespace()
+    anything: Any = SimpleNamespace(room=threading.Event())
     return Consumer(SOURCE, anything, Progress(), SourceSettings(), KafkaSettings(), anything)
 
 
@@ -51,6 +56,22 @@ def test_a_source_comes_back_after_an_outage_of_any_length(monkeypatch: pytest.M
     assert set(waits[10:]) == {15.0}
 
 
+def test_all_sources_of_a_process_end_at_once() -> None:
+    consumers = [a_consumer() for _ in range(24)]
+    together = threading.Barrier(len(consumers), timeout=5)
+    for consumer in consumers:
+        consumer._thread = threading.Thread(
+            target=lambda drained: (drained.wait(), together.wait()), daemon=True, args=(consumer._drained,)
+        )
+        consumer.start()
+    app = App.__new__(App)
+    app._consumers, app._deliveries = consumers, []
+    app._settings, app._client, app._bus = SourceSettings(), http.Client(), Bus(KafkaSettings(), "/test")
+    asyncio.run(app.stop())
+    assert not together.broken
+    assert not any(consumer._thread.is_alive() for consumer in consumers)
+
+
 def test_a_topic_that_grows_is_told_once_and_by_whom_it_concerns() -> None:
     mine, coverage = keys("t", 3), Coverage()
     assert coverage.lacks({"t": 6}, mine), "it may have grown while we were away"
@@ -65,6 +86,28 @@ def test_a_topic_that_cannot_be_seen_for_a_while_has_not_grown_when_it_is_back()
     assert coverage.lacks({"t": 6, "u": 2}, mine)
     for seen in ({"u": 2}, {}, {"t": 6}, {"t": 4, "u": 2}, {"t": 6, "u": 2}):
         assert not coverage.lacks(seen, mine)
+
+
+def test_a_commit_at_a_rebalance_counts_when_the_broker_has_said_so() -> None:
+    """Where the coordinator must be found first, what `commit_async` returns is only that it was found."""
+    consumer, callbacks = a_consumer(), list[Any]()
+
+    async def found() -> None:
+        """The coordinator."""
+
+    def commit_async(_: Any, callback: Any = None) -> Any:
+        callbacks.append(callback)
+        return found()
+
+    kafka = SimpleNamespace(commit_async=commit_async, _coordinator=SimpleNamespace(request_rejoin=lambda: None))
+    key = TopicPartition(TOPIC, 0)
+    partition = consumer._progress.take(key, [5])
+    consumer._progress.finish(partition, 5)
+    for answer, left in ((RebalanceInProgressError(), {key: 6}), (None, {})):
+        asyncio.run(consumer.revoked(kafka, [key]))
+        assert consumer._progress.to_commit() == {key: 6}
+        callbacks.pop()({}, answer)
+        assert consumer._progress.to_commit() == left
 
 
 class Kafka:
