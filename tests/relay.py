@@ -11,12 +11,12 @@ HOST = "127.0.0.1"
 
 
 @contextlib.contextmanager
-def relay(port: int, to: int) -> Iterator[None]:
-    """Within the block, connections to `port` reach `to`."""
+def relay(port: int, to: int, host: str = HOST) -> Iterator[None]:
+    """Within the block, connections to `port` reach `to` of `host`."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    server = asyncio.run_coroutine_threadsafe(_listen(port, to), loop).result(30)
+    server = asyncio.run_coroutine_threadsafe(_listen(port, to, host), loop).result(30)
     try:
         yield
     finally:
@@ -34,10 +34,10 @@ async def _end(server: asyncio.Server) -> None:
     await asyncio.gather(*open_ones, return_exceptions=True)
 
 
-async def _listen(port: int, to: int) -> asyncio.Server:
+async def _listen(port: int, to: int, host: str) -> asyncio.Server:
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
-            other_reader, other_writer = await asyncio.open_connection(HOST, to)
+            other_reader, other_writer = await asyncio.open_connection(host, to)
             await asyncio.gather(_copy(reader, other_writer), _copy(other_reader, writer))
         writer.close()
 

@@ -61,7 +61,7 @@ class Listener:
             except (RedisError, OSError):
                 continue
             if nodes:
-                self._known = list(dict.fromkeys([*nodes, *self._known]))[:32]
+                self._known = list(dict.fromkeys([*nodes, self._settings.redis_url, *self._known]))[:32]
                 return nodes
         return []
 

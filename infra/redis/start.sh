@@ -1,6 +1,7 @@
 #!/bin/sh
-# Runs one node. A pod that comes back has another address: it introduces itself to the nodes that it can find by name.
-# REDIS_PASSWORD; PEERS: host:port of all nodes; REDIS_CONF: the configuration.
+# Runs one node. A pod that comes back has another address: it introduces itself to the nodes that it can find by name,
+# and says its own, or it would go on telling clients the old one.
+# REDIS_PASSWORD; PEERS: host:port of all nodes; REDIS_CONF: the configuration; POD_IP: this node's address.
 set -eu
 
 introduce() {
@@ -14,4 +15,5 @@ introduce() {
 }
 
 introduce &
-exec redis-server "${REDIS_CONF:-/etc/redis/redis.conf}" --requirepass "$REDIS_PASSWORD" --masterauth "$REDIS_PASSWORD"
+exec redis-server "${REDIS_CONF:-/etc/redis/redis.conf}" --cluster-announce-ip "$POD_IP" \
+    --requirepass "$REDIS_PASSWORD" --masterauth "$REDIS_PASSWORD"

@@ -102,6 +102,7 @@ class Breakers:
         self._flusher: asyncio.Task[None] | None = None
         self._reading: dict[str, asyncio.Future[None]] = {}
         self._lock = threading.Lock()
+        self._nodes: list[tuple[str, int]] = []
 
     async def allows(self, name: str) -> bool:
         """Whether to call now; when a breaker is open and its probe is due, one caller among all replicas gets True."""
@@ -180,13 +181,20 @@ class Breakers:
         timeout = self._settings.redis_timeout_seconds
         options = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
         if self._cluster:
-            from redis.cluster import RedisCluster
+            from redis.cluster import ClusterNode, RedisCluster
 
-            return RedisCluster.from_url(self._settings.redis_url, **options)
+            known = [ClusterNode(host, port) for host, port in self._nodes]
+            return RedisCluster.from_url(self._settings.redis_url, startup_nodes=known, **options)
         from redis import Redis
 
         url = self._settings.redis_url.rstrip("/")
         return Redis.from_url(f"{url.rsplit('/', 1)[0] if url.count('/') > 2 else url}/2", **options)
+
+    def _away(self, event: str, name: str, error: Exception) -> None:
+        """Log it; a cluster is then asked for anew by the configured address: its nodes may all have moved."""
+        log.warning(event, name=name, error=type(error).__name__)
+        if self._cluster and (client := self.__dict__.pop("_redis", None)) is not None:
+            self._nodes = [(node.host, node.port) for node in client.get_nodes()]
 
     def _prefix(self, name: str) -> str:
         return f"breaker:{{{self._namespace}:{name}}}"
@@ -202,21 +210,21 @@ class Breakers:
                 if seen.probing and seen.state == OPEN:
                     self._change(name, HALF_OPEN)
         except away() as error:
-            log.warning("breaker state unknown", name=name, error=type(error).__name__)
+            self._away("breaker state unknown", name, error)
         seen.read_at = time.monotonic()
 
     def _give_back(self, name: str) -> None:
         try:
             self._redis.delete(f"{self._prefix(name)}:probe")
         except away() as error:
-            log.warning("breaker probe not given back", name=name, error=type(error).__name__)
+            self._away("breaker probe not given back", name, error)
 
     def _write(self, counts: dict[str, list[int]]) -> None:
         for name, (ok, failed) in counts.items():
             try:
                 self._decide(name, ok, failed)
             except away() as error:
-                log.warning("breaker results lost", name=name, error=type(error).__name__)
+                self._away("breaker results lost", name, error)
 
     def _decide(self, name: str, ok: int, failed: int) -> None:
         window = f"{self._prefix(name)}:window"

@@ -47,11 +47,15 @@ class RedisClients:
 
     @cached_property
     def _cluster_client(self) -> Any:
-        from redis.asyncio.cluster import RedisCluster
+        from shared.runtime.redis_cluster import FoundAgain
 
         timeout = self._settings.redis_timeout_seconds
-        return RedisCluster.from_url(
-            self._settings.redis_url, socket_timeout=timeout, socket_connect_timeout=timeout, decode_responses=False
+        return FoundAgain.from_url(
+            self._settings.redis_url,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            decode_responses=False,
+            dynamic_startup_nodes=False,
         )
 
     def _client(self, db: int) -> Any:

@@ -163,9 +163,8 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     ports = free_ports(6)
     peers = " ".join(f"localhost:{port}" for port in ports)
     with ExitStack() as stack:
-        for port in ports:
-            stack.enter_context(node(folder, port, peers))
-        yield {"ports": ports, "peers": peers}
+        nodes = [stack.enter_context(node(folder, port, peers)) for port in ports]
+        yield {"ports": ports, "peers": peers, "nodes": nodes}
 
 
 class node:
@@ -174,20 +173,27 @@ class node:
     def __init__(self, folder: Path, port: int, peers: str) -> None:
         self._home, self._port, self._peers = folder / str(port), port, peers
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> node:
         self._home.mkdir()
+        self.start("127.0.0.1")
+        return self
+
+    def start(self, address: str) -> None:
         text = (INFRA / "redis" / "redis.conf").read_text()
         text = text.replace("port 6379", f"port {self._port}").replace("dir /data", f"dir {self._home}")
-        (self._home / "redis.conf").write_text(text.replace("bind * -::*", "bind 127.0.0.1"))
+        (self._home / "redis.conf").write_text(text.replace("bind * -::*", "bind 127.0.0.1 127.0.0.2"))
         own = {"REDIS_PASSWORD": PASSWORD, "PEERS": self._peers, "REDIS_CONF": str(self._home / "redis.conf")}
-        env = {**os.environ, **own, "REDIS_PORT": str(self._port)}
+        env = {**os.environ, **own, "REDIS_PORT": str(self._port), "POD_IP": address}
         with (self._home / "log").open("w") as log:
             command = ["sh", str(INFRA / "redis" / "start.sh")]
             self._process = subprocess.Popen(command, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
         self._process.terminate()
         self._process.wait(30)
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
 
 def free_ports(count: int) -> list[int]:
@@ -245,3 +251,16 @@ def test_nobody_enters_redis_without_the_password(redis: dict[str, Any]) -> None
         ["redis-cli", "-p", str(redis["ports"][0]), "ping"], capture_output=True, text=True, check=False
     )
     assert "NOAUTH" in bare.stdout + bare.stderr
+
+
+def test_a_node_that_comes_back_tells_its_new_address(redis: dict[str, Any]) -> None:
+    """Asked for the slots, a node with its old address of itself sends clients to where nobody is."""
+    assert join(redis).returncode == 0
+    (first, *_), (port, other, *_) = redis["nodes"], redis["ports"]
+    first.stop()
+    first.start("127.0.0.2")
+    until = time.monotonic() + 30
+    while time.monotonic() < until and f"127.0.0.2:{port}@" not in ask(other, "cluster", "nodes"):
+        time.sleep(0.2)
+    for asked in (port, other):
+        assert f"127.0.0.2:{port}@" in ask(asked, "cluster", "nodes")
