@@ -192,6 +192,7 @@ class Delivery(Generic[K]):
         task: Any = asyncio.current_task()
         self._resting.add(task)
         try:
+            self.let_go()
             await asyncio.sleep(seconds)
         finally:
             self._resting.discard(task)
