@@ -183,7 +183,7 @@ class Breakers:
         if self._cluster:
             from redis.cluster import ClusterNode, RedisCluster
 
-            known = [ClusterNode(host, port) for host, port in self._nodes]
+            known = [ClusterNode(host, port) for host, port in self._nodes]  # type: ignore[no-untyped-call]
             return RedisCluster.from_url(self._settings.redis_url, startup_nodes=known, **options)
         from redis import Redis
 
