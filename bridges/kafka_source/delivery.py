@@ -9,8 +9,6 @@ from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from kafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
-
 from bridges import http
 from bridges.kafka_source import cloudevent, metrics, policy
 from bridges.kafka_source.cloudevent import Record
@@ -19,15 +17,14 @@ from bridges.kafka_source.offsets import Partition, Progress
 from bridges.kafka_source.policy import Verdict
 from bridges.settings import SourceSettings
 from bridges.targets import Targets
-from shared.domain.events import MAX_BYTES, Dead
+from shared.domain.events import Dead
 from shared.runtime import logs
-from shared.runtime.bus import Bus
+from shared.runtime.bus import Bus, too_large
 from shared.runtime.clock import now_ms
 
 K = TypeVar("K")
 MAX_WAIT_FOR_DEAD_SECONDS = 30.0
 DEAD_TOPIC = "ims.dead"
-TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 log = logs.get(__name__)
 
@@ -180,7 +177,7 @@ class Delivery(Generic[K]):
             try:
                 return await self._bus.publish([letter])
             except Exception as error:
-                smaller = next(letters, None) if _too_large(letter, error) else None
+                smaller = next(letters, None) if too_large(letter, error) else None
                 log.error("dead letter not taken yet", source=self.source, error=repr(error), smaller=bool(smaller))
             if smaller is None:
                 await self._rest(min(policy.delay(tries, 0.2), MAX_WAIT_FOR_DEAD_SECONDS))
@@ -225,8 +222,3 @@ class Delivery(Generic[K]):
         if self._running:
             await asyncio.wait(set(self._running), timeout=1.0)
         return sum(task.cancelled() or not task.done() for task in begun)
-
-
-def _too_large(letter: Dead, error: Exception) -> bool:
-    """Whether it was this letter that was too large: kafka-python refuses those beside it for the same reason."""
-    return isinstance(error.__cause__, TOO_LARGE) and len(letter.model_dump_json().encode()) > MAX_BYTES

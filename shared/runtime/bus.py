@@ -79,6 +79,17 @@ def records(event: Event, source: str, traceparent: str | None, mode: str = "bin
     return [(event.topic, value, [*headers, ("content-type", JSON.encode())])]
 
 
+def too_large(event: Event, error: Exception) -> bool:
+    """Whether a publish failed for this event's size.
+
+    Every topic must take MAX_BYTES, and kafka-python refuses what stands beside a record that is too large with it.
+    """
+    from kafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
+
+    of_size = isinstance(error.__cause__, (MessageSizeTooLargeError, RecordListTooLargeError))
+    return of_size and len(event.model_dump_json(exclude_defaults=True).encode()) > MAX_BYTES
+
+
 class Bus:
     """Publishes events; `source` is the emitting function's path."""
 

@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from shared.domain.errors import Overloaded, Unavailable
 from shared.domain.events import Dead, Event, Tick
 from shared.runtime import logs, metrics, trace
+from shared.runtime.bus import too_large
 from shared.runtime.context import Context, current
 from shared.runtime.groups import Groups
 from shared.runtime.settings import FunctionSettings, load
@@ -76,7 +77,7 @@ def event_function(
         event = _read(types, attributes, data)
         try:
             if isinstance(event, Dead) and not (Dead.TYPE in types and event.event_id):
-                await current().bus.publish([event])
+                await _bury(event)
                 return
             queue = "" if in_list else f"{event.TYPE} {event.lane}"
             if queue not in groups:
@@ -148,6 +149,16 @@ def _dead(attributes: Any, data: Any, reason: str) -> Dead:
     log.error("dead letter", reason=reason, event_id=headers.get("id"))
     topic = headers.get("knativekafkatopic", "")
     return Dead(source_topic=topic, reason=reason[:255], headers=headers, body=body, at=current().now_ms())
+
+
+async def _bury(letter: Dead) -> None:
+    """Publish a dead letter of our own; what is too large is left to the source, whose letters can be smaller (422)."""
+    try:
+        await current().bus.publish([letter])
+    except Unavailable as error:
+        if too_large(letter, error):
+            raise HTTPException(422, letter.reason) from error
+        raise
 
 
 def _groups(handler: Handler, type_name: str, in_list: bool, parallel: int | None) -> Groups[Event, None]:

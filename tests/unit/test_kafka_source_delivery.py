@@ -210,6 +210,7 @@ async def test_what_waits_for_a_next_try_is_let_go_of_with_its_partition(monkeyp
     road.accept(1, 2, 3)
     await until(lambda: len(road.function.waiting) == 3)
     assert (road.delivery.in_flight, road.delivery.burying) == (3, 0)
+    await road.delivery.drain(0.01)
 
 
 async def test_at_the_end_only_what_was_answered_counts() -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import httpx2
 import pytest
+from kafka.errors import MessageSizeTooLargeError
 from starlette.exceptions import HTTPException
 
 from shared.domain.errors import Overloaded, Unavailable
-from shared.domain.events import Dead, Due, Event, Finished, Outcome, Report, Result, Tick
+from shared.domain.events import MAX_BYTES, Dead, Due, Event, Finished, Outcome, Report, Result, Tick
 from shared.runtime import bus, logs, settings, trace
 from shared.runtime import context as runtime_context
 from shared.runtime.context import Context, use
@@ -99,6 +100,27 @@ async def test_what_cannot_be_read_goes_to_the_dead_letters_and_is_done(ims: Any
 
     await event_function(handler).receive(attributes(Due.TYPE), body)  # type: ignore[attr-defined]
     assert [type(e) for e in ims.bus.published] == [Dead]
+
+
+@pytest.mark.parametrize(("size", "cause", "status"), [
+    (MAX_BYTES, MessageSizeTooLargeError(), 422), (9, MessageSizeTooLargeError(), 503), (MAX_BYTES, None, 503),
+])  # fmt: skip
+async def test_what_cannot_be_read_and_is_too_large_for_a_dead_letter_is_left_to_the_source(
+    ims: Any, size: int, cause: Exception | None, status: int
+) -> None:
+    """A small one is refused for the size of another: it is tried again."""
+
+    async def handler(event: Due, ims: Context) -> None:
+        raise AssertionError("must not be called")
+
+    async def publish(events: Sequence[Event]) -> None:
+        raise Unavailable("Kafka") from cause
+
+    ims.bus.publish = publish
+    with pytest.raises(HTTPException) as caught:
+        await event_function(handler).receive(attributes("com.other.v1"), b"x" * size)  # type: ignore[attr-defined]
+    assert caught.value.status_code == status
+    assert (caught.value.detail == "no handler for the type com.other.v1") is (status == 422)
 
 
 async def test_an_unknown_type_goes_to_the_dead_letters(ims: Any) -> None:
