@@ -7,6 +7,7 @@ import time
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import orjson
@@ -68,11 +69,18 @@ class Vendors:
     async def chooser(self) -> Choose:
         """A function that picks among the accounts whose breakers would let a call through now.
 
-        It only asks: the probe of an open breaker is for the sender, who calls.
+        It only asks: the probe of an open breaker is for the sender, who calls. The same wish gets the same account, so
+        that what is decided together stays together: two vendors would make two records, two calls and two receipts of
+        it at every hop. Weights hold over the batches.
         """
         entries = await self.entries()
         healthy = [e for e in entries if await self._breakers.admits(e.name)]
-        return lambda *wish: pick(healthy, *wish)
+
+        @cache
+        def choose(need: Need, avoid: frozenset[str], cap: Decimal | None) -> Pick | None:
+            return pick(healthy, need, avoid, cap)
+
+        return choose
 
     async def hopeless(self) -> Hopeless:
         """A function that tells whether no account could ever carry a message, though its channel and type are served:

@@ -59,3 +59,19 @@ async def test_hopeless_is_what_no_account_could_ever_carry() -> None:
 async def test_without_any_account_for_a_channel_there_is_hope_of_one() -> None:
     hopeless = await vendors(entry("nhn", enabled=False)).hopeless()
     assert not hopeless(MMS, Decimal("1"))
+
+
+async def test_what_is_decided_together_goes_by_one_account_and_the_batches_by_all_of_them() -> None:
+    sms, known = Need("mt", "sms", test=False), vendors(*BOTH)
+    batches = []
+    for _ in range(60):
+        choose = await known.chooser()
+        together = {choose(sms, frozenset(), None) for _ in range(20)}
+        assert len(together) == 1
+        (chosen,) = together
+        assert chosen is not None
+        batches.append(chosen.vendor)
+        other = choose(sms, frozenset({chosen.vendor}), None)
+        assert other is not None
+        assert other.vendor != chosen.vendor
+    assert set(batches) == {"solapi", "nhn"}
