@@ -40,7 +40,12 @@ class Submitter:
         lane = submission.request.lane
         if lane not in self._lanes:
             self._lanes[lane] = Groups(
-                self._accept, limit=4 * MAX_MESSAGES, weigh=lambda s: len(s.request.messages), parallel=4, patience=0.05
+                self._accept,
+                limit=4 * MAX_MESSAGES,
+                weigh=lambda s: len(s.request.messages),
+                parallel=4,
+                patience=0.05,
+                pause=self._ims.accept.accept_pause_seconds,
             )
         done = await self._lanes[lane](submission)
         if done.problem is not None:

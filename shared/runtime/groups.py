@@ -19,7 +19,9 @@ class Groups(Generic[I, R]):
     """Runs `handle(items) -> results` for groups of items of at most `limit` units.
 
     One call at a time, so that what comes meanwhile makes the next group larger; up to `parallel` calls while full
-    groups are waiting, or when something has waited for `patience` seconds behind a slow call.
+    groups are waiting, or when something has waited for `patience` seconds behind a slow call. Groups that are not full
+    follow a group of several by `pause` seconds: where much comes at once, larger groups cost less; what comes alone
+    waits for nobody.
 
     When a group of several items fails with an unexpected error, each is handled alone, so that one bad item cannot
     fail its neighbours; errors in `shared_fate` go to all items of the group as they are.
@@ -33,10 +35,13 @@ class Groups(Generic[I, R]):
         parallel: int = 1,
         weigh: Callable[[I], int] = lambda _: 1,
         patience: float | None = None,
+        pause: float = 0.0,
         shared_fate: tuple[type[BaseException], ...] = (),
     ) -> None:
         self._handle, self._limit, self._parallel, self._weigh = handle, limit, parallel, weigh
-        self._shared_fate, self._patience = shared_fate, patience
+        self._shared_fate, self._patience, self._pause = shared_fate, patience, pause
+        self._rest_until = 0.0
+        self._resting: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: deque[tuple[I, asyncio.Future[R]]] = deque()
         self._waiting_weight = 0
@@ -58,10 +63,27 @@ class Groups(Generic[I, R]):
             if self._patience is not None and self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(self._patience, self._out_of_patience)
             return
+        if not waited and self._must_rest():
+            return
         self._running += 1
         task = asyncio.create_task(self._work())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _must_rest(self) -> bool:
+        """Whether it is too soon after a group of several; a timer goes on then."""
+        if not self._rest_until or self._waiting_weight >= self._limit:
+            return False
+        loop = asyncio.get_running_loop()
+        left = self._rest_until - loop.time()
+        if left > 0 and self._resting is None:
+            self._resting = loop.call_later(left, self._rested)
+        return left > 0
+
+    def _rested(self) -> None:
+        self._resting, self._rest_until = None, 0.0
+        if self._waiting:
+            self._start_if_due()
 
     def _out_of_patience(self) -> None:
         self._timer = None
@@ -72,6 +94,8 @@ class Groups(Generic[I, R]):
         try:
             await self._run(self._take())
             while self._waiting and (self._running == 1 or self._waiting_weight >= self._limit):
+                if self._must_rest():
+                    break
                 await self._run(self._take())
         finally:
             self._running -= 1
@@ -87,6 +111,8 @@ class Groups(Generic[I, R]):
                 break
             group.append(self._waiting.popleft())
             self._waiting_weight -= self._weigh(group[-1][0])
+        if self._pause:
+            self._rest_until = asyncio.get_running_loop().time() + self._pause if len(group) > 1 else 0.0
         return group
 
     async def _run(self, group: list[tuple[I, asyncio.Future[R]]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -121,3 +122,75 @@ async def test_what_waits_too_long_behind_a_slow_call_starts_one_of_its_own() ->
     assert not slow.done()
     release.set()
     assert await slow == "slow"
+
+
+class Paused:
+    """Groups with a pause, and what they have handled."""
+
+    def __init__(self, pause: float, **options: Any) -> None:
+        self.handled: list[list[int]] = []
+        self.groups: Groups[int, int] = Groups(self._handle, limit=10, pause=pause, **options)
+
+    async def _handle(self, items: list[int]) -> list[int]:
+        self.handled.append(items)
+        return items
+
+    async def several(self, *items: int) -> None:
+        await asyncio.wait_for(asyncio.gather(*map(self.groups, items)), 5)
+
+
+async def test_after_a_group_of_several_the_next_ones_wait_for_company() -> None:
+    paused = Paused(0.05)
+    await paused.several(1, 2)
+    third = asyncio.create_task(paused.groups(3))
+    await asyncio.sleep(0.01)
+    assert paused.handled == [[1, 2]]
+    await paused.several(4)
+    assert await third == 3
+    assert paused.handled == [[1, 2], [3, 4]]
+
+
+async def test_what_comes_alone_waits_for_nobody() -> None:
+    paused = Paused(3600)
+    for item in (1, 2, 3):
+        await paused.several(item)
+    assert paused.handled == [[1], [2], [3]]
+
+
+async def test_a_full_group_does_not_pause() -> None:
+    paused = Paused(3600)
+    await paused.several(1, 2)
+    await paused.several(*range(10))
+    assert paused.handled == [[1, 2], [*range(10)]]
+
+
+async def test_a_pause_ends_also_for_what_came_while_a_group_was_handled() -> None:
+    paused = Paused(0.05)
+    first = asyncio.create_task(paused.several(1, 2))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await paused.several(3)
+    await first
+    assert paused.handled[0] == [1, 2]
+    assert paused.handled[-1] == [3]
+
+
+async def test_the_patience_of_what_waits_behind_a_slow_group_is_not_paused() -> None:
+    release = asyncio.Event()
+    handled: list[list[int]] = []
+
+    async def handle(items: list[int]) -> list[int]:
+        handled.append(items)
+        if 1 in items:
+            await release.wait()
+        return items
+
+    groups: Groups[int, int] = Groups(handle, limit=10, parallel=2, patience=0.01, pause=3600)
+    slow = asyncio.gather(groups(1), groups(2))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert handled == [[1, 2]]
+    third = asyncio.create_task(groups(3))
+    assert await asyncio.wait_for(third, 5) == 3
+    release.set()
+    await slow
