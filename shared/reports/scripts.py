@@ -31,9 +31,9 @@ class Script:
         self._digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     async def __call__(self, client: Any, keys: list[str], arguments: list[Any]) -> Any:
-        from redis.exceptions import NoScriptError
+        from redis import exceptions
 
         try:
             return await client.evalsha(self._digest, len(keys), *keys, *arguments)
-        except NoScriptError:
+        except exceptions.NoScriptError:
             return await client.eval(self._text, len(keys), *keys, *arguments)

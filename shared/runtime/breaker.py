@@ -181,10 +181,10 @@ class Breakers:
         timeout = self._settings.redis_timeout_seconds
         options = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
         if self._cluster:
-            from redis.cluster import ClusterNode, RedisCluster
+            from redis import cluster
 
-            known = [ClusterNode(host, port) for host, port in self._nodes]  # type: ignore[no-untyped-call]
-            return RedisCluster.from_url(self._settings.redis_url, startup_nodes=known, **options)
+            known = [cluster.ClusterNode(host, port) for host, port in self._nodes]  # type: ignore[no-untyped-call]
+            return cluster.RedisCluster.from_url(self._settings.redis_url, startup_nodes=known, **options)
         from redis import Redis
 
         url = self._settings.redis_url.rstrip("/")

@@ -84,9 +84,9 @@ def too_large(event: Event, error: Exception) -> bool:
 
     Every topic must take MAX_BYTES, and kafka-python refuses what stands beside a record that is too large with it.
     """
-    from kafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
+    from kafka import errors
 
-    of_size = isinstance(error.__cause__, (MessageSizeTooLargeError, RecordListTooLargeError))
+    of_size = isinstance(error.__cause__, (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError))
     return of_size and len(event.model_dump_json(exclude_defaults=True).encode()) > MAX_BYTES
 
 
@@ -163,12 +163,12 @@ class Bus:
         _end(current, 0)
 
     def _hand_over(self, batch: Sequence[Record]) -> list[Any]:
-        from kafka.errors import KafkaError
+        from kafka import errors
 
         try:
             producer = self._producer
             return [producer.send(topic, value, headers=headers) for topic, value, headers in batch]
-        except KafkaError as error:  # no broker, no such topic, no right to it, or too large
+        except errors.KafkaError as error:  # no broker, no such topic, no right to it, or too large
             for topic, _, _ in batch:
                 metrics.PUBLISHED.labels(topic, "failed").inc()
             raise Unavailable(f"Kafka: {type(error).__name__}") from error

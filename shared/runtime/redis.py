@@ -18,9 +18,9 @@ def away() -> tuple[type[Exception], type[Exception], type[OSError]]:
 
     It is asked when something was raised, so that importing them, a seventh of a cold start, need not come before it.
     """
-    from redis.exceptions import RedisClusterException, RedisError
+    from redis import exceptions
 
-    return RedisError, RedisClusterException, OSError
+    return exceptions.RedisError, exceptions.RedisClusterException, OSError
 
 
 class RedisClients:
@@ -61,19 +61,18 @@ class RedisClients:
     def _client(self, db: int) -> Any:
         if self.cluster:
             return self._cluster_client
-        from redis.asyncio import BlockingConnectionPool, Redis
-        from redis.asyncio.retry import Retry
-        from redis.backoff import NoBackoff
-        from redis.exceptions import ConnectionError as Lost
+        from redis import asyncio, backoff, exceptions
 
         timeout = self._settings.redis_timeout_seconds
         url = self._settings.redis_url.rstrip("/")
-        pool = BlockingConnectionPool.from_url(
+        pool = asyncio.BlockingConnectionPool.from_url(
             f"{url.rsplit('/', 1)[0] if url.count('/') > 2 else url}/{db}",
             max_connections=CONNECTIONS,
             timeout=CONNECTION_WAIT_S,
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
-            retry=Retry(NoBackoff(), 1, supported_errors=(Lost,)),  # a connection from before Redis's restart
+            retry=asyncio.retry.Retry(
+                backoff.NoBackoff(), 1, supported_errors=(exceptions.ConnectionError,)
+            ),  # a connection from before Redis's restart
         )
-        return Redis.from_pool(pool)
+        return asyncio.Redis.from_pool(pool)

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from pymysql.converters import escape_string
+from pymysql import converters
 
+escape_string = converters.escape_string
 Connection = Any
 """A pymysql connection inside a transaction (see shared/runtime/mysql.py)."""
 

@@ -62,13 +62,14 @@ def _partitions(topic: Mapping[str, Any]) -> Iterator[Any]:
 
 def _committed(admin: Any, until: float) -> Mapping[str, Mapping[Any, Any]]:
     """What each group has finished. A coordinator that is just being made, or moves, is asked again for a while."""
-    from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError
+    from kafka import errors
 
+    moving = (errors.CoordinatorNotAvailableError, errors.CoordinatorLoadInProgressError, errors.NotCoordinatorError)
     while True:
         try:
             found: Mapping[str, Mapping[Any, Any]] = admin.list_group_offsets({s.group: None for s in flow.sources()})
             return found
-        except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError):
+        except moving:
             if time.monotonic() > until:
                 raise
             time.sleep(COORDINATOR_S)

@@ -36,7 +36,7 @@ async def servers(clients: RedisClients) -> list[Sample]:
 
 async def _node(client: Any, name: str, db: int, **target: Any) -> list[Sample]:
     """One primary; on a managed server CONFIG may be forbidden, then nothing is said of events."""
-    from redis.exceptions import ResponseError
+    from redis import exceptions
 
     memory: dict[str, Any] = _only(await client.info("memory", **target))
     limit = int(memory.get("maxmemory") or 0) or int(memory.get("total_system_memory") or 0)
@@ -46,7 +46,7 @@ async def _node(client: Any, name: str, db: int, **target: Any) -> list[Sample]:
     samples = [Sample("redis_used", name, used), Sample("expiry_silent", name, float(silent))]
     try:
         flags = _only(await client.config_get("notify-keyspace-events", **target)).get("notify-keyspace-events") or ""
-    except ResponseError:
+    except exceptions.ResponseError:
         return samples
     return [*samples, Sample("redis_events_off", name, float(not {"E"} < set(flags) or not set(flags) & {"x", "A"}))]
 
