@@ -10,9 +10,10 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
@@ -22,6 +23,7 @@ from deploy.objects import dns
 from local.home import ROOT
 from shared import flow
 from tests.manifests.apiserver import api_server
+from tests.manifests.promtool import promtool
 
 SCRIPTS = ROOT / "tools" / "pipeline"
 JENKINS = re.sub(r"^\s*//.*$", "", (ROOT / "Jenkinsfile").read_text(), flags=re.MULTILINE)
@@ -217,8 +219,9 @@ def config() -> Iterator[Path]:
 
 
 def ready(config: Path, name: str, revision: int) -> None:
-    newest = {"latestReadyRevisionName": f"{name}-{revision:05}", "latestCreatedRevisionName": f"{name}-00002"}
-    patch(config, name, {"status": newest}, "--subresource=status")
+    newest = f"{name}-{revision:05}"
+    status = {"latestReadyRevisionName": newest, "latestCreatedRevisionName": newest}
+    patch(config, name, {"status": status}, "--subresource=status")
 
 
 def service(name: str, image: str = "ims/x:1") -> dict[str, Any]:
@@ -296,13 +299,79 @@ def test_a_start_that_cannot_ask_is_no_first_roll_out(config: Path, tmp_path: Pa
 def test_the_judge_asks_prometheus_about_the_new_revisions(
     config: Path, value: str | None, seen: bool, good: bool
 ) -> None:
+    new_version(config)
+    result, asked = judged(config, lambda query: ("8" if seen else None) if query.startswith("count") else value)
+    assert (result.returncode == 0) == good, result.stderr
+    assert all("route-fast-00003" in query and "api-mt" not in query for query in asked), "the new revision, no other"
+    assert "route-fast-00003" in result.stdout or value != "0.3", "it says which one is bad"
+
+
+def test_there_is_nothing_to_judge_without_a_new_revision(config: Path) -> None:
+    ready(config, "route-fast", 3)
+    assert canary(config, "promote").returncode == 0
+    assert canary(config, "start").returncode == 0
+    result, asked = judged(config, lambda _: "1")
+    assert (result.returncode, asked) == (0, []), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("failed", "bad"), [({"small": 30}, "small"), ({}, None), ({"large": 3}, None), ({"tiny": 1}, None)]
+)
+def test_a_small_function_that_fails_is_not_lost_among_large_ones_that_do_not(
+    config: Path, tmp_path: Path, failed: dict[str, int], bad: str | None
+) -> None:
+    """The judge's own queries, by Prometheus' own engine: events of three new revisions over five minutes."""
+    new_version(config)
+    _, asked = judged(config, lambda query: "8" if query.startswith("count") else None)
+    (query,) = (q for q in asked if "ims_events_total" in q)
+    events = {"large": 3000, "small": 60, "tiny": 2}
+    series = {
+        f'ims_events_total{{revision="{name}",result="{result}"}}': f"0+{count / 20}x40"
+        for name, total in events.items()
+        for result, count in (("done", total - failed.get(name, 0)), ("Unavailable", failed.get(name, 0)))
+    }
+    asks = query.replace("route-fast-00003", "large|small|tiny")
+    wanted = failed.get(bad, 0) / events[bad] if bad else 0
+    text = f"topk(1, ({asks}) > 0.02)"
+    found = [{"labels": f'{{revision="{bad}"}}', "value": wanted}] if bad else []
+    file = tmp_path / "judge.yaml"
+    file.write_text(
+        yaml.safe_dump(
+            {
+                "evaluation_interval": "15s",
+                "tests": [
+                    {
+                        "interval": "15s",
+                        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+                        "promql_expr_test": [{"expr": text, "eval_time": "10m", "exp_samples": found}],
+                    }
+                ],
+            }
+        )
+    )
+    result = promtool("test", "rules", str(file))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def new_version(config: Path) -> None:
+    """route-fast has one that is not the one that it is to go back to; everything else has none."""
+    ready(config, "route-fast", 2)
+    assert canary(config, "promote").returncode == 0
+    assert canary(config, "start").returncode == 0
+    ready(config, "route-fast", 3)
+
+
+def judged(config: Path, tells: Callable[[str], str | None]) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    """The judge's outcome and what it asked, of a Prometheus that answers with `tells`."""
     asked: list[str] = []
 
     class Answer(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(self.path)
-            told = ("8" if seen else None) if "query=count" in self.path else value
-            body = json.dumps({"data": {"result": [{"value": [0, told]}] if told else []}}).encode()
+            (query,) = parse_qs(urlsplit(self.path).query)["query"]
+            asked.append(query)
+            told = tells(query)
+            found = {"metric": {"revision": "route-fast-00003"}, "value": [0, told]}
+            body = json.dumps({"data": {"result": [found] if told else []}}).encode()
             self.send_response(200)
             self.end_headers()
             self.wfile.write(body)
@@ -314,8 +383,7 @@ def test_the_judge_asks_prometheus_about_the_new_revisions(
         threading.Thread(target=server.serve_forever, daemon=True).start()
         result = canary(config, "judge", PROMETHEUS_URL=f"http://127.0.0.1:{server.server_port}")
         server.shutdown()
-    assert (result.returncode == 0) == good, result.stderr
-    assert "route-fast-00002" in asked[0]
+    return result, asked
 
 
 @pytest.mark.parametrize("overlay", ["dev", "prod"])

@@ -4,7 +4,8 @@
 #                         otherwise on the revisions that are Ready now. When there are none, this is the first roll-out:
 #                         all traffic goes to it, and weight, judge and rollback have nothing to do
 #   canary.sh weight 10   10 % to the new revisions
-#   canary.sh judge       fails when the new revisions fail more often than LIMIT (0.02); PROMETHEUS_URL
+#   canary.sh judge       fails when a new revision fails more often than LIMIT (0.02), of those with at least LEAST (20)
+#                         events or requests in five minutes; PROMETHEUS_URL
 #   canary.sh promote     everything to the newest, and to whatever comes after it
 #   canary.sh rollback    everything back to the revisions that `start` remembered
 set -euo pipefail
@@ -69,21 +70,34 @@ rollback() {
     each back
 }
 
-ask() { # PromQL: the first value, or nothing
+ask() { # PromQL: the first value and its revision, or nothing
     curl -sS --fail --get "${PROMETHEUS_URL:?}/api/v1/query" --data-urlencode "query=$1" |
-        python3 -c 'import json, sys; r = json.load(sys.stdin)["data"]["result"]; print(r[0]["value"][1] if r else "")'
+        python3 -c 'import json, sys
+for first in json.load(sys.stdin)["data"]["result"][:1]: print(first["value"][1], first["metric"].get("revision", ""))'
+}
+
+candidates() { # the newest revisions, where they are not what there was
+    local service revision
+    for service in $(services); do
+        revision=$(get "$service" '{.status.latestCreatedRevisionName}')
+        [ "$revision" = "$(get "$service" "$stable_of")" ] || echo "$revision"
+    done
 }
 
 judge() {
     later || return 0
-    names=$(for service in $(services); do get "$service" '{.status.latestCreatedRevisionName}' && echo; done | paste -sd '|')
-    seen=$(ask "count(up{revision=~\"$names\"} == 1)")
+    local names seen metric name all share worst
+    names=$(candidates | paste -sd '|')
+    [ -n "$names" ] || { echo "no function has a new revision"; return 0; }
+    seen=$(ask "count(count by (revision) (up{revision=~\"$names\"} == 1))")
     [ -n "$seen" ] || { echo "Prometheus sees none of the new revisions" >&2; exit 1; }
     for metric in "ims_events_total:result!=\"done\"" "ims_http_requests_total:status=~\"5..\""; do
-        name=${metric%%:*} bad=${metric#*:}
-        share=$(ask "sum(rate(${name}{revision=~\"$names\",$bad}[5m])) / sum(rate(${name}{revision=~\"$names\"}[5m]))")
+        name=${metric%%:*} all="revision=~\"$names\""
+        read -r share worst < <(ask "topk(1, sum by (revision) (rate(${name}{$all,${metric#*:}}[5m]))
+            / (sum by (revision) (rate(${name}{$all}[5m]))
+            and sum by (revision) (increase(${name}{$all}[5m])) >= ${LEAST:-20}))") || true
         [[ -n $share && $share != NaN ]] || share=0
-        echo "$name of the new revisions: $share fail ($seen replicas)"
+        echo "$name: of no new revision fail more than $share${worst:+ ($worst)}; ${seen%% *} new revisions are seen"
         python3 -c 'import sys; sys.exit(not float(sys.argv[1]) <= float(sys.argv[2]))' "$share" "${LIMIT:-0.02}"
     done
 }
@@ -91,5 +105,5 @@ judge() {
 case ${1:-} in
 start | promote | rollback | judge) "$1" ;;
 weight) weight "${2:?percent}" ;;
-*) sed -n '2,9s/^# \{0,1\}//p' "$0" && exit 2 ;;
+*) sed -n '2,10s/^# \{0,1\}//p' "$0" && exit 2 ;;
 esac
