@@ -194,7 +194,11 @@ class Breakers:
         """Log it; a cluster is then asked for anew by the configured address: its nodes may all have moved."""
         log.warning(event, name=name, error=type(error).__name__)
         if self._cluster and (client := self.__dict__.pop("_redis", None)) is not None:
-            self._nodes = [(node.host, node.port) for node in client.get_nodes()]
+            nodes = client.get_nodes()
+            self._nodes = [(node.host, node.port) for node in nodes]
+            for node in nodes:
+                if node.redis_connection:  # else they stay until the collector comes; threads may still use others
+                    node.redis_connection.connection_pool.disconnect(inuse_connections=False)
 
     def _prefix(self, name: str) -> str:
         return f"breaker:{{{self._namespace}:{name}}}"

@@ -143,6 +143,17 @@ async def unnamed(nodes: Nodes, named: int) -> None:
         await eventually(lambda: opened(breakers))
 
 
+def test_a_client_that_is_made_anew_leaves_no_connections_behind(nodes: Nodes) -> None:
+    with nodes.at(BEFORE):
+        breakers = Breakers(RedisClients(settings(nodes.ports[0])), "vendor", settings=settings(nodes.ports[0]))
+        breakers._read("nhn/main", False)
+        given_up = breakers._redis
+        breakers._away("breaker state unknown", "nhn/main", OSError())
+        for node in given_up.get_nodes():
+            pool = node.redis_connection.connection_pool
+            assert [c for c in pool._available_connections if c._sock is not None] == []
+
+
 async def stored(clients: RedisClients, value: bytes) -> bool:
     """Keys of every primary are written and read."""
     for key in KEYS:
