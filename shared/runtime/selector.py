@@ -27,6 +27,7 @@ class Selector(selectors.DefaultSelector):
         return super().unregister(fileobj)
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        self._known.pop(fileobj, None)  # one that cannot be changed is forgotten, as by the standard selector
         key = self._known[fileobj] = super().modify(fileobj, events, data)
         return key
 

@@ -66,3 +66,12 @@ def test_a_file_can_come_back_under_the_number_of_one_that_was_closed(selector: 
 
 def test_every_client_of_kafka_has_it() -> None:
     assert connection(KafkaSettings())["selector"] is Selector
+
+
+def test_a_file_that_cannot_be_changed_is_forgotten(selector: Selector, pair: Pair) -> None:
+    selector.register(pair[0], selectors.EVENT_READ)
+    pair[0].close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        selector.modify(pair[0], selectors.EVENT_WRITE)
+    with pytest.raises(KeyError):
+        selector.get_key(pair[0])
