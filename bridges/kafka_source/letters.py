@@ -69,7 +69,7 @@ def _kept(headers: Mapping[str, str]) -> dict[str, str]:
     kept: dict[str, str] = {}
     room = KEPT_HEADERS
     for name, value in sorted(headers.items(), key=lambda header: not header[0].startswith("ce_")):
-        size = len(f"{name}{value}".encode())
+        size = _size({name: value})
         if size <= room:
             kept[name] = value
             room -= size

@@ -61,6 +61,11 @@ def test_headers_that_store_cannot_keep_are_cut_and_those_of_the_event_stay() ->
     assert "ce_much" not in cut.headers
 
 
+def test_kept_headers_fit_into_what_store_has_for_them_though_json_makes_them_longer() -> None:
+    (cut,) = forms(Record(headers=(*BINARY, ("x-odd", b"\x01" * 15_000))))
+    assert len(orjson.dumps(cut.headers)) < MAX_HEADERS
+
+
 def test_a_record_cannot_say_how_its_dead_letter_is_read() -> None:
     whole, *_ = forms(Record(headers=(*BINARY, ("Body-Encoding", b"cut")), value=b"{}"))
     assert (whole.value, whole.original) == (b"{}", None)
