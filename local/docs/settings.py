@@ -54,7 +54,7 @@ LOCAL = Section(
             "where everything listens; another address is for pods on this machine, in their own network namespace",
         ),
         Setting("IMS_PORT_OFFSET", "0", "added to every port; needed for a second platform beside the first"),
-        Setting("IMS_SERVER_PORTS", "–", "ports of servers that the offset leaves alone, as in mysql=3306,redis=6379"),
+        Setting("IMS_SERVER_PORTS", "", "ports of servers that the offset leaves alone, as in mysql=3306,redis=6379"),
         Setting("IMS_KAFKA_NODES", "1", "1, or 3 with three replicas of every partition and min.insync 2"),
         Setting("IMS_MYSQL_REPLICA", "0", "1: a read replica beside the primary"),
         Setting("IMS_REDIS_CLUSTER", "0", "1: a cluster of three primaries and three replicas instead of one server"),
