@@ -13,6 +13,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from bridges.kafka_source.cloudevent import as_binary
 from local import control, show
 from local.client import demo_account
 from local.problems import Problem
@@ -141,9 +142,9 @@ def _replay(dead_id: int, bus: Bus, topic: str = "") -> None:
             raise Untaken(f"dead letter {dead_id} was not published to {records[0][0]}: {said}", _NOT_TAKEN) from error
 
     record = _ask(store.replay, dead_id, now_ms(), publish, topic)
-    place = None if record else _get(dead_id).original
-    if place:
-        record = _ask(store.replay, dead_id, now_ms(), publish, topic, _read(dead_id, place))
+    letter = None if record else _get(dead_id)
+    if letter and letter.original:
+        record = _ask(store.replay, dead_id, now_ms(), publish, topic, _read(letter, letter.original))
     if record is None:
         raise Problem(f"nobody noted the topic of dead letter {dead_id}", f"ims dead replay {dead_id} --topic …")
     show.out.print(f"[green]✓[/] {dead_id} → {escape(record[0])}")
@@ -153,8 +154,10 @@ def _named(place: store.Place) -> str:
     return f"{place.topic}, partition {place.partition}, offset {place.offset}"
 
 
-def _read(dead_id: int, place: store.Place) -> store.Record:
-    """The record of which a letter has only the beginning."""
+def _read(letter: store.Letter, place: store.Place) -> store.Record:
+    """The record of which a letter has only the beginning; a Problem when another one lies there by now: a topic that
+    was made anew counts from 0 again.
+    """
     from kafka import KafkaConsumer, TopicPartition
     from kafka.errors import KafkaError
 
@@ -168,9 +171,11 @@ def _read(dead_id: int, place: store.Place) -> store.Record:
         finally:
             consumer.close()
     except KafkaError as error:
-        raise Untaken(f"dead letter {dead_id} could not be read: {type(error).__name__}", _NOT_TAKEN) from error
-    if not found or found[0].offset != place.offset:
-        raise Problem(f"the record of dead letter {dead_id} is gone: {_named(place)}", "its topic keeps 7 days of them")
+        raise Untaken(f"dead letter {letter.dead_id} could not be read: {type(error).__name__}", _NOT_TAKEN) from error
+    wanted = letter.headers.get("ce_id")
+    if not found or found[0].offset != place.offset or (wanted and as_binary(found[0])[0].get("ce_id") != wanted):
+        gone = f"the record of dead letter {letter.dead_id} is gone: {_named(place)}"
+        raise Problem(gone, "its topic keeps 7 days of them")
     headers = [(name, value or b"") for name, value in found[0].headers]
     return place.topic, found[0].value or b"", headers
 
