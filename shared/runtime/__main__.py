@@ -12,8 +12,10 @@ import gc
 import os
 
 from shared.runtime import logs
-from shared.runtime.context import CALM
 from shared.runtime.settings import FunctionSettings, load
+
+CALM = 50_000, 20, 20
+"""Thresholds of the garbage collector: neither imports nor a batch are a reason to run."""
 
 
 def banner() -> str:

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from shared.stores.vendors import Vendors
 
 FUNCTION_NAME = "ims"
-CALM = 50_000, 20, 20
-"""Thresholds of the garbage collector: neither imports nor a batch are a reason to run."""
 
 
 class Context:
@@ -155,7 +153,6 @@ def calm_collector() -> None:
     It need not do so now either: it holds the event loop up for 40 ms, and of 80,000 objects it frees twenty.
     """
     gc.freeze()
-    gc.set_threshold(*CALM)
 
 
 _current: Context | None = None

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from shared.runtime.redis import RedisClients
 from shared.runtime.settings import RedisSettings
 from tests.ports import free_port
 from tests.relay import relay
+from tests.road import until
 
 BEFORE, AFTER = "127.0.0.1", "127.0.0.2"
 KEYS = [f"key:{number}" for number in range(20)]
@@ -54,7 +56,7 @@ class Nodes:
 
     def _join(self, host: str) -> None:
         for port in self.ports:
-            until(lambda port=port: "PONG" in self.ask(host, port, "ping"))  # type: ignore[misc]
+            until(partial(self._answers, host, port), "an answer", PATIENCE_S)
         if (self._folder / "made").exists():
             for one, (port, bus) in product(self.ports, zip(self.ports, self._bus, strict=True)):
                 self.ask(host, one, "cluster", "meet", host, str(port), str(bus))
@@ -63,7 +65,10 @@ class Nodes:
             subprocess.run(["redis-cli", "--cluster", "create", *places, "--cluster-yes"], check=True, timeout=60)
             (self._folder / "made").touch()
         for port in self.ports:
-            until(lambda port=port: self._whole(host, port))  # type: ignore[misc]
+            until(partial(self._whole, host, port), "a whole cluster", PATIENCE_S)
+
+    def _answers(self, host: str, port: int) -> bool:
+        return "PONG" in self.ask(host, port, "ping")
 
     def _whole(self, host: str, port: int) -> bool:
         return (
@@ -74,13 +79,6 @@ class Nodes:
     def ask(self, host: str, port: int, *words: str) -> str:
         command = ["redis-cli", "-h", host, "-p", str(port), *words]
         return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False).stdout
-
-
-def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 async def eventually(attempt: Callable[[], Awaitable[bool]]) -> None:
