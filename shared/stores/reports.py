@@ -175,8 +175,9 @@ def waiting(conn: Connection, after: Place, until_ms: int, limit: int) -> list[W
     """The next reports that wait for a try due before `until_ms`, the earliest due first."""
     rows = sql.fetch(
         conn,
-        "SELECT next_due_ms, message_id, webhook_id FROM reports WHERE state='pending' AND next_due_ms>=%s "
-        "AND next_due_ms<%s AND NOT (next_due_ms=%s AND message_id<=%s) ORDER BY next_due_ms, message_id LIMIT %s",
+        "SELECT next_due_ms, message_id, webhook_id FROM reports FORCE INDEX (pending) "
+        "WHERE state='pending' AND next_due_ms>=%s AND next_due_ms<%s AND NOT (next_due_ms=%s AND message_id<=%s) "
+        "ORDER BY next_due_ms, message_id LIMIT %s",
         (max(0, after.due_ms), until_ms, after.due_ms, after.message_id, limit),
     )
     return [Waiting(Place(due_ms, message_id), webhook) for due_ms, message_id, webhook in rows]

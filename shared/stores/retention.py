@@ -150,7 +150,8 @@ def _put_off(conn: Connection, task: str, now_ms: int) -> list[Request]:
     """Requests whose new look has come; what another task has removed meanwhile is forgotten."""
     found = sql.fetch(
         conn,
-        "SELECT request_id FROM retention_later WHERE task=%s AND again_ms<=%s ORDER BY again_ms LIMIT %s",
+        "SELECT request_id FROM retention_later FORCE INDEX (again) WHERE task=%s AND again_ms<=%s "
+        "ORDER BY again_ms LIMIT %s",
         (task, now_ms, REQUESTS),
     )
     if not found:
@@ -192,11 +193,12 @@ def _fit(requests: Sequence[Request], limit: int) -> list[Request]:
 
 @dataclass(frozen=True)
 class Cut:
-    """Rows of `table` whose `at` is over, the oldest first; `key` is the primary key, `order` an index by time, where
-    `at` has none."""
+    """Rows of `table` whose `at` is over, the oldest first; `key` is the primary key, `index` one by time, `order` its
+    column where it is another than `at`."""
 
     name: str
     table: str
+    index: str
     key: str
     at: str
     over: Callable[[int], int]
@@ -210,7 +212,8 @@ class Cut:
         """Of the oldest rows, delete those whose time is over, and still is: a key may have been renewed meanwhile."""
         limit = min(limit, self.most)
         columns, order = f"{self.key}, {self.at} AS at", self.order or self.at
-        oldest = f"SELECT {columns} FROM {self.table} WHERE {self.where} ORDER BY {order} LIMIT %s"  # noqa: S608
+        ordered = f"FORCE INDEX ({self.index}) WHERE {self.where} ORDER BY {order}"
+        oldest = f"SELECT {columns} FROM {self.table} {ordered} LIMIT %s"  # noqa: S608
         found = sql.fetch(conn, f"SELECT * FROM ({oldest}) o WHERE at<%s", (limit, self.over(now_ms)))  # noqa: S608
         if not found:
             return Step(place, 0, False)
@@ -255,17 +258,17 @@ def tasks(settings: RetentionSettings) -> list[Task]:
         Walk("auth_text", int(settings.retention_auth_hours * 3_600_000), remove_content, int(Lane.auth)),
         Walk("content", content_ms, remove_content),
         Walk("history", history_ms, remove_history, rewinds=True),
-        Cut("attempts", "attempts", "attempt_id", "at_ms", history, order="attempt_id"),
-        Cut("idempotency", "idempotency", "account_id, key_hash", "expires_ms", _before(0)),
-        Cut("files", "files", "file_id", "used_ms", content, most=FILES),
-        Cut("receipts", "receipt_inbox", _RECEIPT, "kept_ms", content),
-        Cut("dead_replayed", "dead_letters", "dead_id", "at_ms", content, where=f"state='{dead.REPLAYED}'"),
-        Cut("dead_dropped", "dead_letters", "dead_id", "at_ms", content, where=f"state='{dead.DROPPED}'"),
-        Cut("seen", "seen", "event_id", "seen_ms", history),
+        Cut("attempts", "attempts", "PRIMARY", "attempt_id", "at_ms", history, order="attempt_id"),
+        Cut("idempotency", "idempotency", "expires", "account_id, key_hash", "expires_ms", _before(0)),
+        Cut("files", "files", "used", "file_id", "used_ms", content, most=FILES),
+        Cut("receipts", "receipt_inbox", "kept", _RECEIPT, "kept_ms", content),
+        Cut("dead_replayed", "dead_letters", "state", "dead_id", "at_ms", content, where=f"state='{dead.REPLAYED}'"),
+        Cut("dead_dropped", "dead_letters", "state", "dead_id", "at_ms", content, where=f"state='{dead.DROPPED}'"),
+        Cut("seen", "seen", "seen_ms", "event_id", "seen_ms", history),
         Days("usage", "usage_daily", statistics_ms),
         Days("results", "results_daily", statistics_ms),
         Days("digests", "digests", history_ms),
-        Cut("vendors", "vendor_hourly", _HOUR, "hour_ms", statistics),
+        Cut("vendors", "vendor_hourly", "hour", _HOUR, "hour_ms", statistics),
     ]
 
 

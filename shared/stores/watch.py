@@ -145,7 +145,7 @@ def overdue(conn: Connection, now_ms: int) -> list[tuple[int, int, int]]:
 
 def overdue_statement(now_ms: int) -> str:
     """A range of the index for each lane: one lane's work hides no other's."""
-    one = "(SELECT lane, due_ms FROM due WHERE lane={:d} AND due_ms<={:d} ORDER BY due_ms LIMIT {:d})"
+    one = "(SELECT lane, due_ms FROM due FORCE INDEX (due) WHERE lane={:d} AND due_ms<={:d} ORDER BY due_ms LIMIT {:d})"
     lanes = " UNION ALL ".join(one.format(lane, now_ms, SAMPLE) for lane in Lane)
     return f"SELECT lane, COUNT(*), MIN(due_ms) FROM ({lanes}) d GROUP BY lane"  # noqa: S608 - integers
 
@@ -157,7 +157,10 @@ def oldest_backlogs(conn: Connection) -> list[tuple[int, int, int, int]]:
 
 def backlogs_statement() -> str:
     """A range of the index for each lane."""
-    one = "(SELECT lane, due_id, account_id FROM due WHERE kind='backlog' AND lane={:d} ORDER BY account_id LIMIT {:d})"
+    one = (
+        "(SELECT lane, due_id, account_id FROM due FORCE INDEX (backlog) WHERE kind='backlog' AND lane={:d} "
+        "ORDER BY account_id LIMIT {:d})"
+    )
     lanes = " UNION ALL ".join(one.format(lane, SAMPLE) for lane in Lane)
     counted = "lane, COUNT(*), MIN(due_id), COUNT(DISTINCT account_id)"
     return f"SELECT {counted} FROM ({lanes}) b GROUP BY lane"  # noqa: S608 - integers

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import pymysql
 import pytest
@@ -14,6 +13,7 @@ from shared.domain.ids import LANES, Lane
 from shared.runtime.clock import now_ms
 from shared.runtime.mysql import DEADLOCK, Database
 from shared.stores import due, messages, sql
+from tests.reads import rows_read
 
 NOW = now_ms()
 COLUMNS = "due_ms, kind, lane, account_id, messages, topic, type, payload"
@@ -211,18 +211,6 @@ def test_what_is_tried_again_after_a_deadlock_is_remembered_once(db: Database, c
     assert free(db, memory) == 0
 
 
-def rows_read(db: Database, work: Callable[[], Any]) -> int:
-    """Index and row reads of the server for this connection's work."""
-
-    def count() -> int:
-        found = db.run(sql.fetch, "SHOW SESSION STATUS LIKE 'Handler_read%'")
-        return sum(int(value) for name, value in found if not name.endswith(("rnd_next", "rnd_deleted")))
-
-    before = count()
-    work()
-    return count() - before
-
-
 def test_looking_for_backlogs_costs_the_same_however_long_they_are(rows: Database, clients: Clients) -> None:
     one = Database(rows._url.geturl(), pool=1)
     full = clients.make(window=1, in_flight=1)
@@ -234,22 +222,3 @@ def test_looking_for_backlogs_costs_the_same_however_long_they_are(rows: Databas
     asked = rows_read(one, lambda: one.run(messages.backlogs, [(full, "bulk"), (full, "ad")]))
     assert asked <= 4
     one.close()
-
-
-def plan_of(db: Database, statement: str) -> dict[str, Any]:
-    """The only line of EXPLAIN."""
-    ((_, _, _, kind, _, key, *_, extra),) = db.run(sql.fetch, f"EXPLAIN {statement}")
-    return {"type": kind, "key": key, "extra": extra}
-
-
-def test_due_work_and_backlogs_are_found_by_their_indexes(db: Database, clients: Clients) -> None:
-    for account in [clients.make() for _ in range(3)]:
-        clients.queue(account, 300)
-    for lane in LANES:
-        for i in range(100):
-            insert(db, a_release(lane), NOW + i)
-    db.run(sql.fetch, "ANALYZE TABLE due")
-    leap = "SELECT account_id FROM due WHERE kind='backlog' AND lane=2 AND account_id>1 ORDER BY account_id LIMIT 1"
-    assert plan_of(db, leap) == {"type": "range", "key": "backlog", "extra": "Using where; Using index"}
-    look = f"SELECT due_id, payload FROM due WHERE lane=0 AND due_ms<={NOW} ORDER BY due_ms LIMIT 100"
-    assert plan_of(db, look) == {"type": "range", "key": "due", "extra": "Using index condition"}

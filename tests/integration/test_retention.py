@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from shared.stores.retention import DAY_MS
 from shared.stores.usage import korean_day
 from tests.integration.test_framework_command import port  # noqa: F401 - a fixture
 from tests.past import DAILY, NOW, TASKS, TEXT, Past, messages_of
+from tests.reads import rows_read
 
 
 @pytest.fixture
@@ -239,18 +240,6 @@ def test_a_key_that_was_renewed_in_the_meantime_is_kept(past: Past) -> None:
 
 
 # --- cost and death ---------------------------------------------------------------------------------------------------
-
-
-def rows_read(db: Database, work: Callable[[], Any]) -> int:
-    """Rows that the server read for the only connection of `db`."""
-
-    def count() -> int:
-        found = db.run(sql.fetch, "SHOW SESSION STATUS LIKE 'Handler_read%'")
-        return sum(int(value) for name, value in found if not name.endswith(("rnd_next", "rnd_deleted")))
-
-    before = count()
-    work()
-    return count() - before
 
 
 def test_the_cost_follows_what_is_removed_not_what_is_kept(past: Past) -> None:

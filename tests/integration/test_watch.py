@@ -32,7 +32,6 @@ from shared.domain.ids import Lane, message_id
 from shared.reports.keys import SHARDS
 from shared.runtime import clock
 from shared.runtime.mysql import Database
-from shared.stores import sql as statements
 from shared.stores import watch as store
 from shared.watch.checks import work
 from tests.ports import free_offset
@@ -502,12 +501,6 @@ def due_work(platform: Platform, lane: Lane, count: int, due_ms: int, kind: str 
     sql(platform, f"INSERT INTO due ({columns}) VALUES {','.join([one] * count)}")
 
 
-def ways_to(db: Database, table: str, statement: str) -> list[tuple[str, str]]:
-    """(type, key) of each line of EXPLAIN about a table."""
-    plan = db.run(statements.fetch, f"EXPLAIN {statement}")
-    return [(line[3], line[5]) for line in plan if line[2] == table]
-
-
 def test_much_due_work_of_one_lane_hides_no_other(
     platform: Platform, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -542,23 +535,13 @@ def test_a_look_at_older_hops_is_bounded_and_sees_the_same_ones_again(
     assert db.run(store.older_hops, now - work.LATELY_MS, now) == []
 
 
-def test_a_lanes_oldest_backlog_is_found_and_asked_for_by_its_index(platform: Platform, db: Database) -> None:
+def test_a_lanes_oldest_backlog_is_found(platform: Platform, db: Database) -> None:
     for lane in Lane:
         due_work(platform, lane, 300, 9000)
     for lane in (Lane.bulk, Lane.auth):
         due_work(platform, lane, 20, 0, "backlog")
-    db.run(statements.fetch, "ANALYZE TABLE due")
     first = sql(platform, "SELECT MIN(due_id) FROM due WHERE kind='backlog' AND lane=2")[0][0]
     assert [row for row in db.run(store.oldest_backlogs) if row[0] == Lane.bulk] == [(Lane.bulk, 20, first, 0)]
-    assert ways_to(db, "due", store.backlogs_statement()) == [("ref", "backlog")] * len(Lane)
-
-
-def test_due_work_is_asked_for_by_its_index(platform: Platform, db: Database) -> None:
-    for lane in Lane:
-        due_work(platform, lane, 300, 9000)
-        due_work(platform, lane, 3, 1000)
-    db.run(statements.fetch, "ANALYZE TABLE due")
-    assert ways_to(db, "due", store.overdue_statement(5000)) == [("range", "due")] * len(Lane)
 
 
 def test_a_rebuilt_shard_is_told_but_the_first_build_is_not(place: Place) -> None:
