@@ -62,7 +62,7 @@ def take(conn: Connection, lane: str, now_ms: int, publish: Publish) -> int:
     """Publish what is due in a lane and delete it, in one transaction; rows that another process holds are skipped.
 
     A row that cannot be read becomes a dead letter. How many rows were taken. Without FORCE INDEX the server may take
-    the lane for enough to look by, and so read (and lock) its backlog, whose rows have no time and lie before the others.
+    the lane for enough to look by, and so read (and lock) its backlog, whose rows have no time and come first.
     """
     found = sql.fetch(
         conn,
