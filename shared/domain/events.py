@@ -228,7 +228,8 @@ class Result(Model):
     """What a vendor said of one hop: by its answer, by a receipt or by a look-up.
 
     `state`: sent (the vendor has it), delivered, failed, uncertain (it may have it), expired (too late, not tried) or
-    unavailable (the vendor certainly does not have it: down, throttled or its breaker open).
+    unavailable (the vendor certainly does not have it: down, throttled or its breaker open). `not_before`: when the
+    vendor wants to be asked again (Unix ms; 0: it did not say).
     """
 
     id: str
@@ -241,6 +242,7 @@ class Result(Model):
     at: int
     account_id: int = 0
     cause: str = ""
+    not_before: int = 0
 
 
 class Outcome(Event):

@@ -190,21 +190,28 @@ class Breakers:
         url = self._settings.redis_url.rstrip("/")
         return Redis.from_url(f"{url.rsplit('/', 1)[0] if url.count('/') > 2 else url}/2", **options)
 
-    def _away(self, event: str, name: str, error: Exception) -> None:
-        """Log it; a cluster is then asked for anew by the configured address: its nodes may all have moved."""
+    def _away(self, event: str, name: str, error: Exception, used: Any) -> None:
+        """Log it; a cluster is then asked for anew by the configured address: its nodes may all have moved. `used`: the
+        client that there was before; another thread may have replaced it already."""
         log.warning(event, name=name, error=type(error).__name__)
-        if self._cluster and (client := self.__dict__.pop("_redis", None)) is not None:
-            nodes = client.get_nodes()
+        if self._cluster and used is not None and self._client is used:
+            self.__dict__.pop("_redis", None)
+            nodes = used.get_nodes()
             self._nodes = [(node.host, node.port) for node in nodes]
             for node in nodes:
                 if node.redis_connection:  # else they stay until the collector comes; threads may still use others
                     node.redis_connection.connection_pool.disconnect(inuse_connections=False)
 
+    @property
+    def _client(self) -> Any:
+        """The client that there is, without making one."""
+        return self.__dict__.get("_redis")
+
     def _prefix(self, name: str) -> str:
         return f"breaker:{{{self._namespace}:{name}}}"
 
     def _read(self, name: str, probe: bool) -> None:
-        seen, prefix = self._seen.setdefault(name, _Seen()), self._prefix(name)
+        seen, prefix, used = self._seen.setdefault(name, _Seen()), self._prefix(name), self._client
         try:
             state, retry, taken = self._redis.mget(f"{prefix}:pybreaker:state", f"{prefix}:retry_ms", f"{prefix}:probe")
             seen.state = state.decode() if state else CLOSED
@@ -214,21 +221,23 @@ class Breakers:
                 if seen.probing and seen.state == OPEN:
                     self._change(name, HALF_OPEN)
         except away() as error:
-            self._away("breaker state unknown", name, error)
+            self._away("breaker state unknown", name, error, used)
         seen.read_at = time.monotonic()
 
     def _give_back(self, name: str) -> None:
+        used = self._client
         try:
             self._redis.delete(f"{self._prefix(name)}:probe")
         except away() as error:
-            self._away("breaker probe not given back", name, error)
+            self._away("breaker probe not given back", name, error, used)
 
     def _write(self, counts: dict[str, list[int]]) -> None:
         for name, (ok, failed) in counts.items():
+            used = self._client
             try:
                 self._decide(name, ok, failed)
             except away() as error:
-                self._away("breaker results lost", name, error)
+                self._away("breaker results lost", name, error, used)
 
     def _decide(self, name: str, ok: int, failed: int) -> None:
         window = f"{self._prefix(name)}:window"

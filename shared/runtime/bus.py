@@ -133,21 +133,20 @@ class Bus:
         loop = asyncio.get_running_loop()
         topics = [r[0] for r in batch]
         if self._known.issuperset(topics):
-            futures = self._hand_over(batch)
+            used, futures = self._hand_over(batch)
         else:
-            futures = await loop.run_in_executor(None, self._hand_over, batch)
-        used: Any = self.__dict__.get("_producer")
+            used, futures = await loop.run_in_executor(None, self._hand_over, batch)
         try:
             await _all_acked(futures, loop, topics, self._settings.kafka_timeout_seconds + SILENCE_S)
             self._failures = 0
             self._known.update(topics)
         except Unavailable as error:
             self._failures += 1 if getattr(error.__cause__, "retriable", False) else RENEW_AFTER
-            if self._failures >= RENEW_AFTER and used is not None:
+            if self._failures >= RENEW_AFTER:
                 await loop.run_in_executor(None, self._renew, used)
             raise
 
-    def _renew(self, used: Any) -> None:
+    def _renew(self, used: KafkaProducer) -> None:
         """Start with a new producer: an idempotent one that has lost its place with the brokers never recovers.
 
         Nor does one that says nothing any more, or had an event refused for good (too large, no right to its topic):
@@ -162,12 +161,13 @@ class Bus:
             self._known.clear()
         _end(current, 0)
 
-    def _hand_over(self, batch: Sequence[Record]) -> list[Any]:
+    def _hand_over(self, batch: Sequence[Record]) -> tuple[KafkaProducer, list[Any]]:
+        """The producer that took the records, and its futures."""
         from kafka import errors
 
         try:
             producer = self._producer
-            return [producer.send(topic, value, headers=headers) for topic, value, headers in batch]
+            return producer, [producer.send(topic, value, headers=headers) for topic, value, headers in batch]
         except errors.KafkaError as error:  # no broker, no such topic, no right to it, or too large
             for topic, _, _ in batch:
                 metrics.PUBLISHED.labels(topic, "failed").inc()

@@ -75,7 +75,7 @@ class AcceptSettings(_Settings):
     idempotency_hours: float = Field(24.0, description="how long an Idempotency-Key is kept")
     idempotency_lease_seconds: float = Field(60.0, description="a key in flight longer than this may be taken over")
     accept_pause_seconds: float = Field(
-        0.01, ge=0, description="after several requests at once the next ones of the lane wait so long for company"
+        0.01, ge=0, le=1, description="after several requests at once the lane's next ones wait so long for company"
     )
     key_cache_seconds: float = Field(10.0, description="how long an API key is trusted without asking MySQL again")
     trusted_proxies: str = Field(

@@ -16,6 +16,7 @@ from shared.sending.calls import perform
 from shared.sending.results import result_of
 from shared.stores.claims import HopKey, renew
 from shared.stores.vendors import Entry
+from shared.vendors.answers import DEFAULT_RETRY_AFTER_S
 from shared.vendors.base import Outbound, VendorResult
 
 CALL_WITHIN_MS = 2000
@@ -80,7 +81,7 @@ async def call_vendor(job: Job, items: list[Item]) -> list[Result]:
             return stopped + await _all(job, items, "failed", error.code, error.raw_code, error.detail)
         except Unavailable as error:
             code = THROTTLED if isinstance(error, Overloaded) else "3001"
-            return stopped + await _all(job, items, "unavailable", code, None, error.detail)
+            return stopped + _not_before(error, await _all(job, items, "unavailable", code, None, error.detail))
         except Uncertain as error:
             return stopped + await _all(job, items, "uncertain", "0300", None, str(error))
         except Exception as error:  # an answer that the adapter cannot bear must not make the other calls' results lost
@@ -121,6 +122,14 @@ async def _all(
     await _record(job.entry, job.ims, ok=int(state == "failed"), failed=int(state != "failed"))
     now = job.ims.now_ms()
     return [result_of(i.key, state, code, i.part, now, raw, text) for i in items]
+
+
+def _not_before(error: Unavailable, results: list[Result]) -> list[Result]:
+    """The results, with the time from which on the vendor wants to be asked again, if it said one."""
+    if error.retry_after > DEFAULT_RETRY_AFTER_S:
+        for result in results:
+            result.not_before = result.at + int(error.retry_after * 1000)
+    return results
 
 
 async def _upload(job: Job, outbound: Outbound) -> list[str]:

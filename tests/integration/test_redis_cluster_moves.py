@@ -136,7 +136,7 @@ async def unnamed(nodes: Nodes, named: int) -> None:
             await eventually(lambda: opened(breakers))
         await clients.state.aclose()  # as it does itself when a node of its table does not answer
         await eventually(lambda: stored(clients, b"unnamed"))
-        breakers._away("breaker state unknown", "nhn/main", OSError())
+        breakers._away("breaker state unknown", "nhn/main", OSError(), breakers._client)
         breakers._seen.clear()
         await eventually(lambda: opened(breakers))
 
@@ -146,7 +146,7 @@ def test_a_client_that_is_made_anew_leaves_no_connections_behind(nodes: Nodes) -
         breakers = Breakers(RedisClients(settings(nodes.ports[0])), "vendor", settings=settings(nodes.ports[0]))
         breakers._read("nhn/main", False)
         given_up = breakers._redis
-        breakers._away("breaker state unknown", "nhn/main", OSError())
+        breakers._away("breaker state unknown", "nhn/main", OSError(), breakers._client)
         for node in given_up.get_nodes():
             pool = node.redis_connection.connection_pool
             assert [c for c in pool._available_connections if c._sock is not None] == []

@@ -130,6 +130,31 @@ def test_without_another_vendor_the_message_is_parked_at_the_same_hop() -> None:
     assert step == Wait("parked", NOON_KST + 2_000, State.routed, 1, 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("lane", "said_s", "parked_s"),
+    [("realtime", 30, 30), ("bulk", 300, 300), ("realtime", 1, 2), ("realtime", 0, 2), ("auth", 30, 2)],
+)
+def test_a_message_is_parked_until_its_only_vendor_wants_to_be_asked_again(
+    lane: str, said_s: int, parked_s: int
+) -> None:
+    around = routing.patient(world("solapi"), lane, NOON_KST + said_s * 1000 if said_s else 0)
+    step = result(message(), "unavailable", "3002", plan(lane), around=around)
+    assert step == Wait("parked", NOON_KST + parked_s * 1000, State.routed, 1, 0, 0)
+
+
+def test_a_message_is_not_parked_beyond_its_validity() -> None:
+    around = routing.patient(world("solapi"), "realtime", NOON_KST + 60_000)
+    step = result(message(), "unavailable", "3002", plan(valid_ms=NOON_KST + 20_000), around=around)
+    assert step == Wait("parked", NOON_KST + 20_000, State.routed, 1, 0, 0)
+
+
+def test_a_vendor_that_wants_to_wait_is_left_for_another_at_once() -> None:
+    around = routing.patient(world(), "realtime", NOON_KST + 60_000)
+    step = result(message(), "unavailable", "3002", around=around)
+    assert isinstance(step, Start)
+    assert step.pick.vendor == "nhn"
+
+
 def test_a_parked_message_is_not_parked_twice() -> None:
     assert result(message(in_window=False), "unavailable", "3001") == Ignore()
     assert result(message(State.held, in_window=False), "unavailable", "3001") == Ignore()

@@ -37,7 +37,7 @@ class Servers:
 
     def __init__(self, *, now: int = NOON, entry: Entry = ENTRY, answer: bytes = SENT, slow_ms: int = 0) -> None:
         self.now, self.answer, self.slow_ms, self.entry = now, answer, slow_ms, entry
-        self.lost, self.status = False, 200
+        self.lost, self.status, self.headers = False, 200, {}
         self.busy: dict[HopKey, int] = {}
         self.due: list[tuple[int, str, Event]] = []
         self.calls: list[bytes] = []
@@ -72,7 +72,7 @@ class Servers:
         async def aiter_bytes() -> AsyncIterator[bytes]:
             yield self.answer
 
-        yield SimpleNamespace(status_code=self.status, headers={}, aiter_bytes=aiter_bytes)
+        yield SimpleNamespace(status_code=self.status, headers=self.headers, aiter_bytes=aiter_bytes)
 
     async def db(self, fn: Any, *args: Any) -> Any:
         if fn is claim:
@@ -219,6 +219,14 @@ async def test_what_an_answer_means_for_its_messages(status: int, answer: bytes,
     servers.status = status
     events = await send(batch(n=2), servers)  # type: ignore[arg-type]
     assert [(r.state, r.code) for e in events if isinstance(e, Outcome) for r in e.results] == [(state, code)] * 2
+
+
+@pytest.mark.parametrize(("written", "wait_ms"), [("30", 30_000), ("1", 0), (None, 0), ("86400", 300_000)])
+async def test_when_a_vendor_wants_to_be_asked_again_is_told(written: str | None, wait_ms: int) -> None:
+    servers = Servers(answer=b"slow down")
+    servers.status, servers.headers = 429, {"retry-after": written} if written else {}
+    (told,) = [e for e in await send(batch(n=2), servers) if isinstance(e, Outcome)]  # type: ignore[arg-type]
+    assert [r.not_before - r.at if r.not_before else 0 for r in told.results] == [wait_ms] * 2
 
 
 async def test_a_call_that_cannot_be_made_has_sent_nothing() -> None:

@@ -28,7 +28,7 @@ from shared.domain.routing.model import (
     Wait,
     World,
 )
-from shared.domain.routing.results import on_result
+from shared.domain.routing.results import on_result, patient
 from shared.domain.routing.starting import check_ms, start
 from shared.domain.routing.waiting import on_cancel, on_release, on_timeout
 
@@ -55,5 +55,6 @@ __all__ = [
     "on_release",
     "on_result",
     "on_timeout",
+    "patient",
     "start",
 ]

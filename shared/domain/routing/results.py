@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from shared.domain import codes, defaults, retry
 from shared.domain.ids import MAX_HOP
@@ -36,6 +37,15 @@ def on_result(
     if message.hop != hop:
         return Again() if message.cause == cause and hop == message.hop - 1 else Ignore(trail=True)
     return _BY_STATE[state](message, plan, code, cause, attempt, world)
+
+
+def patient(world: World, lane: str, not_before: int) -> World:
+    """The world after a vendor has said when to ask it again: what no other vendor takes is parked until then.
+
+    One-time passwords are not: until then they would be useless, and another vendor may be back earlier.
+    """
+    wait_ms = not_before - world.now_ms
+    return replace(world, park_ms=wait_ms) if wait_ms > world.park_ms and lane != "auth" else world
 
 
 def _sent(message: Message, plan: Plan, code: str, cause: bytes, attempt: int, world: World) -> Step:
@@ -74,7 +84,8 @@ def _unavailable(message: Message, plan: Plan, code: str, cause: bytes, attempt:
         )
     if world.now_ms >= plan.valid_ms:
         return End(State.expired, EXPIRED)
-    return Wait("parked", world.now_ms + world.park_ms, State.routed, message.hop, message.step, message.tries)
+    due_ms = min(world.now_ms + world.park_ms, plan.valid_ms)
+    return Wait("parked", due_ms, State.routed, message.hop, message.step, message.tries)
 
 
 def _failed(message: Message, plan: Plan, code: str, cause: bytes, attempt: int, world: World) -> Step:

@@ -38,7 +38,8 @@ def outcome(conn: Connection, event: Outcome, world: World, price: Price) -> lis
         if row is None or (message_id, hop) in void:
             continue
         plan, cause = plans[request_bytes(message_id)], cause_of(result.cause)
-        step = routing.on_result(row, plan, result.state, result.code, hop, cause, event.attempt, world)
+        patient = routing.patient(world, event.lane, result.not_before)
+        step = routing.on_result(row, plan, result.state, result.code, hop, cause, event.attempt, patient)
         if isinstance(step, End) and hop != row.hop:
             row = _as_carried(conn, row, hop, event)
         if event.via != "answer" and result.state in TELLING:
