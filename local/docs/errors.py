@@ -14,7 +14,8 @@ SOURCES = ("shared/runtime/problems.py", "shared/domain/codes.py", "shared/vendo
 NEXT: dict[str, str] = {
     "unreadable": "mend the JSON",
     "unauthorized": "send a key that exists and has not expired: `Authorization: Bearer ims_live_…`",
-    "forbidden": "`detail` says what the key may not do: its kind, its scope, your address, a closed account",
+    "forbidden": "`detail` says what the key may not do: its kind, its scope, your address, a closed account; or "
+    "`errors` names sender numbers that are not the account's (1004): register them first",
     "not-found": "check the path and the id; another account's messages are not found either",
     "method-not-allowed": "use the method that `detail` names",
     "timeout": "send the whole body at once, within 60 s",

@@ -47,7 +47,7 @@ def endpoint(channel: Channel, files: Files) -> Callable[[HttpRequest, Context],
         try:
             acceptance = await draft.check(new_request_id(ims.now_ms()))
         except InvalidRequest as error:
-            held = await submitter.held(key) if key is not None and error.status == 422 and not flags.dry_run else None
+            held = await submitter.held(key) if key is not None and error.status != 400 and not flags.dry_run else None
             if held is None:
                 raise _faulty(error) from error
             if held.answer is not None:

@@ -34,6 +34,8 @@ from shared.domain.events import PlanHop, Recipient, Request
 
 CHUNK = 500
 """Recipients read between two yields."""
+FOREIGN_SENDER = "1004"
+"""A good request, but for a sender number that the account may not use: not allowed, rather than faulty."""
 PLAN_VIEW_MESSAGES = 1000
 """Messages that a dry run lists one by one."""
 
@@ -58,7 +60,7 @@ class Acceptance:
             "lane": self.request.lane,
             "accepted": len(sizes),
             "types": dict(self.types),
-            "price": str(sum(known, Decimal(0))) if len(known) == len(costs) else None,
+            "price": _won(sum(known, Decimal(0))) if len(known) == len(costs) else None,
             "plan": [{"channel": hop.channel, "wait": hop.wait, **hop.content} for hop in self.request.plan],
             "messages": [_seen(message, size, cost) for message, size, cost in listed],
             "rejected": self.rejected,
@@ -72,8 +74,12 @@ def _seen(message: Recipient, size: Measured, cost: Decimal | None) -> dict[str,
         "type": size.type,
         "length": size.length,
         "parts": size.parts,
-        "price": None if cost is None else str(cost),
+        "price": None if cost is None else _won(cost),
     }
+
+
+def _won(amount: Decimal) -> str:
+    return f"{amount:.2f}"
 
 
 def accept(kind: Channel, body: bytes, **known: Any) -> Acceptance:
@@ -105,7 +111,7 @@ def accept_in_steps(
     if faults or not messages or (rejected and draft.strict):
         if draft.strict or not messages:
             faults += [Fault(r.pointer, r.code, r.detail) for r in rejected]
-        raise InvalidRequest(faults)
+        raise InvalidRequest(faults, 403 if all(f.code == FOREIGN_SENDER for f in faults) else 422)
     types = Counter([m.type for m in messages])
     request = Request(
         request_id=request_id.hex,

@@ -29,7 +29,10 @@ class Fault:
 
 
 class InvalidRequest(ImsError):
-    """The client's fault, with every fault found. `status` is 400 for a body that is no JSON, else 422."""
+    """The client's fault, with every fault found.
+
+    `status` is 400 for a body that is no JSON, 403 where only sender numbers are not the account's, else 422.
+    """
 
     def __init__(self, errors: list[Fault], status: int = 422) -> None:
         super().__init__("; ".join(f"{e.pointer}: {e.detail}" for e in errors[:3]))

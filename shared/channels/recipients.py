@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -21,6 +22,9 @@ MAX_ADDRESS = 1024
 LISTED = 10
 """Missing variables and unknown fields that a fault names one by one."""
 MAX_NAME = 64
+
+_NO_TEXT: dict[type, str] = {bool: "true or false", type(None): "null", list: "a list", dict: "an object"}
+"""What JSON has beside strings and numbers; how such a value would be written is for the client to say."""
 
 _RECIPIENTS = TypeAdapter(list[Recipient])
 
@@ -96,11 +100,18 @@ def _extras(item: Mapping[str, Any], row: dict[str, Any]) -> None:
 
 
 def _value(name: str, value: Any) -> str:
-    if type(value) is int:
-        value = str(value)
-    if type(value) is not str or len(value) > MAX_VARIABLE:
-        raise Refused(f"/variables/{escape(name)}", "type", f"must be a string of at most {MAX_VARIABLE} characters")
-    return value
+    text = value if type(value) is str else _number(name, value)
+    if len(text) > MAX_VARIABLE:
+        raise Refused(f"/variables/{escape(name)}", "range", f"has {len(text)} characters, at most {MAX_VARIABLE}")
+    return text
+
+
+def _number(name: str, value: Any) -> str:
+    """A number as JSON writes it: 12.5 is "12.5"."""
+    if type(value) is int or (type(value) is float and isfinite(value)):
+        return str(value)
+    given = _NO_TEXT.get(type(value), "one that is not finite")
+    raise Refused(f"/variables/{escape(name)}", "type", f"must be a string or a finite number, not {given}")
 
 
 def _addresses(given: Any) -> dict[str, str]:

@@ -30,7 +30,7 @@ class RecipientIn(TypedDict):
 
     to: str
     ref: NotRequired[str]
-    variables: NotRequired[dict[str, str | int]]
+    variables: NotRequired[dict[str, str | float]]
     addresses: NotRequired[dict[str, str]]
 
 

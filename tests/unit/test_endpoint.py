@@ -130,7 +130,7 @@ async def test_a_retry_that_may_not_go_on_names_what_its_first_try_was(servers: 
     first = await post(a_body(), {"idempotency-key": "k"})
     servers.kafka, servers.account = True, replace(servers.account, senders=frozenset())
     again = await post(a_body(), {"idempotency-key": "k"})
-    assert (first.status_code, again.status_code) == (503, 422)
+    assert (first.status_code, again.status_code) == (503, 403)
     told = orjson.loads(again.body)
     assert told["request_id"] == orjson.loads(first.body)["request_id"]
     assert told["errors"][0]["pointer"] == "/sender"
@@ -152,7 +152,7 @@ async def test_a_dry_run_neither_takes_nor_answers_by_a_key(servers: Servers) ->
     assert (await post(body, keyed, "dry_run=1")).status_code == 422
 
 
-@pytest.mark.parametrize(("key", "price"), [("live", "9.90"), ("test", "0")])
+@pytest.mark.parametrize(("key", "price"), [("live", "9.90"), ("test", "0.00")])
 async def test_a_dry_run_tells_the_price_and_a_test_key_that_it_pays_none(
     servers: Servers, key: str, price: str
 ) -> None:
@@ -223,6 +223,15 @@ async def test_a_bad_body_is_named_by_its_fault_in_few_words(
     told = problem(answer)
     assert (answer.status_code, told["errors"][0]["pointer"]) == (status, pointer)
     assert len(answer.body) < 5000
+    assert not servers.published
+
+
+@pytest.mark.parametrize("query", ["", "dry_run=true"])
+async def test_a_sender_number_that_is_not_the_accounts_is_not_allowed(servers: Servers, query: str) -> None:
+    answer = await post(a_body(sender="0212345678"), {"idempotency-key": "k"}, query)
+    told = problem(answer)
+    assert (answer.status_code, told["type"].rpartition("/")[2]) == (403, "forbidden")
+    assert [(e["pointer"], e["code"]) for e in told["errors"]] == [("/sender", "1004")]
     assert not servers.published
 
 

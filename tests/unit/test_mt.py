@@ -29,6 +29,7 @@ ACCOUNT = AccountView(
     {"f1": JPEG, "png": FileInfo("image/png", 10, 1, 1), "big": FileInfo("image/jpeg", 300_000, 2000, 10)},
 )
 LONG = "가" * 46
+A_GOOD_ONE = {"to": "01023456789", "variables": {"a": "x"}}
 AD = "(광고)데모상점 봄 세일 무료수신거부 080-123-4567"
 
 
@@ -79,9 +80,29 @@ def test_the_senders_number_may_be_written_in_any_way() -> None:
     assert accept(sender="+82 1599 1234").request.plan[0].content["sender"] == "15991234"
 
 
-@pytest.mark.parametrize(("sender", "code"), [("0215441235", "1004"), ("05012345678", "1001"), ("x", "1001")])
-def test_a_sender_that_is_not_registered_or_none_is_refused(sender: str, code: str) -> None:
-    assert faults(sender=sender) == [("/sender", code)]
+@pytest.mark.parametrize(
+    ("sender", "code", "status"), [("0215441235", "1004", 403), ("05012345678", "1001", 422), ("x", "1001", 422)]
+)
+def test_a_sender_that_is_not_registered_or_none_is_refused(sender: str, code: str, status: int) -> None:
+    assert faults(sender=sender, status=status) == [("/sender", code)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({}, 403),
+        ({"fallback": [{"channel": "mt", "sender": "0311234567", "text": "hi"}]}, 403),
+        ({"sender": "15991234", "fallback": [{"channel": "mt", "sender": "0311234567", "text": "hi"}]}, 403),
+        ({"to": ["0101", "01023456789"]}, 403),
+        ({"to": "0101"}, 422),
+        ({"text": "😀"}, 422),
+        ({"fallback": [{"channel": "mt", "sender": "x", "text": "hi"}]}, 422),
+        ({"to": ["0101", "01023456789"], "strict": True}, 422),
+    ],
+)
+def test_anothers_sender_number_is_not_allowed_when_nothing_else_is_wrong(fields: dict[str, Any], status: int) -> None:
+    found = faults(**{"sender": "0215441235", **fields}, status=status)
+    assert {code for _, code in found} == {"1004"} if status == 403 else len(found) > 1
 
 
 def test_a_bad_recipient_is_left_out_and_the_others_keep_their_places() -> None:
@@ -259,7 +280,7 @@ def test_variables_decide_type_and_faults_of_each_recipient() -> None:
             to(name="김😀", order="1"),
             to(name="김"),
             "01023456789",
-            to(name="김", order=1.5),
+            to(name="김", order=[1.5]),
             to(name="김", order="1" * 4001),
         ],
         text=TEMPLATE,
@@ -272,7 +293,7 @@ def test_variables_decide_type_and_faults_of_each_recipient() -> None:
         (4, "1010"),
         (5, "1010"),
         (6, "type"),
-        (7, "type"),
+        (7, "range"),
     ]
     content = done.request.plan[0].content
     assert content["type"] == "auto"
@@ -290,6 +311,36 @@ def test_replacement_reaches_into_variables_when_the_message_goes_out() -> None:
         {"to": "01023456789", "variables": {"a": "봄😀"}}, text="#{a}—", subject="#{a}!", on_unsupported="replace"
     )
     assert mt.render(done.request.plan[0].content, done.request.messages[0].vars) == ("봄-", "봄!")
+
+
+@pytest.mark.parametrize(
+    ("written", "text"), [("12.5", "12.5"), ("100.0", "100.0"), ("-7", "-7"), ("0", "0"), ('"12.50"', "12.50")]
+)
+def test_a_variable_may_be_a_number(written: str, text: str) -> None:
+    raw = json.dumps(
+        {"sender": "15991234", "text": "#{a}", "recipients": [{"to": "01023456789", "variables": {"a": 8}}]}
+    )
+    (message,) = accept(raw=raw.replace("8}", written + "}").encode()).request.messages
+    assert message.vars == {"a": text}
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "word"),
+    [
+        (True, "type", "true or false"),
+        (None, "type", "null"),
+        (["x"], "type", "a list"),
+        ({"x": 1}, "type", "an object"),
+        (float("inf"), "type", "not finite"),
+        (float("nan"), "type", "not finite"),
+        ("x" * 4001, "range", "4001 characters"),
+    ],
+)
+def test_a_variable_that_is_no_text_is_refused_for_what_it_is(value: Any, code: str, word: str) -> None:
+    done = accept(["01023456789", {"to": "01023456789", "variables": {"a": value}}, A_GOOD_ONE], text="#{a}")
+    wrong = done.rejected[1]
+    assert (wrong.pointer, wrong.code) == ("/recipients/1/variables/a", code)
+    assert word in wrong.detail
 
 
 def test_a_subjects_variables_count_too() -> None:
@@ -410,6 +461,12 @@ def test_a_dry_run_shows_type_length_and_price() -> None:
     assert (shown["type"], shown["length"], shown["price"]) == ("lms", 92, "27.50")
     assert view["plan"][0]["channel"] == "mt"
     assert accept().plan_view({})["price"] is None
+
+
+@pytest.mark.parametrize(("price", "shown"), [(Decimal(0), "0.00"), (Decimal("8.4"), "8.40"), (Decimal(9), "9.00")])
+def test_a_price_has_two_decimals(price: Decimal, shown: str) -> None:
+    view = accept().plan_view({"sms": price})
+    assert (view["price"], view["messages"][0]["price"]) == (shown, shown)
 
 
 def test_the_files_of_a_body_are_named_before_it_is_accepted() -> None:
