@@ -103,6 +103,7 @@ CODES = codes("""
     3058  3003  no route
     3059  4007  forged sender number
     3060  4005  adult check failed
+    3108  1008  an advertisement outside its hours
 """)
 
 ERRORS: dict[str, str] = {

@@ -11,12 +11,40 @@ import pytest
 import pytest_asyncio
 
 from shared.domain import codes
+from shared.domain.defaults import next_ad_time
 from shared.domain.errors import Rejected, Unavailable, Uncertain
+from shared.domain.routing import End, Wait
+from shared.domain.states import State
 from shared.vendors.base import Adapter, Answer, BadReceipt
 from shared.vendors.registry import REGISTRY
+from simulator.app import Simulator
+from simulator.settings import SimulatorSettings
 from tests.contract.vendor_bench import AD_TEXT, ADAPTERS, Bench, nonce, now_ms, outbound, reference, running_bench
+from tests.unit.test_routing import NOON_KST, message, plan, result, world
 
 pytestmark = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda a: f"{a.name}-{a.channel}")
+NIGHT = NOON_KST + 9 * 3_600_000
+TEXT_CODES = {
+    "1001": {"nhn": "1002 3003", "solapi": "3010"},
+    "1002": {"nhn": "-2015", "solapi": "1031"},
+    "1003": {"nhn": "-2023", "solapi": "1029"},
+    "1004": {"nhn": "-2312", "solapi": "1062 2062"},
+    "1005": {"nhn": "E915", "solapi": "1026"},
+    "1006": {"nhn": "-2052", "solapi": "1030 2230"},
+    "1007": {"nhn": "-6001", "solapi": "1061 2061"},
+    "1008": {"nhn": "E919 -6003", "solapi": "3108"},
+    "3001": {"nhn": "", "solapi": "3012"},
+    "3002": {"nhn": "1001", "solapi": ""},
+    "4001": {"nhn": "3001", "solapi": "3032"},
+    "4002": {"nhn": "2003 2005", "solapi": "3043 3042"},
+    "4003": {"nhn": "2004 3005", "solapi": "3044 3041"},
+    "4004": {"nhn": "3010", "solapi": "3050"},
+    "4005": {"nhn": "3006", "solapi": "3047"},
+    "4006": {"nhn": "3012", "solapi": "3054 3055"},
+    "4007": {"nhn": "3017 3018 3019", "solapi": "3059 1064"},
+    "4008": {"nhn": "2000 1019", "solapi": "3040"},
+}
+"""The agreed result-code table, as far as it speaks of texts: IMS code → each vendor's raw codes."""
 JPEG = b"\xff\xd8\xff\xe0 a picture \xff\xd9"
 
 
@@ -40,6 +68,28 @@ def test_every_raw_code_maps_to_an_ims_code_of_the_table(adapter: Adapter) -> No
         assert row.ims != codes.DELIVERED, raw
         assert row.text, raw
         assert len(raw) <= 32
+
+
+@pytest.mark.parametrize(("ims", "raws"), TEXT_CODES.items())
+def test_the_result_code_table_holds_for_texts(adapter: Adapter, ims: str, raws: dict[str, str]) -> None:
+    for raw in raws[adapter.name].split():
+        assert adapter.codes[raw].ims == ims
+
+
+@pytest.mark.parametrize(("ims", "raws"), TEXT_CODES.items())
+def test_a_magic_number_asks_for_each_code_of_the_table(adapter: Adapter, ims: str, raws: dict[str, str]) -> None:
+    if known := raws[adapter.name].split():
+        assert Simulator(SimulatorSettings()).vendors[adapter.name].magic[f"0109000{ims}"].raw in known
+
+
+async def test_an_advertisement_refused_for_its_hour_is_held_until_the_morning(adapter: Adapter, bench: Bench) -> None:
+    await bench.sent(adapter, outbound("01090001008", lane="ad", text=AD_TEXT, reference=reference(lane="ad")))
+    (end,) = await bench.receipts(adapter)
+    assert (end.state, end.code) == ("failed", "1008")
+    sent = message(State.sent, vendor=adapter.name)
+    step = result(sent, end.state, end.code, plan("ad"), around=world(now=NIGHT))
+    assert step == Wait("held", next_ad_time(NIGHT), State.held, 2, 0, 0)
+    assert result(sent, end.state, end.code, plan("ad")) == End(State.failed, "1008")
 
 
 async def test_a_batch_is_accepted_message_by_message_and_receipts_say_the_end(adapter: Adapter, bench: Bench) -> None:
