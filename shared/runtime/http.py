@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -23,6 +24,12 @@ Handler = Callable[[Request, Context], Awaitable[Response]]
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
+
+TAKEN_IN = "ims.body"
+"""In a request's scope once its body is here."""
+DISCARD_BYTES = 64 * 1024 * 1024
+DISCARD_SECONDS = 5.0
+"""As much of a refused body is still taken in, and thrown away, before the refusal is sent."""
 
 log = logs.get(__name__)
 
@@ -67,6 +74,8 @@ def http_function(routes: Sequence[Route]) -> Callable[[Request], Awaitable[Resp
         except Exception:
             log.exception("unexpected error", route=label)
             response = Problem(500, "Our fault; it is logged. Trying again is safe with an Idempotency-Key.").response()
+        if response.status_code >= 400:
+            await _discard_body(request, response)
         span = trace.current()
         if span:
             response.raw_headers.append((b"traceresponse", span.header().encode()))
@@ -121,6 +130,8 @@ async def read_body(request: Request, limit: int | None = None) -> bytes:
                     raise ClientDisconnect
                 chunk, more = message.get("body", b""), message.get("more_body", False)
                 size += len(chunk)
+                if not more:
+                    request.scope[TAKEN_IN] = True
                 if size > limit:
                     raise Problem(413, f"The body may have at most {limit} bytes.")
                 chunks.append(chunk)
@@ -129,6 +140,32 @@ async def read_body(request: Request, limit: int | None = None) -> bytes:
             408, f"The body must be here within {settings.body_seconds:g} s.", headers={"connection": "close"}
         ) from error
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def _discard_body(request: Request, response: Response) -> None:
+    """Take in what a refused request still sends; past the bounds, close the connection after the answer.
+
+    Most clients read no answer while they write: one that comes too early reaches them as a connection reset.
+    """
+    length = request.headers.get("content-length", "0")
+    if TAKEN_IN in request.scope or (length == "0" and "transfer-encoding" not in request.headers):
+        return
+    if "close" in response.headers.get("connection", "") or "expect" in request.headers:
+        return  # a client with `Expect: 100-continue` waits for a word before it sends its body
+    if not length.isdecimal() or int(length) > DISCARD_BYTES or not await _taken_in(request):
+        response.headers["connection"] = "close"
+
+
+async def _taken_in(request: Request) -> bool:
+    left = DISCARD_BYTES
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while left > 0:
+                message = await request.receive()
+                if not message.get("more_body", False):
+                    return True
+                left -= len(message.get("body", b""))
+    return False
 
 
 def require_json(request: Request) -> None:

@@ -55,9 +55,8 @@ class Problem(Exception):
             "status": self.status,
             "detail": self.detail,
             **self.extra,
+            "errors": list(self.errors),
         }
-        if self.errors:
-            body["errors"] = list(self.errors)
         headers = dict(self.headers)
         if self.retry_after is not None:
             headers["retry-after"] = str(max(1, round(self.retry_after)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
@@ -23,6 +25,7 @@ def problem(response: Any, status: int) -> dict[str, Any]:
     assert body["type"].startswith("http")
     assert body["title"]
     assert "Traceback" not in response.text
+    assert all(fault.keys() == {"pointer", "code", "detail"} for fault in body["errors"])
     return body
 
 
@@ -105,6 +108,31 @@ def test_unknown_paths_are_404_and_wrong_methods_405(road: Road) -> None:
 def test_a_body_over_ten_megabytes_is_413(road: Road) -> None:
     content = b'{"text": "' + b"x" * (10 * 1024 * 1024) + b'"}'
     problem(road.call("POST", "/v1/mt/messages", content=content, headers={"content-type": "application/json"}), 413)
+
+
+@pytest.mark.parametrize(
+    ("status", "path", "headers"),
+    [
+        (413, "/v1/mt/messages", {}),
+        (413, "/v1/files", {"content-type": "image/jpeg"}),
+        (401, "/v1/mt/messages", {"authorization": "Bearer x"}),
+        (415, "/v1/mt/messages", {"content-type": "text/plain"}),
+        (404, "/v1/mt/nothing", {}),
+    ],
+)
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_client_that_reads_no_answer_while_it_writes_is_told_why_its_body_is_refused(
+    road: Road, status: int, path: str, headers: dict[str, str], chunked: bool
+) -> None:
+    url = urlsplit(road.demo["gateway"])
+    sent = {"authorization": f"Bearer {road.keys['live']}", "content-type": "application/json", **headers}
+    connection = HTTPConnection(url.hostname or "", url.port, timeout=30)
+    for _ in range(5):
+        body = iter([b" " * 1024 * 1024] * 11) if chunked else b" " * 11 * 1024 * 1024
+        connection.request("POST", path, body, sent, encode_chunked=chunked)
+        answer = connection.getresponse()
+        assert (answer.status, json.loads(answer.read())["errors"]) == (status, [])
+    connection.close()
 
 
 def test_every_fault_of_a_request_is_listed_at_once(road: Road) -> None:
@@ -219,7 +247,7 @@ def test_a_reservation_leaves_at_its_time(road: Road) -> None:
     road.report_of(sent.id)
     (text,) = road.texts(to)
     ((scheduled_ms,),) = road.sql("SELECT scheduled_ms FROM requests WHERE request_id=%s", sent.request_id.bytes)
-    assert text["at"] >= scheduled_ms
+    assert text["at_ms"] >= scheduled_ms
     road.assert_sound()
 
 

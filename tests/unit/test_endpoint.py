@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from functions.api_mt.main import main
 from shared.channels.mt import MtRequest
-from shared.runtime import context, settings
+from shared.runtime import context, http, settings
 from shared.stores.vendors import Entry
 from shared.vendors.base import VendorAccount
 from shared.vendors.registry import REGISTRY
@@ -177,6 +177,7 @@ def problem(answer: Response) -> dict[str, Any]:
     assert told["status"] == answer.status_code
     assert told["title"]
     assert told["detail"]
+    assert all(fault.keys() == {"pointer", "code", "detail"} for fault in told["errors"])
     return told
 
 
@@ -298,6 +299,74 @@ async def test_other_methods_are_told_which_one_is_meant(servers: Servers, metho
     answer = await post(b"", method=method)
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     problem(answer)
+
+
+class Writing:
+    """A client that goes on writing, 1 MiB at a time, and is asked for more only while there is more."""
+
+    def __init__(self, parts: int) -> None:
+        self.parts, self.taken = parts, 0
+
+    async def receive(self) -> dict[str, Any]:
+        if self.taken == self.parts:
+            await asyncio.Event().wait()  # as uvicorn does: until the client leaves
+        self.taken += 1
+        return {"type": "http.request", "body": MEBIBYTE, "more_body": self.taken < self.parts}
+
+
+MEBIBYTE = b" " * 1024 * 1024
+
+
+async def refused(client: Writing, path: str = "/v1/mt/messages", **headers: str) -> Response:
+    """The answer to a client whose body is not taken."""
+    sent = {"authorization": "Bearer ims_live_x", "content-type": "application/json", "transfer-encoding": "chunked"}
+    scope = {
+        "type": "http", "method": "POST", "path": path, "query_string": b"", "client": ("127.0.0.1", 1),
+        "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in {**sent, **headers}.items()],
+    }  # fmt: skip
+    return await asyncio.wait_for(main(Request(scope, client.receive)), 2)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 10, 11, 12, 40])
+@pytest.mark.parametrize(
+    ("status", "path", "headers"),
+    [
+        (413, "/v1/mt/messages", {}),
+        (401, "/v1/mt/messages", {"authorization": "Bearer x"}),
+        (415, "/v1/mt/messages", {"content-type": "text/plain"}),
+        (404, "/v1/nothing", {}),
+    ],
+)
+async def test_a_refused_body_is_taken_to_its_end_before_the_answer(
+    servers: Servers, parts: int, status: int, path: str, headers: dict[str, str]
+) -> None:
+    client = Writing(parts)
+    answer = await refused(client, path, **headers)
+    assert answer.status_code == (status if status != 413 or parts > 10 else 400)
+    assert client.taken == parts
+    assert "connection" not in answer.headers
+    problem(answer)
+
+
+@pytest.mark.parametrize(
+    ("parts", "headers", "taken"),
+    [(80, {}, 10 + 1 + 64), (80, {"content_length": "83886080"}, 0), (2, {"expect": "100-continue"}, 0)],
+)
+async def test_what_is_taken_of_a_refused_body_has_a_bound(
+    servers: Servers, parts: int, headers: dict[str, str], taken: int
+) -> None:
+    client = Writing(parts)
+    answer = await refused(client, **headers, **({"content-type": "text/plain"} if "expect" in headers else {}))
+    assert client.taken == taken
+    assert (answer.headers.get("connection") == "close") is ("expect" not in headers)
+
+
+async def test_a_refused_body_that_stops_coming_is_not_waited_for_long(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "DISCARD_SECONDS", 0.05)
+    answer = await refused(Writing(0), authorization="Bearer x")
+    assert (answer.status_code, answer.headers["connection"]) == (401, "close")
 
 
 async def test_a_body_that_does_not_come_is_given_up(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
