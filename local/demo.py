@@ -72,11 +72,11 @@ def _report(deliveries: queue.Queue[Delivery], message_id: str) -> Delivery:
 
 
 def _received(gateway: Gateway) -> Any:
-    answer = httpx2.get(f"{gateway.demo['simulator']}/received", params={"to": RECIPIENT, "limit": 1000}, timeout=10)
+    answer = httpx2.get(f"{gateway.demo['simulator']}/received", params={"to": RECIPIENT, "limit": 1}, timeout=10)
     items = answer.raise_for_status().json()["items"]
     if not items:
         raise Problem("the simulator's handset got nothing", "see `ims logs simulator`")
-    return items[-1]
+    return items[0]
 
 
 def _delivery(delivery: Delivery, took: float) -> Group:

@@ -22,12 +22,13 @@ from simulator.settings import SimulatorSettings
 from simulator.slack import PREFIX as SLACK_PREFIX
 from simulator.slack import SlackStandIn
 from simulator.smtp import MailServer, shown
-from simulator.store import Record, Store
+from simulator.store import Record, Store, iso
 from simulator.vendors import VENDORS
 from simulator.vendors.base import SimVendor
 
 PREFIX = "/vendors/"
-RECEIVED_LIMIT = 100
+SLICE = 1000
+"""Received messages written at a time, some milliseconds' work: vendors' calls go on in between."""
 
 
 def _now_ms() -> int:
@@ -62,7 +63,7 @@ class Simulator:
             elif request.method == "POST" and request.path.startswith(SLACK_PREFIX):
                 reply = await self.slack.take(request, self._clock())
             else:
-                reply = self._own(request)
+                reply = await self._own(request)
         except Refusal as refusal:
             reply = refusal.reply
         await write(send, reply)
@@ -142,12 +143,12 @@ class Simulator:
         put(admission.again, delay + TWICE_AFTER_S)
         await self.receipts.now(vendor, account, admission.early)
 
-    def _own(self, request: Request) -> Reply:
+    async def _own(self, request: Request) -> Reply:
         match request.method, request.path:
             case "GET", "/healthz":
                 return json(200, {"status": "ok"})
             case "GET", "/received":
-                return self._received(request)
+                return await self._received(request)
             case "GET", "/mails":
                 return json(200, {"items": [shown(mail) for mail in self.mail.to(request.query.get("to"))]})
             case "DELETE", "/received":
@@ -169,13 +170,17 @@ class Simulator:
                 return self._change(request)
         return json(404, {"detail": f"{request.method} {request.path} does not exist"})
 
-    def _received(self, request: Request) -> Reply:
+    async def _received(self, request: Request) -> Reply:
+        given = request.query.get("limit")
         try:
-            limit = int(request.query.get("limit", RECEIVED_LIMIT))
+            limit = max(0, int(given)) if given else None
         except ValueError:
             return json(422, {"detail": "limit is a number"})
-        found = self.store.received(request.query.get("to"), max(0, limit))
-        return json(200, {"items": [_handset(record) for record in found]})
+        found, slices = self.store.received(request.query.get("to") or None, limit), []
+        for i in range(0, len(found), SLICE):
+            slices.append(orjson.dumps([_handset(record) for record in found[i : i + SLICE]])[1:-1])
+            await asyncio.sleep(0)
+        return Reply(200, b'{"items":[%s]}' % b",".join(slices))
 
     def _change(self, request: Request) -> Reply:
         try:
@@ -219,5 +224,6 @@ def _handset(record: Record) -> dict[str, object]:
         "text": record.text,
         "vendor_ref": record.vendor_ref,
         "our_ref": record.our_ref,
-        "at": record.at,
+        "at": iso(record.at),
+        "at_ms": record.at,
     }

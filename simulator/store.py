@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 REMEMBERED_KEYS = 1_000_000
 """References and numbers counted as distinct; beyond it the oldest are forgotten."""
+
+
+@lru_cache(maxsize=4096)
+def iso(ms: int) -> str:
+    """RFC 3339 in UTC with milliseconds. Not shared.runtime's: the simulator stands outside of what it tries."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Record(NamedTuple):
@@ -70,8 +78,8 @@ class Store:
             numbers[record.to] = None
         self._trim()
 
-    def received(self, to: str | None, limit: int) -> list[Record]:
-        """The last `limit` messages that handsets got, in order."""
+    def received(self, to: str | None, limit: int | None) -> list[Record]:
+        """The messages that handsets got, the oldest first: the last `limit`, or all that is remembered."""
         found: list[Record] = []
         for record in reversed(self._ring if to is None else self._by_number.get(to, [])):
             if record.serial <= self._emptied_at or len(found) == limit:

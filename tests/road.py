@@ -226,14 +226,14 @@ class Road:
 
     def texts(self, to: str) -> list[Json]:
         """What a handset got."""
-        items: list[Json] = self.simulator("GET", "/received", params={"to": to, "limit": 1000})["items"]
+        items: list[Json] = self.simulator("GET", "/received", params={"to": to})["items"]
         return items
 
     def received(self) -> dict[str, list[Json]]:
         """What handsets got of this account's messages, by message id."""
         mine = {i for sent in self.sent for i in sent.ids}
         found: dict[str, list[Json]] = defaultdict(list)
-        for item in self.simulator("GET", "/received", params={"limit": 1_000_000})["items"]:
+        for item in self.simulator("GET", "/received")["items"]:
             reference = parse_reference(item["our_ref"])
             if reference is not None and str(reference.message_id) in mine:
                 found[str(reference.message_id)].append(item)

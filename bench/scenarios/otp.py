@@ -81,7 +81,7 @@ def _arrivals(run: Run, sent: dict[str, float]) -> list[float]:
         for to in sent.keys() - arrived.keys():
             items = run.bed.simulator("GET", "/received", to=to)["items"]
             if items:
-                arrived[to] = items[0]["at"]
+                arrived[to] = items[0]["at_ms"]
         return len(arrived) == len(sent)
 
     wait(all_there, SETTLE_S, "the passwords to arrive", 0.2)

@@ -6,7 +6,6 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -15,7 +14,7 @@ from shared.vendors.base import VendorAccount
 from shared.vendors.solapi import CODES, DELIVERED, FILES_PATH, LIST_PATH, SEND_PATH, sign, webhook_proof
 from simulator.fate import Fate, magic
 from simulator.http import Refusal, Reply, Request, json
-from simulator.store import Record, Store
+from simulator.store import Record, Store, iso
 from simulator.vendors.base import Item, Operation, Submission
 
 RAW_CODES = {
@@ -229,14 +228,14 @@ def _known(record: Record, now_ms: int) -> dict[str, Any]:
         "statusCode": raw,
         "reason": CODES[raw].text if raw in CODES else None,
         "customFields": {"ref": record.our_ref},
-        "dateCreated": _iso(record.at),
-        "dateReceived": _iso(record.final_at) if final and not record.refused else None,
-        "dateUpdated": _iso(record.final_at if final else record.at),
+        "dateCreated": iso(record.at),
+        "dateReceived": iso(record.final_at) if final and not record.refused else None,
+        "dateUpdated": iso(record.final_at if final else record.at),
     }
 
 
 def _event(record: Record, attempt: int) -> dict[str, Any]:
-    ended = _iso(record.final_at)
+    ended = iso(record.final_at)
     code = CODES.get(record.raw)
     return {
         "eventDataId": f"ED{record.serial:020d}",
@@ -270,11 +269,6 @@ def _object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Refusal(_error(400, "ValidationError", "an object is needed"))
     return value
-
-
-@lru_cache(maxsize=4096)
-def _iso(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _ms(written: str | None, default: int) -> int:

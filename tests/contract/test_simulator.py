@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -61,11 +63,49 @@ async def test_received_lists_what_handsets_got_in_order_and_can_be_emptied(benc
     assert [i["vendor"] for i in (await bench.get("/received?to=01012340000"))["items"]] == ["solapi", "nhn"]
     assert [i["text"] for i in (await bench.get("/received?limit=1"))["items"]] == ["again"]
     assert {"to", "channel", "vendor", "text", "vendor_ref", "our_ref", "at"} <= everything[0].keys()
-    assert abs(everything[0]["at"] - now_ms()) < 2000
     assert (await bench.client.delete("/received")).status_code == 204
     assert (await bench.get("/received"))["items"] == []
     assert (await bench.get("/received?to=01012340000"))["items"] == []
     assert (await bench.get("/stats"))["received"] == 0
+
+
+async def test_received_gives_all_or_the_last_few_the_oldest_first(bench: Bench) -> None:
+    batch = [outbound(f"0101234{n:04d}", text="t") for n in range(250)]
+    await bench.sent(SOLAPI, *batch)
+    numbers = [m.to for m in batch]
+    for query, wanted in {
+        "": numbers, "?limit=": numbers, "?to=": numbers, "?to=&limit=": numbers, "?limit=1000": numbers,
+        "?limit=120": numbers[-120:], "?to=&limit=2": numbers[-2:], "?limit=0": [], f"?to={numbers[7]}": [numbers[7]],
+    }.items():  # fmt: skip
+        assert [i["to"] for i in (await bench.get(f"/received{query}"))["items"]] == wanted, query
+    assert (await bench.client.get("/received?limit=many")).status_code == 422
+
+
+async def test_when_a_handset_got_its_message_is_an_rfc_3339_time_and_milliseconds(bench: Bench) -> None:
+    await bench.sent(SOLAPI, outbound())
+    (item,) = (await bench.get("/received"))["items"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", item["at"])
+    assert round(datetime.fromisoformat(item["at"]).timestamp() * 1000) == item["at_ms"]
+    assert abs(item["at_ms"] - now_ms()) < 2000
+
+
+async def test_a_hundred_thousand_received_are_given_while_other_work_goes_on(bench: Bench) -> None:
+    count, pauses = 100_000, [0.0]
+    bench.app.store.add(_record(n, to=f"010{n:08d}", ref=str(n)) for n in range(1, count + 1))
+
+    async def watch() -> None:
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(0)
+            pauses.append(time.perf_counter() - before)
+
+    watching, started = asyncio.create_task(watch()), time.perf_counter()
+    response = await bench.client.get("/received")
+    took_s = time.perf_counter() - started
+    watching.cancel()
+    assert len(orjson.loads(response.content)["items"]) == count
+    assert took_s < 10
+    assert max(pauses) < 0.5
 
 
 async def test_emptying_the_handsets_does_not_make_look_ups_lie(bench: Bench) -> None:

@@ -8,6 +8,8 @@ import math
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import orjson
 import pytest
@@ -20,13 +22,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the bench is not
 from bench import cpu, figures, output, plot, sizes
 from bench.figures import Beside, Figure, Target
 from bench.load import FIRST_NUMBER, Work, body, number_of
-from bench.run import Results
+from bench.run import Results, Run
 from bench.scenarios import ORDER
 from bench.scenarios.accept import Round, single_figures
 from bench.scenarios.cold import Start
 from bench.scenarios.cold import figures as cold_figures
 from bench.scenarios.growth import flatness, statements
 from bench.scenarios.limits import accepted
+from bench.scenarios.otp import _arrivals
 from bench.scenarios.otp import figures as otp_figures
 from bench.scenarios.profile import is_ours, short, summarise
 from bench.scenarios.retry import figures as retry_figures
@@ -142,6 +145,12 @@ def test_the_sink_believes_only_good_signatures_and_counts_repetitions() -> None
     found = sink.stats()
     assert (found["reports"], found["unique"], found["duplicates"], found["unverified"]) == (3, 2, 1, 1)
     assert found["statuses"] == {"delivered": 3}
+
+
+def test_a_password_is_there_when_the_handset_got_it() -> None:
+    items = [{"to": "01012345678", "at": "1970-01-01T00:00:01.500Z", "at_ms": 1500}]
+    run = SimpleNamespace(bed=SimpleNamespace(simulator=lambda method, path, to: {"items": items}))
+    assert _arrivals(cast(Run, run), {"01012345678": 1000.0}) == [500.0]
 
 
 def test_the_sink_refuses_old_and_missing_signatures() -> None:
