@@ -27,9 +27,15 @@ def user_agent() -> str:
         return "ims/0"
 
 
-def body(unit: Unit) -> bytes:
-    """The request's body: the same bytes on every try, since its timestamp is when the messages finished."""
-    if len(unit.data) == 1:
+def body(unit: Unit, batch_size: int) -> bytes:
+    """The request's body: one form for all reports of an account, also for a lone one where it takes many at once.
+
+    Its timestamp is when the messages finished, so every try has the same bytes while `batch_size`, the account's at
+    the time of the call, stays. That decides, and nothing that is kept with the unit: a report that waits, was rebuilt
+    from MySQL or is replayed comes in the form that its receiver reads now. Only a unit of many stays plural when the
+    size went down to 1: its members and webhook-id are those of its earlier tries.
+    """
+    if batch_size <= 1 and len(unit.data) == 1:
         return b'{"type":"message.finished","timestamp":"%s","data":%s}' % (_finished(unit.data[0]), unit.data[0])
     when = max(_finished(data) for data in unit.data)
     reports = b",".join(unit.data)

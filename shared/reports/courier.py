@@ -118,7 +118,7 @@ class Courier:
         now_ms = self._now_ms()
         if account is None or not account.callback_enabled:
             return Try(unit, "disabled", now_ms, error=NO_ACCOUNT)
-        body = callback.body(unit)
+        body = callback.body(unit, account.callback_batch)
         headers = callback.headers(unit, account.callback_secrets, now_ms // 1000, body)
         answer = await self._client.post(unit.callback_uri, body, headers)
         return judge(unit, answer.status, answer.error, now_ms, answer.duration_ms, self._unit_s)

@@ -1,7 +1,7 @@
 """Which reports travel in one body, and what becomes of a try. Pure.
 
 A unit is one callback: one report, or as many as the account's batch size. It keeps its members and its webhook-id on
-every try, so a receiver sees the same body again.
+every try, so a receiver sees the same reports again; in which form, callback.body says.
 """
 
 from __future__ import annotations

@@ -54,6 +54,7 @@ class Sink:
     def __init__(self, secret: str) -> None:
         self.status, self.delay_s = 200, 0.0
         self.calls: list[tuple[float, dict[str, str], list[dict[str, Any]]]] = []
+        self.types: list[str] = []
         sink, webhook = self, Webhook(secret)
 
         class Handler(BaseHTTPRequestHandler):
@@ -62,7 +63,9 @@ class Sink:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 headers = {k.lower(): v for k, v in self.headers.items()}
-                data = webhook.verify(body, headers)["data"]
+                content = webhook.verify(body, headers)
+                data = content["data"]
+                sink.types.append(content["type"])
                 sink.calls.append((time.time(), headers, data.get("reports", [data])))
                 time.sleep(sink.delay_s)
                 self.send_response(sink.status)
@@ -306,6 +309,42 @@ def test_a_batch_is_retried_as_the_same_unit_until_it_is_taken(road: Road, sink:
     assert all(len(bodies) == 1 for bodies in units.values())
     assert sorted(len(next(iter(bodies))) for bodies in units.values()) == [20, 50, 50]
     wait_until(lambda: road.keys(0) == road.keys(1) == set(), 5, "db0 and db1 to be empty")
+
+
+def test_a_lone_report_of_a_batching_account_is_plural_on_every_try(road: Road, sink: Sink) -> None:
+    road.callbacks(50)
+    sink.status = 503
+    reports = road.finish(1, sink.url)
+    wait_until(lambda: len(sink.calls) >= 2, 10, "a retry")
+    wait_until(lambda: road.sql("SELECT COUNT(*) FROM reports")[0][0] == 1, 10, "the row")
+    road.lose_redis()
+    tried = len(sink.calls)
+    wait_until(lambda: len(sink.calls) > tried, 20, "a retry after the rebuild")
+    sink.status = 200
+    wait_until(lambda: reported(road, reports) == 1, 30, "the report")
+    tried = len(sink.calls)
+    road.finish(0, sink.url, replay="again", again=reports)
+    wait_until(lambda: len(sink.calls) > tried, 10, "the replay")
+    assert set(sink.types) == {"messages.finished"}
+    assert {h["webhook-id"] for _, h, _ in sink.calls} == {reports[0].data["message_id"]}
+
+
+def test_what_waits_comes_in_the_form_of_the_batch_size_that_was_set_meanwhile(road: Road, sink: Sink) -> None:
+    road.callbacks(50)
+    sink.status = 503
+    one, many = road.finish(1, sink.url), road.finish(3, sink.url)
+    wait_until(lambda: len(sink.calls) >= 4, 10, "a retry of each")
+    assert set(sink.types) == {"messages.finished"}
+    road.callbacks(1)
+    changed = len(sink.calls)
+    sink.status = 200
+    wait_until(lambda: reported(road, one + many) == 4, 30, "all reports")
+    after = list(zip(sink.types, sink.calls, strict=True))[changed:]
+    assert sorted((form, len(members)) for form, (_, _, members) in after) == [
+        ("message.finished", 1),
+        ("messages.finished", 3),
+    ]
+    assert len({h["webhook-id"] for _, h, _ in sink.calls}) == 2
 
 
 def test_reports_survive_the_loss_of_redis(road: Road, sink: Sink) -> None:

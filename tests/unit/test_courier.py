@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import orjson
 import pytest
 
 from shared.domain.errors import Unavailable
@@ -37,12 +38,14 @@ class Breakers:
 
 
 class Client:
-    """A receiver that answers `status`."""
+    """A receiver that takes everything."""
 
-    status = 200
+    def __init__(self) -> None:
+        self.types: list[str] = []
 
     async def post(self, url: str, body: bytes, headers: Iterable[tuple[str, str]]) -> Answer:
-        return Answer(self.status, None, 1)
+        self.types.append(orjson.loads(body)["type"])
+        return Answer(200, None, 1)
 
 
 class Accounts:
@@ -57,8 +60,8 @@ class Accounts:
         return self.found
 
 
-def courier(breakers: Breakers, gate: Gate, account: An | Exception | None) -> Courier:
-    return Courier(Client(), Accounts(account), breakers, gate, unit_s=60.0, now_ms=lambda: 1)
+def courier(breakers: Breakers, gate: Gate, account: An | Exception | None, client: Client | None = None) -> Courier:
+    return Courier(client or Client(), Accounts(account), breakers, gate, unit_s=60.0, now_ms=lambda: 1)
 
 
 async def test_without_a_slot_the_probe_is_another_tries() -> None:
@@ -81,3 +84,11 @@ async def test_a_call_keeps_the_probe_and_tells_how_it_ended() -> None:
     breakers = Breakers()
     ((tried,), _) = await courier(breakers, Gate(1), An()).round([a_unit()], 0.5, wait_when_full=True)
     assert (tried.outcome, breakers.probe, breakers.counted) == ("delivered", False, [(1, 0)])
+
+
+@pytest.mark.parametrize(("batch", "form"), [(1, "message.finished"), (2, "messages.finished")])
+async def test_the_accounts_batch_size_at_the_time_of_the_call_chooses_the_form(batch: int, form: str) -> None:
+    client, breakers = Client(), Breakers()
+    waited = a_unit(1, tries=3)
+    await courier(breakers, Gate(1), An(callback_batch=batch), client).round([waited], 0.5, wait_when_full=True)
+    assert client.types == [form]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -130,22 +131,45 @@ def test_a_day_after_the_first_failure_a_report_is_given_up() -> None:
     assert not too_old(unit, 1440 * 100, 0.1)
 
 
-def test_one_report_is_a_message_finished() -> None:
-    body = orjson.loads(callback.body(a_unit(1)))
+def test_with_batch_size_1_a_report_is_a_message_finished() -> None:
+    body = orjson.loads(callback.body(a_unit(1), 1))
     assert body == {"type": "message.finished", "timestamp": "2026-01-01T00:00:01.000Z", "data": a_report(1).data}
 
 
-def test_many_reports_are_messages_finished() -> None:
-    body = orjson.loads(callback.body(a_unit(3)))
-    assert (body["type"], body["timestamp"]) == ("messages.finished", "2026-01-01T00:00:03.000Z")
-    assert body["data"] == {"reports": [a_report(n).data for n in (1, 2, 3)]}
+@pytest.mark.parametrize("count", [1, 3])
+def test_with_a_batch_size_over_1_reports_are_messages_finished_also_a_lone_one(count: int) -> None:
+    body = orjson.loads(callback.body(a_unit(count), 2))
+    assert (body["type"], body["timestamp"]) == ("messages.finished", f"2026-01-01T00:00:0{count}.000Z")
+    assert body["data"] == {"reports": [a_report(n).data for n in range(1, count + 1)]}
+
+
+def test_many_reports_stay_together_when_the_batch_size_has_become_1() -> None:
+    unit = a_unit(3)
+    assert callback.body(unit, 1) == callback.body(unit, 500)
+
+
+@pytest.mark.parametrize("batch_size", [1, 500])
+def test_our_own_receivers_take_both_forms(batch_size: int) -> None:
+    import httpx2
+
+    from bench.sink import Sink as BenchSink
+    from local.sink import Delivery, Sink
+
+    unit, now, taken = a_unit(1), int(time.time()), list[Delivery]()
+    unit.data = [orjson.dumps({**orjson.loads(unit.data[0]), "status": "delivered"})]
+    body = callback.body(unit, batch_size)
+    headers = dict(callback.headers(unit, (SECRET,), now, body))
+    counting = BenchSink(SECRET)
+    assert counting.take(headers, body) == 204
+    assert list(counting.times) == [unit.webhook_id]
+    with Sink(0, SECRET, taken.append) as sink:
+        assert httpx2.post(sink.url, content=body, headers=headers, trust_env=False).status_code == 204
+    assert [report["message_id"] for report in taken[0].reports] == [unit.webhook_id]
 
 
 def test_both_secrets_sign_during_a_rotation_and_the_attempt_is_named() -> None:
-    import time
-
     unit = a_unit(1, tries=2)
-    body, now = callback.body(unit), int(time.time())
+    body, now = callback.body(unit, 1), int(time.time())
     headers = dict(callback.headers(unit, (SECRET, OLD_SECRET), now, body))
     for secret in (SECRET, OLD_SECRET):
         Webhook(secret).verify(body, headers)
