@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accepting import seen
 from shared.accepting.callers import caller
 from shared.channels.schema import MAX_RECIPIENTS
-from shared.domain.errors import Unavailable
 from shared.domain.ids import index_of, request_of
-from shared.following import reading, shapes
+from shared.following import patience, reading, shapes
 from shared.runtime import Context
-from shared.runtime.redis import away
 from shared.stores import callbacks, lookup, requests
 from shared.stores.accounts import Account
 from shared.stores.lookup import Search
+from shared.stores.requests import Arriving, RequestRow
 from shared.stores.sql import Connection
 
 _FILTERS: dict[str, reading.Reader] = {
@@ -46,7 +45,7 @@ async def get_message(request: Request, ims: Context) -> Response:
 
     found = await read()
     if found is None and index_of(message_id) <= MAX_RECIPIENTS:
-        found = await _arriving(ims, account, message_id) or await read()
+        found = await _arriving(ims, account, message_id, read)
     if found is None:
         raise reading.not_found("message")
     return reading.answer(found)
@@ -60,25 +59,28 @@ def _read(conn: Connection, account_id: int, enabled: bool, message_id: UUID) ->
     return shapes.message(found, shapes.callback(found, waiting, tries, enabled))
 
 
-async def _arriving(ims: Context, account: Account, message_id: UUID) -> dict[str, Any] | None:
-    """A message that is on its way: its request is the account's and not all of it is stored.
+async def _arriving(
+    ims: Context, account: Account, message_id: UUID, read: Callable[[], Awaitable[dict[str, Any] | None]]
+) -> dict[str, Any] | None:
+    """A message that may be on its way: its request is the account's and not all of it is stored.
 
     Recipients that were refused leave gaps, so an index may be larger than the number of accepted ones.
     """
     request_id = request_of(message_id)
-    if await accepted_total(ims, account.account_id, request_id) is None:
+
+    async def read_or_miss() -> dict[str, Any] | None:
+        row = await ims.db(requests.read, account.account_id, request_id)
+        found = await read()
+        if found is None and row is not None and row.stored >= row.total:
+            raise reading.not_found("message")
+        return found
+
+    if await patience.accepted_total(ims, account.account_id, request_id) is None:
         return None
-    row = await ims.db(requests.read, account.account_id, request_id)
-    return shapes.arriving(message_id, account.username) if row is None or row.stored < row.total else None
-
-
-async def accepted_total(ims: Context, account_id: int, request_id: UUID) -> int | None:
-    """How many messages a request of the account has, as acceptance noted it some minutes ago."""
     try:
-        found = await seen.find(ims.redis.state, request_id)
-    except away() as error:
-        raise Unavailable(f"Redis: {type(error).__name__}") from error
-    return found[1] if found is not None and found[0] == account_id else None
+        return await patience.taken_in(ims, account.account_id, request_id, read_or_miss, patience.LOOK_S)
+    except Arriving:
+        return shapes.arriving(message_id, account.username)
 
 
 async def list_messages(request: Request, ims: Context) -> Response:
@@ -100,7 +102,23 @@ async def list_messages(request: Request, ims: Context) -> Response:
         **{name: given.get(name) for name in ("ref", "channel", "status", "code")},
     )
     items, below = await ims.db_replica(_search, wanted)
+    if not items and text is None and wanted.request is not None and await _arrived(ims, wanted, wanted.request):
+        items, below = await ims.db(_search, wanted)
     return reading.answer({"items": items, "next": reading.cursor(mark, below) if below else None})
+
+
+async def _arrived(ims: Context, wanted: Search, request_id: UUID) -> bool:
+    """Whether a request was accepted lately and is in MySQL now: a search of the replica may have come too early."""
+
+    async def read() -> RequestRow | None:
+        return await ims.db(requests.read, wanted.account_id, request_id)
+
+    if await patience.accepted_total(ims, wanted.account_id, request_id) is None:
+        return False
+    try:
+        return await patience.taken_in(ims, wanted.account_id, request_id, read, patience.LOOK_S) is not None
+    except Arriving:
+        return False
 
 
 def _floor(ms: int) -> bytes:

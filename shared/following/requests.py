@@ -17,8 +17,7 @@ from shared.channels.schema import MAX_AHEAD_S, Content
 from shared.domain.errors import Unavailable
 from shared.domain.events import Due
 from shared.domain.ids import accepted_ms
-from shared.following import reading
-from shared.following.messages import accepted_total
+from shared.following import patience, reading
 from shared.runtime import Context, logs
 from shared.runtime.clock import iso
 from shared.runtime.problems import Problem
@@ -33,13 +32,18 @@ async def get_request(request: Request, ims: Context) -> Response:
     """A request with its messages counted by state."""
     who = await caller(request, ims, "messages:read")
     request_id = reading.path_id(request, "request_id", reading.request_id)
-    row = await ims.db(store.read, who.account.account_id, request_id)
-    if row is not None:
-        return reading.answer(_view(row))
-    total = await accepted_total(ims, who.account.account_id, request_id)
-    if total is None:
+    account_id = who.account.account_id
+
+    async def read() -> RequestRow | None:
+        return await ims.db(store.read, account_id, request_id)
+
+    try:
+        row = await patience.taken_in(ims, account_id, request_id, read, patience.LOOK_S)
+    except Arriving as arriving:
+        return reading.answer(_arriving_view(request_id, arriving.total))
+    if row is None:
         raise reading.not_found("request")
-    return reading.answer(_arriving_view(request_id, total))
+    return reading.answer(_view(row))
 
 
 def _view(row: RequestRow) -> dict[str, Any]:
@@ -84,16 +88,38 @@ async def cancel_request(request: Request, ims: Context) -> Response:
     """
     who = await caller(request, ims, "messages:cancel")
     request_id = reading.path_id(request, "request_id", reading.request_id)
-    account_id = who.account.account_id
-    done = await ims.db(_cancel, account_id, request_id, ims.now_ms())
-    if done is None:
-        raise await _absent(ims, account_id, request_id)
-    row, canceled, events = done
+    account_id, canceled = who.account.account_id, 0
+    answer: dict[str, Any] | None = None
+
+    async def cancel() -> dict[str, Any] | None:
+        """Cancel what is there now; Arriving while there is more to come."""
+        nonlocal canceled, answer
+        done = await ims.db(_cancel, account_id, request_id, ims.now_ms())
+        if done is None:
+            return None
+        row, more, events = done
+        canceled += more
+        await _publish(ims, events)
+        answer = {"canceled": canceled, "arriving": row.total - row.stored, **_view(row)}
+        if row.stored < row.total:
+            raise Arriving(row.total)
+        return answer
+
+    try:
+        if await patience.taken_in(ims, account_id, request_id, cancel, patience.CHANGE_S) is None:
+            raise reading.not_found("request")
+    except Arriving as error:
+        if answer is None:
+            raise _arriving() from error
+    return reading.answer(answer)
+
+
+async def _publish(ims: Context, events: list[Due]) -> None:
+    """Tell route now; the due work does so later, too."""
     try:
         await ims.bus.publish(events)
     except Unavailable as error:
         log.warning("the cancellation goes by the due work alone", detail=error.detail)
-    return reading.answer({"canceled": canceled, "arriving": row.total - row.stored, **_view(row)})
 
 
 def _cancel(
@@ -101,12 +127,6 @@ def _cancel(
 ) -> tuple[RequestRow, int, list[Due]] | None:
     row = store.read(conn, account_id, request_id)
     return None if row is None else (row, *store.cancel(conn, account_id, row, now_ms))
-
-
-async def _absent(ims: Context, account_id: int, request_id: UUID) -> Problem:
-    """Why a request is not in MySQL: it is on its way there, or there is none."""
-    total = await accepted_total(ims, account_id, request_id)
-    return reading.not_found("request") if total is None else _arriving()
 
 
 def _arriving() -> Problem:
@@ -128,17 +148,21 @@ async def change_request(request: Request, ims: Context) -> Response:
     """
     who = await caller(request, ims, "messages:cancel")
     request_id = reading.path_id(request, "request_id", reading.request_id)
-    now_ms = ims.now_ms()
+    account_id, now_ms = who.account.account_id, ims.now_ms()
     change = await reading.body(request, Change, partial(_faults, now_ms=now_ms))
+
+    async def move() -> RequestRow | None:
+        return await ims.db(_reschedule, account_id, request_id, change)
+
     try:
-        row = await ims.db(_reschedule, who.account.account_id, request_id, change)
+        row = await patience.taken_in(ims, account_id, request_id, move, patience.CHANGE_S)
     except Left as error:
         fault = Fault("/scheduled_at", "conflict", "the request has left already, or was never reserved")
         raise reading.invalid([fault]) from error
     except Arriving as error:
         raise _arriving() from error
     if row is None:
-        raise await _absent(ims, who.account.account_id, request_id)
+        raise reading.not_found("request")
     return reading.answer(_view(row))
 
 

@@ -49,7 +49,11 @@ class Left(Exception):
 
 
 class Arriving(Exception):
-    """A part of the request is not in MySQL yet."""
+    """The request, or a part of its `total` messages, is not in MySQL yet."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__(total)
+        self.total = total
 
 
 def read(conn: Connection, account_id: int, request_id: UUID) -> RequestRow | None:
@@ -123,7 +127,7 @@ def reschedule(conn: Connection, account_id: int, request: RequestRow, at_ms: in
     publishing and its commit, route is told: under the messages' locks it finds the new time, or we find them gone.
     """
     if request.stored < request.total:
-        raise Arriving
+        raise Arriving(request.total)
     due = sql.fetch(
         conn,
         "SELECT due_id, messages FROM due WHERE request_id=%s AND kind='scheduled' ORDER BY due_id FOR UPDATE",

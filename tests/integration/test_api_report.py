@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import itertools
 import json
@@ -28,6 +29,7 @@ from shared.accepting import seen
 from shared.domain.events import Accepted, Attempt, Due, Event, Finished, Outcome, PlanHop, Recipient, Request, Result
 from shared.domain.ids import message_id
 from shared.domain.routing import Pick, World
+from shared.following import patience
 from shared.runtime import settings
 from shared.runtime.clock import iso, new_request_id, now_ms
 from shared.runtime.context import Context, use
@@ -80,8 +82,8 @@ class Client:
         people = [Recipient(n=i, to=t, type="sms", ref=ref) for i, t in enumerate(to, 1)]
         return Request(
             request_id=new_request_id(at).hex, account_id=self.account_id, username=self.username, accepted_at=at,
-            plan=[PlanHop(channel="mt", content={"text": "hi", "sender": "0215441234"})], total=len(people),
-            messages=people, cause=os.urandom(16).hex(), **given,
+            plan=[PlanHop(channel="mt", content={"text": "hi", "sender": "0215441234"})], messages=people,
+            cause=os.urandom(16).hex(), **{"total": len(people), **given},
         )  # fmt: skip
 
     async def store(self, request: Request, window: int = 20_000) -> list[Event]:
@@ -250,6 +252,76 @@ async def noted_in_redis(client: Client, request: Request, total: int) -> None:
     await pipe.execute()
 
 
+@contextlib.asynccontextmanager
+async def arriving(client: Client, parts: Sequence[Request], total: int) -> AsyncIterator[None]:
+    """The parts of a request come to MySQL one after the other, the first some moments from now."""
+
+    async def store() -> None:
+        for part in parts:
+            await asyncio.sleep(0.15)
+            await client.store(part)
+
+    await noted_in_redis(client, parts[0], total)
+    storing = asyncio.create_task(store())
+    yield
+    await storing
+
+
+async def test_a_look_up_right_after_the_acceptance_finds_all(client: Client) -> None:
+    for path in ("/v1/messages/{one}", "/v1/requests/{whole}", "/v1/messages?request_id={whole}"):
+        request = client.request("01011112222", request_ref="early")
+        async with arriving(client, [request], 1):
+            whole = UUID(hex=request.request_id)
+            answer = (await client.http.get(path.format(one=ids_of(request)[0], whole=whole))).json()
+        assert [found["request_ref"] for found in answer.get("items", [answer])] == ["early"], path
+
+
+async def test_a_cancellation_right_after_the_acceptance_cancels_all(client: Client) -> None:
+    first = client.request("01011112222", "01033334444", "01055556666", scheduled_at=now_ms() + HOUR)
+    second = first.model_copy(update={"messages": first.messages[2:]})
+    first.messages = first.messages[:2]
+    async with arriving(client, [first, second], 3):
+        answer = await client.http.post(f"/v1/requests/{UUID(hex=first.request_id)}/cancel")
+    assert answer.status_code == 200
+    assert (answer.json()["canceled"], answer.json()["arriving"]) == (3, 0)
+
+
+async def test_a_reservation_can_be_moved_right_after_its_acceptance(client: Client) -> None:
+    later = now_ms() // 1000 * 1000 + HOUR
+    first = client.request("01011112222", "01033334444", scheduled_at=later)
+    second = first.model_copy(update={"messages": first.messages[1:]})
+    first.messages = first.messages[:1]
+    async with arriving(client, [first, second], 2):
+        path = f"/v1/requests/{UUID(hex=first.request_id)}"
+        answer = await client.http.patch(path, json={"scheduled_at": iso(later + HOUR)})
+    assert (answer.status_code, answer.json().get("scheduled_at")) == (200, iso(later + HOUR))
+
+
+async def test_nothing_unknown_is_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "LOOK_S", 60.0)
+    monkeypatch.setattr(patience, "CHANGE_S", 60.0)
+    unknown, known = client.request("01011112222"), await client.accept("01011112222")
+    await noted_in_redis(client, known, 1)
+    path = f"/v1/requests/{UUID(hex=unknown.request_id)}"
+    beyond = message_id(UUID(hex=known.request_id), 2, "realtime")
+    async with asyncio.timeout(10):
+        for one in (f"/v1/messages/{ids_of(unknown)[0]}", f"/v1/messages/{beyond}", path):
+            assert (await client.http.get(one)).status_code == 404, one
+        assert (await client.http.post(f"{path}/cancel")).status_code == 404
+        assert (await client.http.patch(path, json={"scheduled_at": iso(now_ms() + HOUR)})).status_code == 404
+        for request, status in ((unknown, None), (known, "failed")):
+            query = {"request_id": str(UUID(hex=request.request_id)), "status": status or ""}
+            assert (await client.get("/v1/messages", **query))["items"] == []
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits for what does not come are short."""
+    monkeypatch.setattr(patience, "LOOK_S", 0.05)
+    monkeypatch.setattr(patience, "CHANGE_S", 0.05)
+
+
+@pytest.mark.usefixtures("hurried")
 async def test_before_its_row_is_there_redis_answers_for_a_message(client: Client) -> None:
     request = client.request("01011112222", "01033334444")
     one = ids_of(request)[1]
@@ -533,11 +605,20 @@ async def test_what_is_on_its_way_to_a_vendor_is_not_canceled(client: Client) ->
     assert answer["counts"] == {"delivered": 1, "sent": 1, "routed": 1}
 
 
-async def test_cancelling_what_is_still_arriving_asks_to_come_again(client: Client) -> None:
-    request = client.request("01011112222")
-    await noted_in_redis(client, request, 1)
-    answer = await client.http.post(f"/v1/requests/{UUID(hex=request.request_id)}/cancel")
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+@pytest.mark.usefixtures("hurried")
+async def test_changing_what_is_still_arriving_asks_to_come_again(client: Client) -> None:
+    request = client.request("01011112222", scheduled_at=now_ms() + HOUR, total=2)
+    await noted_in_redis(client, request, 2)
+    path = f"/v1/requests/{UUID(hex=request.request_id)}"
+    body = {"scheduled_at": iso(now_ms() + HOUR)}
+    canceled, moved = await client.http.post(f"{path}/cancel"), await client.http.patch(path, json=body)
+    assert (canceled.status_code, canceled.headers["retry-after"]) == (503, "1")
+    assert (moved.status_code, moved.headers["retry-after"]) == (503, "1")
+    await client.store(request)
+    await client.ims.redis.state.flushdb()
+    assert (await client.http.patch(path, json=body)).status_code == 503
+    answer = (await client.http.post(f"{path}/cancel")).json()
+    assert (answer["canceled"], answer["arriving"]) == (1, 1)
 
 
 async def test_a_reservation_moves_until_it_leaves(client: Client) -> None:

@@ -1,0 +1,56 @@
+"""Look-ups right after the acceptance, which answers before its request is in MySQL: that takes some tens of ms."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from uuid import UUID
+
+from shared.accepting import seen
+from shared.domain.errors import Unavailable
+from shared.runtime import Context
+from shared.runtime.redis import away
+from shared.stores.requests import Arriving
+
+LOOK_S, CHANGE_S = 1.0, 3.0
+"""How long a look-up and a change wait. Each has an answer for afterwards; that of a change only says "try again"."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.32
+
+T = TypeVar("T")
+
+
+async def taken_in(
+    ims: Context, account_id: int, request_id: UUID, read: Callable[[], Awaitable[T | None]], seconds: float
+) -> T | None:
+    """What `read` finds of a request; None, at once, when it finds nothing and acceptance knows of no such request.
+
+    Else it reads again after growing pauses, and after `seconds` raises Arriving. `read` may raise that, too, when it
+    finds a part that is not enough.
+    """
+    total, pause, end = None, FIRST_PAUSE_S, time.monotonic() + seconds
+    while True:
+        try:
+            found = await read()
+        except Arriving as part:
+            found, total = None, part.total
+        if found is not None:
+            return found
+        if total is None:
+            total = await accepted_total(ims, account_id, request_id)
+        if total is None:
+            return None
+        if time.monotonic() >= end:
+            raise Arriving(total)
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE_S)
+
+
+async def accepted_total(ims: Context, account_id: int, request_id: UUID) -> int | None:
+    """How many messages a request of the account has, as acceptance noted it some minutes ago."""
+    try:
+        found = await seen.find(ims.redis.state, request_id)
+    except away() as error:
+        raise Unavailable(f"Redis: {type(error).__name__}") from error
+    return found[1] if found is not None and found[0] == account_id else None
