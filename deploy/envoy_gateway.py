@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from deploy.gateway import API, GATEWAY, READS
 from deploy.objects import labels, meta
 from deploy.settings import Json
-from local.servers.envoy import LIMITS, LOCAL_REPLIES, PROBLEM_BASE, RETRY_AFTER_SECONDS, SAFE_RETRY, UNSAFE_RETRY
+from local.servers.envoy import LIMITS, LOCAL_REPLIES, RETRY_AFTER_SECONDS, SAFE_RETRY, UNSAFE_RETRY, problem
 
 EXTENSION = "gateway.envoyproxy.io/v1alpha1"
 PROBLEM = "application/problem+json"
@@ -100,8 +100,7 @@ def _problem(status: int) -> str:
 
 
 def _body(status: int) -> str:
-    kind, title, detail = LOCAL_REPLIES[status]
-    return json.dumps({"type": PROBLEM_BASE + kind, "title": title, "status": status, "detail": detail})
+    return json.dumps(problem(status))
 
 
 def _traffic(name: str, spec: Json) -> Json:

@@ -23,6 +23,9 @@ NEXT: dict[str, str] = {
     "too-large": "send less at once: messages 10 MiB, images 2 MiB",
     "unsupported-media-type": "say `content-type: application/json` in UTF-8, not compressed (images: `image/jpeg`)",
     "invalid": "mend every fault in `errors`; nothing was done",
+    "upgrade-required": "speak HTTP/1.1 (the gateway's answer)",
+    "headers-too-large": "send a shorter path or fewer headers: 60 KiB and 100 headers at most (the gateway's answer)",
+    "not-implemented": "send the body with a length or chunked (the gateway's answer)",
     "too-many": "wait for `retry-after` seconds",
     "internal": "our fault, and logged; with an Idempotency-Key it is safe to repeat",
     "unavailable": "wait for `retry-after` seconds, then repeat; after a partial publish `request_id` is given, and "
@@ -101,7 +104,8 @@ def _problems() -> str:
     rows = [(str(status), f"`{kind}`", title, NEXT[kind]) for status, kind, title in types()]
     head = (
         "## Problems\n\nEvery error answer is `application/problem+json` (RFC 9457) with `type`, `title`, `status`, "
-        f"`detail` and, for 422, `errors`. `type` is `{BASE}` and the word below; it is a stable name, not a page.\n\n"
+        "`detail` and `errors`, which is empty where no fault can be named. `type` is "
+        f"`{BASE}` and the word below; it is a stable name, not a page.\n\n"
     )
     return head + table(("Status", "Type", "Title", "What to do"), rows)
 

@@ -27,11 +27,16 @@ RETRY_AFTER_SECONDS = {429: "1", 502: "2", 503: "2", 504: "5"}
 PROBLEM_BASE = "https://ims.example/problems/"
 AWAY = "unavailable", "Not available right now"
 LOCAL_REPLIES = {
+    400: ("unreadable", "The request cannot be read", "It is not sound HTTP: method, path, Host, headers or length."),
+    403: ("forbidden", "Not allowed", "The gateway does not let this pass; it upgrades no connection (WebSocket)."),
     404: ("not-found", "Not found", "There is nothing at this path."),
     408: ("timeout", "The request came too slowly", "It did not arrive whole in time."),
     413: ("too-large", "The body is too large", "Send less in one request."),
+    426: ("upgrade-required", "Another version of HTTP is needed", "Speak HTTP/1.1."),
     429: ("too-many", "Too many requests", "Slow down, and try again after Retry-After seconds."),
+    431: ("headers-too-large", "The headers are too large", "Path and headers may have 60 KiB, and 100 headers."),
     500: ("internal", "Something went wrong on our side", "Try again; the same Idempotency-Key does no harm."),
+    501: ("not-implemented", "Not implemented", "The gateway knows no Transfer-Encoding but chunked."),
     502: (*AWAY, "The function's answer could not be read. Try again with the same Idempotency-Key."),
     503: (*AWAY, "The function is starting, restarting or full. Try again with the same Idempotency-Key."),
     504: (*AWAY, "The function did not answer in time. Try again with the same Idempotency-Key."),
@@ -168,16 +173,20 @@ def static_cluster(name: str, ports: Sequence[int]) -> Json:
     }
 
 
-def _local_reply(status: int) -> Json:
+def problem(status: int) -> Json:
+    """What Envoy answers itself with this status."""
     kind, title, detail = LOCAL_REPLIES[status]
-    body = {"type": PROBLEM_BASE + kind, "title": title, "status": status, "detail": detail}
+    return {"type": PROBLEM_BASE + kind, "title": title, "status": status, "detail": detail, "errors": []}
+
+
+def _local_reply(status: int) -> Json:
     mapper: Json = {
         "filter": {
             "status_code_filter": {
                 "comparison": {"op": "EQ", "value": {"default_value": status, "runtime_key": f"ims.reply.{status}"}}
             }
         },
-        "body_format_override": {"json_format": body, "content_type": "application/problem+json"},
+        "body_format_override": {"json_format": problem(status), "content_type": "application/problem+json"},
     }
     if status in RETRY_AFTER_SECONDS:
         header = {"key": "retry-after", "value": RETRY_AFTER_SECONDS[status]}

@@ -21,8 +21,11 @@ TITLES = {
     413: ("too-large", "The body is too large"),
     415: ("unsupported-media-type", "Send JSON"),
     422: ("invalid", "The request has faults"),
+    426: ("upgrade-required", "Another version of HTTP is needed"),
     429: ("too-many", "Too many requests"),
+    431: ("headers-too-large", "The headers are too large"),
     500: ("internal", "Something went wrong on our side"),
+    501: ("not-implemented", "Not implemented"),
     503: ("unavailable", "Not available right now"),
 }
 

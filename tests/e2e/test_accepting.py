@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from http.client import HTTPConnection
+import socket
+from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -133,6 +134,37 @@ def test_a_client_that_reads_no_answer_while_it_writes_is_told_why_its_body_is_r
         answer = connection.getresponse()
         assert (answer.status, json.loads(answer.read())["errors"]) == (status, [])
     connection.close()
+
+
+HOST = b"host: ims\r\n"
+LONG = b"a" * 70_000
+UNSOUND = {
+    "a long header": (431, b"GET /v1/me HTTP/1.1\r\n" + HOST + b"x: " + LONG + b"\r\n\r\n"),
+    "a long URL": (431, b"GET /v1/me?x=" + LONG + b" HTTP/1.1\r\n" + HOST + b"\r\n"),
+    "many headers": (431, b"GET /v1/me HTTP/1.1\r\n" + HOST + b"x: 1\r\n" * 101 + b"\r\n"),
+    "a method of its own": (400, b"FOOBAR /v1/me HTTP/1.1\r\n" + HOST + b"\r\n"),
+    "a length in words": (400, b"POST /v1/mt/messages HTTP/1.1\r\n" + HOST + b"content-length: abc\r\n\r\n"),
+    "no host": (400, b"GET /v1/me HTTP/1.1\r\n\r\n"),
+    "a fragment": (400, b"GET /v1/me#x HTTP/1.1\r\n" + HOST + b"\r\n"),
+    "bytes": (400, b"\x16\x03\x01\r\n\r\n"),
+    "HTTP/1.0": (426, b"GET /v1/me HTTP/1.0\r\n" + HOST + b"\r\n"),
+    "a zipped transfer": (501, b"POST /v1/mt/messages HTTP/1.1\r\n" + HOST + b"transfer-encoding: gzip\r\n\r\n"),
+    "an upgrade": (403, b"GET /v1/me HTTP/1.1\r\n" + HOST + b"connection: upgrade\r\nupgrade: websocket\r\n\r\n"),
+    "no such path": (404, b"GET /nowhere HTTP/1.1\r\n" + HOST + b"connection: close\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize(("status", "sent"), UNSOUND.values(), ids=UNSOUND)
+def test_what_is_not_even_sound_http_is_answered_with_a_problem(road: Road, status: int, sent: bytes) -> None:
+    url = urlsplit(road.demo["gateway"])
+    with socket.create_connection((url.hostname, url.port or 80), timeout=30) as connection:
+        connection.sendall(sent)
+        answer = HTTPResponse(connection)
+        answer.begin()
+        told = json.loads(answer.read())
+    assert (answer.status, answer.headers["content-type"]) == (status, PROBLEM)
+    assert (told["status"], told["errors"]) == (status, [])
+    assert told["type"].startswith("https://")
 
 
 def test_every_fault_of_a_request_is_listed_at_once(road: Road) -> None:

@@ -163,12 +163,12 @@ def wait_for(url: str) -> None:
     pytest.fail("Envoy did not start")
 
 
-@pytest.mark.parametrize("status", [404, 429, 502, 503, 504])
+@pytest.mark.parametrize("status", [400, 403, 404, 408, 413, 426, 429, 431, 501, 502, 503, 504])
 def test_what_no_function_has_answered_is_a_problem(address: str, status: int) -> None:
     code, headers, body = ask(f"{address}/{status}")
-    kind, title, detail = envoy.LOCAL_REPLIES[status]
     assert (code, headers["content-type"]) == (status, "application/problem+json")
-    assert json.loads(body) == {"type": envoy.PROBLEM_BASE + kind, "title": title, "status": status, "detail": detail}
+    assert json.loads(body) == envoy.problem(status)
+    assert json.loads(body)["errors"] == []
     assert headers["retry-after"] == envoy.RETRY_AFTER_SECONDS.get(status)
 
 
