@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from local.docs.text import from_yaml, to_yaml
 from local.home import ROOT
-from shared.channels import MODULES
+from shared.channels import CHANNEL_NAMES, MODULES
 from shared.channels.common import channel
 from shared.digest import preferences
 from shared.domain.codes import CODES
@@ -77,6 +77,7 @@ def _tables() -> Json:
     return {
         "Lane": {"type": "string", "enum": list(LANES)},
         "Channel": {"type": "string", "enum": list(MODULES)},
+        "ChannelName": {"type": "string", "enum": list(CHANNEL_NAMES)},
         "MessageType": {"type": "string", "enum": kinds},
         "Vendor": {"type": "string", "enum": [adapter.name for adapter in ADAPTERS]},
         "State": {"type": "string", "enum": [state.name for state in State]},

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.channels import MODULES
+from shared.channels import CHANNEL_NAMES
 from shared.channels.common import Fault, InvalidRequest, read_time
 from shared.channels.reading import read_body as read_model
 from shared.domain import phone
@@ -85,10 +85,11 @@ async def body(request: Request, model: type[M], check: Callable[[M], Awaitable[
 
 
 def limit(text: str) -> int:
-    """How many items a page may have."""
-    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= MAX_LIMIT:
-        raise ValueError(f"must be 1 to {MAX_LIMIT}")
-    return int(text)
+    """How many items a page may have; more than `MAX_LIMIT` are taken as that."""
+    digits = text.lstrip("0")
+    if not text.isascii() or not text.isdigit() or not digits:
+        raise ValueError(f"must be a whole number from 1 on; over {MAX_LIMIT} it is taken as {MAX_LIMIT}")
+    return MAX_LIMIT if len(digits) > len(str(MAX_LIMIT)) else min(int(digits), MAX_LIMIT)
 
 
 def time(text: str) -> int:
@@ -116,9 +117,9 @@ def ref(text: str) -> str:
 
 
 def channel(text: str) -> str:
-    """A channel's name."""
-    if text not in MODULES:
-        raise ValueError(f"channels are: {', '.join(MODULES)}")
+    """A channel's name, also of one that carries nothing yet."""
+    if text not in CHANNEL_NAMES:
+        raise ValueError(f"channels are: {', '.join(CHANNEL_NAMES)}")
     return text
 
 

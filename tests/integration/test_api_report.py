@@ -443,6 +443,8 @@ async def test_filters_find_what_they_name(client: Client) -> None:
         ({"code": "0000", "channel": "mt"}, ["b"]),
         ({"request_id": str(UUID(int=done.int & ~0x1FFFFF))}, ["b"]),
         ({"channel": "mt"}, ["c", "b", "a"]),
+        ({"channel": "kakao"}, []),
+        ({"limit": "201"}, ["c", "b", "a"]),
         ({"until": "2020-01-01T00:00:00+09:00"}, []),
     ]:
         assert [m["ref"] for m in (await client.get("/v1/messages", **query))["items"]] == refs, query
