@@ -38,7 +38,7 @@ function envoy_on_response(handle)
   if problem.after ~= nil then
     headers:replace("retry-after", problem.after)
   end
-  headers:replace("content-length", tostring(handle:body(true):setBytes(problem.body)))
+  handle:body(true):setBytes(problem.body) -- and the content-length; the headers are out of reach once it has waited
 end
 """
 

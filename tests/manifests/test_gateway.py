@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
 import http.server
 import json
+import socket
 import subprocess
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -85,12 +88,18 @@ class Answer(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where that Envoy writes its errors."""
+    return tmp_path_factory.mktemp("envoy") / "log"
+
+
+@pytest.fixture(scope="module")
+def address(log: Path) -> Iterator[str]:
     """An Envoy with the filter as Envoy Gateway would place it, before a server that answers as it is asked."""
     server = http.server.ThreadingHTTPServer((envoy.HOST, 0), Answer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     port = free_port()
-    conf = tmp_path_factory.mktemp("envoy") / "envoy.json"
+    conf = log.with_name("envoy.json")
     conf.write_text(json.dumps(bootstrap(port, server.server_address[1])))
     process = subprocess.Popen(
         [
@@ -104,7 +113,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             "--base-id-path",
             str(conf.with_name("id")),
             "--use-dynamic-base-id",
-        ]
+        ],
+        stderr=log.open("w"),
     )
     try:
         wait_for(f"http://{envoy.HOST}:{port}")
@@ -170,6 +180,30 @@ def test_what_no_function_has_answered_is_a_problem(address: str, status: int) -
     assert json.loads(body) == envoy.problem(status)
     assert json.loads(body)["errors"] == []
     assert headers["retry-after"] == envoy.RETRY_AFTER_SECONDS.get(status)
+
+
+@pytest.mark.parametrize(
+    ("status", "sent"),
+    [
+        (400, b"FOOBAR / HTTP/1.1\r\nhost: ims\r\n\r\n"),
+        (400, b"GET / HTTP/1.1\r\n\r\n"),
+        (426, b"GET / HTTP/1.0\r\nhost: ims\r\n\r\n"),
+        (431, b"GET / HTTP/1.1\r\nhost: ims\r\nx: " + b"a" * 70_000 + b"\r\n\r\n"),
+        (501, b"POST / HTTP/1.1\r\nhost: ims\r\ntransfer-encoding: gzip\r\n\r\n"),
+    ],
+)
+def test_what_is_not_even_sound_http_is_answered_with_a_problem(address: str, status: int, sent: bytes) -> None:
+    with socket.create_connection((envoy.HOST, int(address.rpartition(":")[2])), timeout=5) as connection:
+        connection.sendall(sent)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        assert (answer.status, json.loads(answer.read())) == (status, envoy.problem(status))
+
+
+def test_the_script_fails_for_none_of_them(address: str, log: Path) -> None:
+    ask(f"{address}/404")
+    ask(f"{address}/gone")
+    assert "script" not in log.read_text()
 
 
 def test_a_function_without_a_ready_pod_is_not_available(address: str) -> None:
