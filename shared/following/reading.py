@@ -75,7 +75,8 @@ async def body(request: Request, model: type[M], check: Callable[[M], Awaitable[
         value, faults = read_model(model, raw if raw.strip() else b"{}")
     except InvalidRequest as error:
         if error.status == 400:
-            raise Problem(400, error.errors[0].detail) from error
+            listed = [{"pointer": f.pointer, "code": f.code, "detail": f.detail} for f in error.errors]
+            raise Problem(400, "The body is not readable.", listed) from error
         raise invalid(error.errors) from error
     if check is not None:
         faults = [*faults, *await check(value)]

@@ -10,6 +10,7 @@ from shared.domain.ids import accepted_ms, request_of
 from shared.domain.states import State
 from shared.runtime.clock import iso
 from shared.stores.callbacks import Attempt, Waiting
+from shared.stores.claims import UNCERTAIN
 from shared.stores.lookup import Details, Hop, Note
 from shared.stores.routing import SHOWN
 
@@ -36,17 +37,22 @@ def arriving(message_id: UUID, username: str) -> Json:
 def trail(found: Details) -> list[Json]:
     """Every step with its time, the oldest first.
 
-    `routed` bears the time at which the hop's sender had it. What did not change the message (a late, repeated or older
-    outcome) has `via`: how it came.
+    `routed` bears the time at which the hop's sender had it. What a hop's row does not tell (a late, repeated or older
+    outcome, a doubt that is over) has `via`: how it came.
     """
     data = found.report.data
     steps: list[tuple[int, Json]] = [(_ms(found.report), {"state": "accepted", "at": data["accepted_at"]})]
     if found.scheduled_ms is not None:
         steps.append((_ms(found.report), {"state": "scheduled", "at": data["accepted_at"]}))
+    doubted = {note.hop for note in found.notes if note.state == UNCERTAIN and note.via == "answer"}
     for hop in found.hops:
-        steps += _hop_steps(hop)
+        steps += _hop_steps(hop, hop.hop in doubted)
     known = {(step.get("hop"), step["state"], at) for at, step in steps}
-    steps += [(n.at_ms, _note_step(n)) for n in found.notes if (n.hop, n.state, n.at_ms) not in known]
+    open_doubts = {hop.hop for hop in found.hops if hop.state == UNCERTAIN}
+    for note in found.notes:
+        shown = note.state == UNCERTAIN and note.hop in open_doubts
+        if not shown and (note.hop, note.state, note.at_ms) not in known:
+            steps.append((note.at_ms, _note_step(note)))
     steps.sort(key=lambda step: step[0])
     return [step for _, step in steps] + _now(found)
 
@@ -55,15 +61,23 @@ def _ms(report: Any) -> int:
     return accepted_ms(UUID(report.data["message_id"]))
 
 
-def _hop_steps(hop: Hop) -> list[tuple[int, Json]]:
+def _sent_ms(hop: Hop, doubted: bool) -> int | None:
+    """When it was known that the vendor has the hop. `doubted`: its answer did not say, a look-up may have."""
+    if hop.state == "sent":
+        return hop.finished_ms if doubted else hop.answered_ms or hop.finished_ms
+    return None if doubted or hop.finished_ms is None else hop.answered_ms
+
+
+def _hop_steps(hop: Hop, doubted: bool) -> list[tuple[int, Json]]:
     who = {"hop": hop.hop, "channel": hop.channel, "vendor": hop.vendor, "vendor_account": hop.account}
     answered = {**who, "vendor_ref": hop.vendor_ref}
     steps: list[tuple[int, Json]] = [
         (hop.claimed_ms, {"state": "routed", "at": iso(hop.claimed_ms), **who}),
         (hop.claimed_ms, {"state": "sending", "at": iso(hop.claimed_ms), **who}),
     ]
-    if hop.answered_ms is not None and (hop.finished_ms is not None or hop.state == "sent"):
-        steps.append((hop.answered_ms, {"state": "sent", "at": iso(hop.answered_ms), **answered}))
+    sent_ms = _sent_ms(hop, doubted)
+    if sent_ms is not None:
+        steps.append((sent_ms, {"state": "sent", "at": iso(sent_ms), **answered}))
     if hop.state not in ("sending", "sent"):
         at = hop.finished_ms or hop.answered_ms or hop.claimed_ms
         codes = {"code": hop.code, "raw_code": hop.raw_code, "raw_text": hop.raw_text}
@@ -83,7 +97,7 @@ def _now(found: Details) -> list[Json]:
     if State[state].final:
         shown = last == state or (state == "delivered" and any(h.state == state for h in found.hops))
         return [] if shown else [{"state": state, "at": data["finished_at"], "code": data["code"]}]
-    if state in ("held", "uncertain") and last != state:
+    if state in ("held", UNCERTAIN) and last != state:
         return [{"state": state, "at": None}]
     return [{"state": state, "at": None}] if state == "routed" and last != "sending" else []
 

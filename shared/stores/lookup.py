@@ -51,7 +51,7 @@ class Hop(NamedTuple):
 
 
 class Note(NamedTuple):
-    """An outcome that changed nothing: late, repeated or of an older hop."""
+    """An outcome that its hop's row does not tell: late, repeated or of an older hop, or a doubt that may be over."""
 
     hop: int
     state: str

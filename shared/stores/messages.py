@@ -295,7 +295,7 @@ def insert_due(
 
 
 def insert_trail(conn: Connection, rows: Sequence[Sequence[Any]]) -> None:
-    """Outcomes that changed nothing: (message, hop, state, code, raw code, raw text, via, cause, at ms)."""
+    """Outcomes that their hops do not tell: (message, hop, state, code, raw code, raw text, via, cause, at ms)."""
     if rows:
         columns = "message_id, hop, state, code, raw_code, raw_text, via, cause, at_ms"
         sql.insert_ignore(conn, "trail", columns, rows)

@@ -245,6 +245,28 @@ async def test_a_late_outcome_is_seen_in_the_trail_and_changes_nothing(client: C
     assert [s["code"] for s in message["trail"] if s.get("via") == "receipt"] == ["4008"]
 
 
+@pytest.mark.parametrize("receipt_first", [False, True])
+async def test_an_uncertain_answer_is_never_shown_as_sent(client: Client, receipt_first: bool) -> None:
+    (one,) = ids_of(await client.accept("01090000300"))
+    await client.claim(one)
+
+    async def time_out() -> None:
+        row = (one.bytes, 1, "sms", "uncertain", "0300", None, "timed out", None, now_ms())
+        await client.ims.db(claims.save_answers, VENDOR, [row])
+        await client.outcome("answer", "uncertain", "0300", one)
+
+    if not receipt_first:
+        await time_out()
+        assert states(await client.get(f"/v1/messages/{one}")) == ["accepted", "routed", "sending", "uncertain"]
+        await asyncio.sleep(0.002)
+    await client.outcome("receipt", "delivered", "0000", one)
+    if receipt_first:
+        await asyncio.sleep(0.002)
+        await time_out()
+    last = ["delivered", "uncertain"] if receipt_first else ["uncertain", "delivered"]
+    assert states(await client.get(f"/v1/messages/{one}")) == ["accepted", "routed", "sending", *last]
+
+
 async def noted_in_redis(client: Client, request: Request, total: int) -> None:
     """As the accepting functions do it before they publish."""
     pipe = client.ims.redis.state.pipeline()

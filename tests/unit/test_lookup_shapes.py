@@ -89,6 +89,23 @@ def test_an_answer_later_than_its_receipt_is_shown_once() -> None:
     assert states(details([hop(1, "delivered", "0000", 10, 20, 15)], [note]))[-2:] == [("delivered", 1), ("sent", 1)]
 
 
+def test_an_answer_that_did_not_come_is_uncertain_and_never_sent() -> None:
+    """The receipt came before the call timed out, or after."""
+    doubt = Note(1, "uncertain", "0300", None, "timed out", "answer", START + 20)
+    for finished, last in ((15, ["delivered", "uncertain"]), (30, ["uncertain", "delivered"])):
+        found = details([hop(1, "delivered", "0000", 10, 20, finished)], [doubt])
+        assert [state for state, _ in states(found)] == ["accepted", "routed", "sending", *last]
+    open_doubt = details([hop(1, "uncertain", "0300", 10, None, None)], [doubt], status="uncertain", finished_ms=None)
+    assert [state for state, _ in states(open_doubt)] == ["accepted", "routed", "sending", "uncertain"]
+
+
+def test_a_look_up_that_ends_a_doubt_tells_when_the_hop_was_known_to_be_sent() -> None:
+    doubt = Note(1, "uncertain", "0300", None, None, "answer", START + 20)
+    found = details([hop(1, "sent", "0000", 10, 20, 40)], [doubt], status="sent", finished_ms=None)
+    assert states(found)[-2:] == [("uncertain", 1), ("sent", 1)]
+    assert shapes.trail(found)[-1]["at"] == iso(START + 40)
+
+
 def test_a_callback_is_none_pending_delivered_or_exhausted() -> None:
     def state(found: Details, waiting: Waiting | None = None, enabled: bool = True) -> str:
         return str(shapes.callback(found, waiting, [], enabled)["state"])

@@ -40,6 +40,8 @@ def apply(
         work.ended.append(Ended(row, plan, step.status, step.code, cause, result, event))
     elif isinstance(step, Mark):
         _apply_mark(work, row, plan, step, cause)
+        if step.status is State.uncertain:
+            _note(work, row, cause, result, event)
     elif isinstance(step, Ask):
         work.changes.append((row.message_id, (("asked", step.attempt), ("cause", cause))))
         _poll(work, row, step.poll_ms, step.attempt)
@@ -53,20 +55,15 @@ def apply(
         work.check(step.due_ms, row.hop, [row.message_id])
     elif isinstance(step, Again):
         work.again.append((row, plan))
-    elif step.trail and result is not None and event is not None:
-        work.trail.append(
-            (
-                row.message_id,
-                result.hop,
-                result.state,
-                result.code,
-                result.raw_code,
-                result.raw_text,
-                event.via,
-                cause,
-                result.at,
-            )
-        )
+    elif step.trail:
+        _note(work, row, cause, result, event)
+
+
+def _note(work: Work, row: Message, cause: bytes, result: Result | None, event: Outcome | None) -> None:
+    """Keep a result that the hop's row does not show, or not for long."""
+    if result is not None and event is not None:
+        said = (result.hop, result.state, result.code, result.raw_code, result.raw_text)
+        work.trail.append((row.message_id, *said, event.via, cause, result.at))
 
 
 def _apply_start(work: Work, row: Message, plan: Plan, step: Start, cause: bytes) -> None:
