@@ -90,9 +90,11 @@ def read_key(account_id: int, header: str | None, path: str, body: bytes, *, tes
 def conflict(key: Key, held: Held, now_ms: int) -> Problem | None:
     """Why a request must not go on beside what is held; None when it may take over."""
     if held.body_hash != key.body_hash:
+        fault = {"pointer": "", "code": "conflict", "detail": "the Idempotency-Key belongs to another body"}
         return Problem(
             422,
             "This Idempotency-Key was used with another body; use a new key for a new request.",
+            [fault],
             kind="idempotency-key-reused",
         )
     if held.state == LEASED and held.deadline_ms > now_ms:

@@ -58,7 +58,10 @@ async def send_again(request: Request, ims: Context) -> Response:
     who = await caller(request, ims, SCOPE)
     day = _day(request, ims)
     if day >= day_at(ims.now_ms()):
-        raise Problem(422, "This day is not over in Korea; its digest can be sent from midnight on.", kind="not-over")
+        fault = {"pointer": "/date", "code": "range", "detail": "must be a day that is over in Korea"}
+        raise Problem(
+            422, "This day is not over in Korea; its digest can be sent from midnight on.", [fault], kind="not-over"
+        )
     missing = nowhere(await ims.db(digests.preferences, who.account.account_id), who.account)
     if missing is not None:
         raise missing

@@ -85,9 +85,11 @@ def nowhere(chosen: Preferences, account: Account) -> Problem | None:
         if delivery.callback_of(chosen, account):
             return None
         detail = "There is no callback to send digests to: give callback_uri, or set one by PUT /v1/callbacks."
-        return Problem(422, detail, kind="no-callback")
+        fault = {"pointer": "/callback_uri", "code": "required", "detail": "needed for digests by callback"}
+        return Problem(422, detail, [fault], kind="no-callback")
     if not load(MailSettings).smtp_host:
-        return Problem(422, "This installation sends no mail; choose by: callback.", kind="no-mail")
+        fault = {"pointer": "/by", "code": "range", "detail": "must be callback here"}
+        return Problem(422, "This installation sends no mail; choose by: callback.", [fault], kind="no-mail")
     if chosen.email is None:
         return reading.invalid([Fault("/email", "required", "needed for digests by e-mail")])
     return None

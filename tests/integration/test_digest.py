@@ -667,6 +667,7 @@ async def test_a_choice_that_leads_nowhere_is_refused(client: Client, change: Js
 async def test_a_callback_is_needed_for_digests_by_callback(client: Client) -> None:
     answer = await client.http.put("/v1/digests", json={"enabled": True, "by": "callback"})
     assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (422, "no-callback")
+    assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [("/callback_uri", "required")]
     uri = "http://127.0.0.1:9/"
     await client.ims.db(sql.execute, f"UPDATE accounts SET callback_uri='{uri}' WHERE account_id={client.account_id}")
     assert (await client.http.put("/v1/digests", json={"enabled": True, "by": "callback"})).status_code == 200
@@ -733,6 +734,7 @@ async def test_a_day_that_is_not_over_is_not_sent(client: Client, mails: MailSer
     await client.wants()
     answer = await client.http.post(f"/v1/digests/{TODAY}/send")
     assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (422, "not-over")
+    assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [("/date", "range")]
 
 
 async def test_a_digest_that_is_being_sent_is_not_sent_beside_it(client: Client, mails: MailServer) -> None:

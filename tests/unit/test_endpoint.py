@@ -119,6 +119,13 @@ async def test_after_the_loss_of_redis_mysql_knows_what_a_late_retry_belongs_to(
     assert orjson.loads(again.body)["request_id"] == first
 
 
+async def test_a_key_of_another_body_is_named_as_the_fault(servers: Servers) -> None:
+    first, again = [await post(a_body(text=text), {"idempotency-key": "k"}) for text in ("one", "two")]
+    told = problem(again)
+    assert (first.status_code, again.status_code) == (202, 422)
+    assert (told["type"].rpartition("/")[2], told["errors"][0]["code"]) == ("idempotency-key-reused", "conflict")
+
+
 async def test_a_body_whose_time_had_passed_at_once_is_refused_with_a_key_too(servers: Servers) -> None:
     answer = await post(a_body(scheduled_at=at(NOW - 1)), {"idempotency-key": "k"})
     assert answer.status_code == 422

@@ -9,11 +9,12 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
 
 from shared.domain.ids import LANES, message_id
 from shared.domain.ids import request_id as make_request_id
 from shared.following import reading
-from shared.following.callbacks import masked, secret_ok
+from shared.following.callbacks import Change, masked, secret_ok
 from shared.runtime.problems import Problem
 
 REQUEST = make_request_id(1_790_000_000_000, 12345)
@@ -37,6 +38,17 @@ def test_a_cursor_of_other_filters_is_refused() -> None:
     with pytest.raises(Problem) as refused:
         reading.read_cursor(text, reading.filters_mark("messages", {"to": "b"}), 16)
     assert refused.value.errors[0]["code"] == "conflict"
+
+
+async def test_an_unreadable_body_is_400_with_its_fault() -> None:
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"{", "more_body": False}
+
+    scope = {"type": "http", "headers": [(b"content-type", b"application/json")]}
+    with pytest.raises(Problem) as refused:
+        await reading.body(Request(scope, receive), Change)
+    (fault,) = refused.value.errors
+    assert (refused.value.status, fault["pointer"], fault["code"]) == (400, "", "format")
 
 
 @given(st.integers(1, 10_000), st.sampled_from(LANES))
