@@ -182,7 +182,9 @@ def _rest(wanted: Search) -> str:
     """What no index decides, as SQL."""
     parts = [f"account_id={wanted.account_id:d}"]
     if wanted.ref is not None:
-        parts.append(f"ref={sql.literal(wanted.ref)}")
+        parts.append(_exactly("ref", wanted.ref))
+    if wanted.recipient is not None:
+        parts.append(_exactly("recipient", wanted.recipient))
     if wanted.channel is not None:
         parts.append(f"channel={sql.literal(wanted.channel)}")
     if wanted.code is not None:
@@ -195,23 +197,33 @@ def _rest(wanted: Search) -> str:
     return " AND ".join(parts)
 
 
+def _exactly(column: str, value: str) -> str:
+    """Byte for byte: the columns' collation takes upper case, accents and trailing spaces for the same."""
+    return f"CAST({column} AS BINARY)={sql.literal(value.encode())}"
+
+
 def _page(found: list[bytes], limit: int, below: bytes | None) -> Page:
     return Page(found[:limit], found[limit - 1]) if len(found) > limit else Page(found, below)
 
 
 def _by_index(conn: Connection, wanted: Search, index: str, value: str, span: tuple[bytes, bytes], rest: str) -> Page:
     """Candidates by a secondary index, whose entries lie in id order; then what the index does not know."""
-    extra = any((wanted.channel, wanted.status, wanted.code, index == "recipient" and wanted.ref))
-    size = SCAN if extra else wanted.limit + 1
-    found = sql.fetch(
-        conn,
-        f"SELECT message_id FROM messages FORCE INDEX ({index}) WHERE account_id=%s AND {index}=%s "  # noqa: S608
-        f"AND message_id>=%s AND message_id<%s ORDER BY message_id DESC LIMIT {size:d}",
-        (wanted.account_id, value, *span),
-    )
-    candidates = [r[0] for r in found]
-    if not extra or not candidates:
-        return _page(candidates, wanted.limit, None)
+
+    def entries(limit: int) -> list[tuple[bytes, str]]:
+        return sql.fetch(
+            conn,
+            f"SELECT message_id, {index} FROM messages FORCE INDEX ({index}) WHERE account_id=%s AND {index}=%s "  # noqa: S608
+            f"AND message_id>=%s AND message_id<%s ORDER BY message_id DESC LIMIT {limit:d}",
+            (wanted.account_id, value, *span),
+        )
+
+    if not any((wanted.channel, wanted.status, wanted.code, index == "recipient" and wanted.ref)):
+        found = entries(wanted.limit + 1)
+        if all(written == value for _, written in found):
+            return _page([r[0] for r in found], wanted.limit, None)
+    candidates = [r[0] for r in entries(SCAN)]
+    if not candidates:
+        return Page([], None)
     matching = sql.fetch(
         conn,
         f"SELECT message_id FROM messages WHERE message_id IN ({sql.ids(candidates)}) AND {rest} "  # noqa: S608

@@ -472,6 +472,23 @@ async def test_filters_find_what_they_name(client: Client) -> None:
         assert [m["ref"] for m in (await client.get("/v1/messages", **query))["items"]] == refs, query
 
 
+async def test_a_ref_and_an_address_match_byte_for_byte(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The column's collation takes all of these for the same."""
+    alike = ["order-x", "Order-x", "órder-x", "order-x ", "ORDER-X"]
+    for ref in alike:
+        await client.accept(f"{ref}@demo.example", ref=ref)
+    for ref in alike:
+        address = f"{ref}@demo.example"
+        for query in ({"ref": ref}, {"to": address}, {"ref": ref, "to": address}, {"ref": ref, "channel": "mt"}):
+            page = await client.get("/v1/messages", limit=1, **query)
+            assert ([m["ref"] for m in page["items"]], page["next"]) == ([ref], None), query
+    monkeypatch.setattr("shared.stores.lookup.SCAN", 3)
+    page = await client.get("/v1/messages", ref="order-x")
+    assert page["items"] == []
+    rest = await client.get("/v1/messages", ref="order-x", cursor=page["next"])
+    assert ([m["ref"] for m in rest["items"]], rest["next"]) == (["order-x"], None)
+
+
 async def test_a_rare_match_is_found_over_short_pages(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.stores.lookup.SCAN", 3)
     (rare,) = await client.finished("01011112222", at_ms=now_ms() - HOUR // 2)
