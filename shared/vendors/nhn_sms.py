@@ -125,6 +125,8 @@ NOT_QUEUED = "-2021"
 DOUBTFUL = "-9999"
 STATUS_CODES: dict[str, str] = {"CANCEL": "0302", "DUPLICATED": "1005", "FAILED_AD": "1008"}
 """IMS codes of a webhook's `messageStatus` where it has no result code."""
+AT_NHN = "RESEND_AD"
+"""`messageStatus` of an advertisement that NHN sends again by itself after the night: no end, nothing to send twice."""
 PENDING_STATUSES = frozenset({"1", "2"})
 """`msgStatus` of a look-up: requested, being processed."""
 
@@ -316,6 +318,8 @@ def _hook(hook: dict[str, Any]) -> VendorResult:
     if raw:
         return _end(reference, str(raw), None, vendor_ref, at_ms)
     status = hook["messageStatus"]
+    if status == AT_NHN:
+        return VendorResult(reference, "sent", "0000", status, "", vendor_ref, at_ms)
     if status == "COMPLETED":
         return VendorResult(reference, "delivered", "0000", status, "", vendor_ref, at_ms)
     return VendorResult(reference, "failed", STATUS_CODES.get(status, "3003"), status, "", vendor_ref, at_ms)

@@ -159,14 +159,22 @@ def test_an_nhn_hook_may_misspell_the_grouping_key_as_its_documents_do() -> None
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [("CANCEL", "0302"), ("DUPLICATED", "1005"), ("FAILED_AD", "1008"), ("FAILED", "3003")]
+    ("status", "state", "code"),
+    [
+        ("CANCEL", "failed", "0302"),
+        ("DUPLICATED", "failed", "1005"),
+        ("FAILED_AD", "failed", "1008"),
+        ("FAILED", "failed", "3003"),
+        ("RESEND_AD", "sent", "0000"),
+        ("COMPLETED", "delivered", "0000"),
+    ],
 )
-def test_an_nhn_hook_without_a_result_code_is_read_by_its_status(status: str, code: str) -> None:
+def test_an_nhn_hook_without_a_result_code_is_read_by_its_status(status: str, state: str, code: str) -> None:
     body = orjson.dumps(
         {"event": "MESSAGE_RESULT_UPDATE", "hooks": [{"requestId": "q", "recipientSeq": 1, "messageStatus": status}]}
     )
     (end,) = NhnSms().read_receipt(NHN, {"x-toast-webhook-signature": "w"}, body, now_ms())
-    assert (end.state, end.code) == ("failed", code)
+    assert (end.state, end.code) == (state, code)
 
 
 def test_an_nhn_hook_of_another_event_carries_no_results() -> None:
