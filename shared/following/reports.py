@@ -43,29 +43,33 @@ _FILTERS: dict[str, reading.Reader] = {
     "limit": reading.limit,
     "request_id": reading.request_id,
     "since": reading.time,
+    "until": reading.time,
 }
 
 
 async def list_reports(request: Request, ims: Context) -> Response:
     """Final reports in the order in which they became final, none skipped, from the primary.
 
-    `next` is where to go on, also at the end, so that a poller waits and asks with it again; it is null only when no
-    cursor was given and nothing was there. `since` (when the message ended) chooses where to begin.
+    `next` leads on after the last item; it is null when the page is empty and nothing more is to be looked at. A poller
+    keeps the last one that it got and asks with it again later. `since` and `until` are when the messages ended.
     """
     who = await caller(request, ims, "reports:read")
     given = reading.query(request, _FILTERS)
     limit, text = given.pop("limit", reading.DEFAULT_LIMIT), given.pop("cursor", None)
     mark = reading.filters_mark("reports", given)
     after = Place() if text is None else _unpack(reading.read_cursor(text, mark, 24))
-    wanted = Selection(who.account.account_id, given.get("request_id"), given.get("since"))
-    places, reports = await ims.db(_page, wanted, after, limit)
-    end = reading.cursor(mark, _pack(places[-1])) if places else text
-    return reading.answer({"items": [r.data for r in reports], "next": end})
+    wanted = Selection(who.account.account_id, given.get("request_id"), given.get("since"), given.get("until"))
+    reports, onward = await ims.db(_page, wanted, after, limit)
+    return reading.answer({"items": [r.data for r in reports], "next": _cursor(mark, onward)})
 
 
-def _page(conn: Connection, wanted: Selection, after: Place, limit: int) -> tuple[list[Place], list[Report]]:
-    places = feed.read(conn, wanted, after, limit)
-    return places, lookup.reports(conn, wanted.account_id, [p.message_id for p in places])
+def _page(conn: Connection, wanted: Selection, after: Place, limit: int) -> tuple[list[Report], Place | None]:
+    places, onward = feed.read(conn, wanted, after, limit)
+    return lookup.reports(conn, wanted.account_id, [p.message_id for p in places]), onward
+
+
+def _cursor(mark: bytes, onward: Place | None) -> str | None:
+    return None if onward is None else reading.cursor(mark, _pack(onward))
 
 
 class Replay(Content):
@@ -75,6 +79,10 @@ class Replay(Content):
     until: Annotated[str, Field(max_length=64)] | None = None
     status: str | None = None
     request_id: str | None = None
+    to: str | None = None
+    ref: str | None = None
+    channel: str | None = None
+    code: str | None = None
     ids: Annotated[list[str], Field(min_length=1, max_length=MAX_REPLAY)] | None = None
     undelivered: bool = False
     cursor: Annotated[str, Field(max_length=64)] | None = None
@@ -92,9 +100,9 @@ async def _faults(wish: Replay) -> list[Fault]:
             wish.read(name, reader)
         except ValueError as error:
             faults.append(Fault(f"/{name}", "format", str(error)))
-    others = (wish.since, wish.until, wish.status, wish.request_id, wish.undelivered or None)
+    others = (*(getattr(wish, name) for name in _READERS), wish.undelivered or None)
     if all(v is None for v in (*others, wish.ids)):
-        faults.append(Fault("", "required", "name at least one of: ids, request_id, since, until, status, undelivered"))
+        faults.append(Fault("", "required", f"name at least one of: ids, {', '.join(_READERS)}, undelivered"))
     if wish.ids is not None and any(v is not None for v in others):
         faults.append(Fault("/ids", "conflict", "give either `ids` or the other filters"))
     for i, text in enumerate(wish.ids or ()):
@@ -110,6 +118,10 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "until": reading.time,
     "status": reading.final_status,
     "request_id": reading.request_id,
+    "to": reading.to,
+    "ref": reading.ref,
+    "channel": reading.channel,
+    "code": reading.code,
 }
 
 
@@ -129,7 +141,8 @@ async def replay_message(request: Request, ims: Context) -> Response:
 async def replay_reports(request: Request, ims: Context) -> Response:
     """Send many reports again, at most 10,000 a call; `next` goes as `cursor` into the next call's body.
 
-    `since` and `until` are when the messages ended; `undelivered`: only those that no callback has taken.
+    `since` and `until` are when the messages ended; `undelivered`: only those that no callback has taken. What a call
+    looks at is bounded, too (stores/feed.py): it may have found few, or none, and still have a `next`.
     """
     who = await caller(request, ims, "reports:replay")
     wish = await reading.body(request, Replay, _faults)
@@ -149,10 +162,17 @@ async def _select(ims: Context, account_id: int, wish: Replay) -> tuple[list[byt
     values = {name: wish.read(name, reader) for name, reader in _READERS.items()}
     mark = reading.filters_mark("replay", {**values, "undelivered": wish.undelivered})
     after = _unpack(reading.read_cursor(wish.cursor, mark, 24)) if wish.cursor else Place()
-    request_id: UUID | None = values["request_id"]
-    wanted = Selection(account_id, request_id, values["since"], values["until"], values["status"], wish.undelivered)
+    wanted = Selection(
+        account_id=account_id,
+        request=values["request_id"],
+        since_ms=values["since"],
+        until_ms=values["until"],
+        undelivered=wish.undelivered,
+        recipient=values["to"],
+        **{name: values[name] for name in ("status", "ref", "channel", "code")},
+    )
     places, onward = await ims.db(feed.select, wanted, after, MAX_REPLAY)
-    return [p.message_id for p in places], None if onward is None else reading.cursor(mark, _pack(onward))
+    return [p.message_id for p in places], _cursor(mark, onward)
 
 
 async def _account(ims: Context, who: Caller) -> Account:

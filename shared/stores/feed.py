@@ -2,6 +2,9 @@
 
 The order is (feed_seq, message_id). The transaction that takes a number holds the account's row of `feeds` until its
 commit (messages.next_feed_numbers), so whoever sees number n has seen all numbers below it: none is ever skipped.
+
+A selection by recipient or ref goes by their indexes instead, in the order of the ids. Whichever way, the index gives
+candidates and `Selection.takes` decides, so that no more than `SCAN` rows are read a call, however few of them match.
 """
 
 from __future__ import annotations
@@ -33,9 +36,13 @@ class Entry(NamedTuple):
     """A report's place, and what a selection looks at."""
 
     place: Place
-    finished_ms: int
+    finished_ms: int | None
     status: int
     reported_ms: int | None
+    recipient: str = ""
+    ref: str | None = None
+    channel: str = ""
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +55,53 @@ class Selection:
     until_ms: int | None = None
     status: str | None = None
     undelivered: bool = False
+    recipient: str | None = None
+    ref: str | None = None
+    channel: str | None = None
+    code: str | None = None
+
+    @property
+    def index(self) -> str:
+        """By which index its candidates come: those of a request lie side by side, one recipient has few."""
+        if self.request is not None:
+            return "PRIMARY"
+        if self.recipient is not None:
+            return "recipient"
+        return "feed" if self.ref is None else "ref"
+
+    @property
+    def by_id(self) -> bool:
+        """Whether its order is that of the ids."""
+        return self.index in ("recipient", "ref")
 
     def takes(self, entry: Entry) -> bool:
-        """Whether a report is among them."""
+        """Whether a candidate is among them; it may not have ended yet."""
         return (
-            (self.since_ms is None or entry.finished_ms >= self.since_ms)
+            entry.finished_ms is not None
+            and (self.since_ms is None or entry.finished_ms >= self.since_ms)
             and (self.until_ms is None or entry.finished_ms < self.until_ms)
             and (self.status is None or entry.status == State[self.status])
             and not (self.undelivered and entry.reported_ms is not None)
+            and all(
+                wanted is None or wanted == found
+                for wanted, found in (
+                    (self.recipient, entry.recipient),
+                    (self.ref, entry.ref),
+                    (self.channel, entry.channel),
+                    (self.code, entry.code),
+                )
+            )
         )
 
     def ends_at(self, entry: Entry) -> bool:
         """Whether nothing after a report can be among them."""
-        return self.until_ms is not None and entry.finished_ms >= self.until_ms + SLACK_MS
+        if self.until_ms is None or self.by_id or entry.finished_ms is None:
+            return False
+        return entry.finished_ms >= self.until_ms + SLACK_MS
 
 
 class Selected(NamedTuple):
-    """Places of the reports found, and from where to go on; None when there is nothing more."""
+    """Places of the reports found, and from where to go on; None when there is nothing more now."""
 
     places: list[Place]
     after: Place | None
@@ -72,7 +109,7 @@ class Selected(NamedTuple):
 
 def select(conn: Connection, wanted: Selection, after: Place, limit: int) -> Selected:
     """The next reports of a selection; looks at no more than `SCAN`."""
-    if wanted.since_ms is not None:
+    if wanted.since_ms is not None and not wanted.by_id:
         after = max(after, Place(_first_number(conn, wanted.account_id, wanted.since_ms - SLACK_MS)))
     found: list[Place] = []
     scanned = 0
@@ -92,26 +129,35 @@ def select(conn: Connection, wanted: Selection, after: Place, limit: int) -> Sel
     return Selected(found, after)
 
 
-def read(conn: Connection, wanted: Selection, after: Place, limit: int) -> list[Place]:
-    """The next reports to hand out. Of a reader who has seen all: nothing."""
-    if wanted.since_ms is None:
-        return [entry.place for entry in _entries(conn, wanted, after, limit)]
-    return select(conn, wanted, after, limit).places
+def read(conn: Connection, wanted: Selection, after: Place, limit: int) -> Selected:
+    """The next reports to hand out; where some are found it goes on after the last, for more may come."""
+    if wanted.since_ms is None and wanted.until_ms is None:
+        found = Selected([entry.place for entry in _entries(conn, wanted, after, limit)], None)
+    else:
+        found = select(conn, wanted, after, limit)
+    return found._replace(after=found.places[-1]) if found.places else found
 
 
 def _entries(conn: Connection, wanted: Selection, after: Place, limit: int) -> list[Entry]:
-    bounds = "FORCE INDEX (feed) WHERE"
+    """The next candidates."""
+    if wanted.by_id:
+        value = wanted.recipient if wanted.index == "recipient" else wanted.ref
+        bounds, order = f"{wanted.index}=%s AND message_id>%s", "message_id"
+        args: tuple[Any, ...] = (value, after.message_id)
+    else:
+        bounds, order = "feed_seq>=%s AND NOT (feed_seq=%s AND message_id<=%s)", "feed_seq, message_id"
+        bounds += f" AND status>={FIRST_FINAL}"
+        args = (after.seq, after.seq, after.message_id)
     if wanted.request is not None:
         low, high = span_of(wanted.request)
-        bounds = f"FORCE INDEX (PRIMARY) WHERE message_id BETWEEN 0x{low.hex} AND 0x{high.hex} AND"
+        bounds += f" AND message_id BETWEEN 0x{low.hex} AND 0x{high.hex}"
     found = sql.fetch(
         conn,
-        f"SELECT feed_seq, message_id, finished_ms, status, reported_ms FROM messages {bounds} "  # noqa: S608
-        f"account_id=%s AND feed_seq>=%s AND NOT (feed_seq=%s AND message_id<=%s) AND status>={FIRST_FINAL} "
-        f"ORDER BY feed_seq, message_id LIMIT {limit:d}",
-        (wanted.account_id, after.seq, after.seq, after.message_id),
+        "SELECT feed_seq, message_id, finished_ms, status, reported_ms, recipient, ref, channel, code "  # noqa: S608
+        f"FROM messages FORCE INDEX ({wanted.index}) WHERE account_id=%s AND {bounds} ORDER BY {order} LIMIT {limit:d}",
+        (wanted.account_id, *args),
     )
-    return [Entry(Place(seq, message_id), *rest) for seq, message_id, *rest in found]
+    return [Entry(Place(0 if wanted.by_id else seq, message_id), *rest) for seq, message_id, *rest in found]
 
 
 def _first_number(conn: Connection, account_id: int, from_ms: int) -> int:

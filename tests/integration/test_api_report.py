@@ -543,10 +543,11 @@ async def test_every_query_is_bounded_by_an_index(client: Client, monkeypatch: p
     for query in ({}, {"to": "01011112222"}, {"ref": "x"}, {"request_id": request_id}, {"code": "0000"},
                   {"to": "01011112222", "status": "sending"}, {"since": since, "status": "failed"}):  # fmt: skip
         await client.get("/v1/messages", **query)
-    for query in ({}, {"since": since}, {"request_id": request_id}):
+    for query in ({}, {"since": since}, {"until": since}, {"request_id": request_id}):
         await client.get("/v1/reports", **query)
     await client.http.post(f"/v1/requests/{request_id}/cancel")
-    await client.http.post("/v1/reports/replay", json={"since": since, "status": "failed"})
+    for body in ({"status": "failed"}, {"to": "01011112222"}, {"ref": "x"}, {"code": "4008"}):
+        await client.http.post("/v1/reports/replay", json={"since": since, **body})
     await client.get("/v1/callbacks")
     assert len({s for s, _ in seen}) > 20
     for statement, args in seen:
@@ -718,16 +719,18 @@ async def test_a_poller_sees_every_report_once_in_order(client: Client) -> None:
     want: list[UUID] = []
     for _ in range(3):
         want += await client.finished("01011112222", "01033334444")
-    seen, cursor = [], ""
-    for _ in range(4):
-        page = await client.get("/v1/reports", limit=2, cursor=cursor)
+    seen, pages, cursor = [], [], ""
+    while page := await client.get("/v1/reports", limit=2, cursor=cursor):
         seen += [r["message_id"] for r in page["items"]]
+        pages.append(len(page["items"]))
+        if page["next"] is None:
+            break
         cursor = page["next"]
-        assert cursor
-    assert seen == [str(i) for i in want]
+    assert (seen, pages) == ([str(i) for i in want], [2, 2, 2, 0])
     more = await client.finished("01055556666")
     page = await client.get("/v1/reports", cursor=cursor)
     assert [r["message_id"] for r in page["items"]] == [str(i) for i in more]
+    assert await client.get("/v1/reports", cursor=page["next"]) == {"items": [], "next": None}
     assert set(page["items"][0]) == {
         "message_id", "request_id", "request_ref", "ref", "username", "channel", "type", "to", "status", "code",
         "detail", "hops", "price", "currency", "accepted_at", "sent_at", "finished_at",
@@ -760,7 +763,56 @@ async def test_the_feed_begins_where_it_is_told(client: Client) -> None:
     request_id = str(UUID(int=old[0].int & ~0x1FFFFF))
     page = await client.get("/v1/reports", request_id=request_id)
     assert [r["message_id"] for r in page["items"]] == [str(old[0])]
-    assert (await client.get("/v1/reports", request_id=request_id, cursor=page["next"]))["items"] == []
+    end = await client.get("/v1/reports", request_id=request_id, cursor=page["next"])
+    assert end == {"items": [], "next": None}
+
+
+async def test_the_feed_ends_where_it_is_told(client: Client) -> None:
+    """`since` and `until` are taken alone and together."""
+    now = now_ms()
+    requests = {}
+    for hours in (3, 2, 1):
+        ids = await client.finished(*[f"0101111000{hours}"] * 2)
+        listed = ",".join(f"0x{i.hex}" for i in ids)
+        moved = f"UPDATE messages SET finished_ms={now - hours * HOUR} WHERE message_id IN ({listed})"
+        await client.ims.db(sql.execute, moved)
+        requests[hours] = str(UUID(int=ids[0].int & ~0x1FFFFF))
+
+    async def found(**query: Any) -> list[str]:
+        seen: list[str] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            page = await client.get("/v1/reports", limit=1, cursor=cursor, **query)
+            assert bool(page["items"]) <= bool(page["next"])
+            seen += [r["to"][-1] for r in page["items"]]
+            cursor = page["next"]
+        return seen
+
+    early, late = iso(now - 5 * HOUR // 2), iso(now - 3 * HOUR // 2)
+    assert await found() == ["3", "3", "2", "2", "1", "1"]
+    assert await found(since=early) == ["2", "2", "1", "1"]
+    assert await found(until=late) == ["3", "3", "2", "2"]
+    assert await found(since=early, until=late) == ["2", "2"]
+    assert await found(until=late, request_id=requests[2]) == ["2", "2"]
+    assert await found(since=late, until=early) == []
+
+
+async def test_a_page_of_the_feed_that_finds_nothing_leads_on(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = [i for _ in range(6) for i in await client.finished("01011112222")]
+    listed = ",".join(f"0x{i.hex}" for i in ids[:5])
+    await client.ims.db(sql.execute, f"UPDATE messages SET finished_ms=finished_ms-1000 WHERE message_id IN ({listed})")
+    await client.ims.db(sql.execute, f"UPDATE messages SET finished_ms={now_ms()} WHERE message_id=0x{ids[5].hex}")
+    monkeypatch.setattr("shared.stores.feed.PAGE", 2)
+    monkeypatch.setattr("shared.stores.feed.SCAN", 2)
+    since = iso(now_ms() - 500)
+    page = await client.get("/v1/reports", since=since)
+    assert page["items"] == []
+    assert page["next"]
+    found: list[str] = []
+    while page["next"]:
+        page = await client.get("/v1/reports", since=since, cursor=page["next"])
+        found += [r["message_id"] for r in page["items"]]
+    assert found == [str(ids[5])]
 
 
 async def test_a_replay_goes_to_where_reports_go_now_also_when_redis_has_lost_its_data(client: Client) -> None:
@@ -816,8 +868,63 @@ async def test_many_reports_are_replayed_by_a_filter(client: Client, monkeypatch
     sent, answer = await replay({"status": "delivered"})
     rest, end = await replay({"status": "delivered", "cursor": answer["next"]})
     assert (len(sent), len(rest), sent | rest, end["next"]) == (5, 2, everything, None)
-    for body in ({}, {"status": "sent"}, {"ids": ["x"]}, {"ids": [str(taken[0])], "undelivered": True}, {"since": "x"}):
+    for body in (
+        {},
+        {"status": "sent"},
+        {"ids": ["x"]},
+        {"ids": [str(taken[0])], "undelivered": True},
+        {"ids": [str(taken[0])], "ref": "x"},
+        {"since": "x"},
+        {"channel": "fax"},
+        {"code": "1"},
+        {"to": "x" * 300},
+    ):
         assert (await client.http.post("/v1/reports/replay", json=body)).status_code == 422, body
+
+
+async def test_reports_are_replayed_by_the_filters_of_messages(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    uri = "https://example.com/"
+    messages = {
+        name: (await client.finished(to, ref=ref, callback_uri=uri))[0]
+        for name, to, ref in [
+            ("a", "01011112222", "order-1"),
+            ("b", "01011112222", "Order-1"),
+            ("c", "01033334444", "order-1"),
+        ]
+    }
+    await client.accept("01011112222", ref="order-1", callback_uri=uri)
+    failed = ids_of(await client.accept("01055556666", ref="order-2", callback_uri=uri))
+    await client.send(*failed)
+    await client.outcome("receipt", "failed", "4008", *failed)
+    messages["d"] = failed[0]
+    names = {str(i): name for name, i in messages.items()}
+
+    async def replay(body: Json) -> list[str]:
+        client.published.clear()
+        cursor: Json | None = {}
+        while cursor is not None:
+            answer = await client.http.post("/v1/reports/replay", json={**body, **cursor})
+            assert answer.status_code == 202, answer.text
+            cursor = {"cursor": answer.json()["next"]} if answer.json()["next"] else None
+        return [names[r.data["message_id"]] for e in client.published if isinstance(e, Finished) for r in e.reports]
+
+    async def each() -> None:
+        assert await replay({"to": "+82 10-1111-2222"}) == ["a", "b"]
+        assert await replay({"ref": "order-1"}) == ["a", "c"]
+        assert await replay({"ref": "order-1", "to": "01011112222"}) == ["a"]
+        assert await replay({"code": "4008"}) == ["d"]
+        assert await replay({"channel": "mt", "code": "0000"}) == ["a", "b", "c"]
+        assert await replay({"channel": "kakao"}) == []
+        request_id = str(UUID(int=messages["c"].int & ~0x1FFFFF))
+        assert await replay({"request_id": request_id, "ref": "order-1"}) == ["c"]
+        assert await replay({"request_id": request_id, "to": "01011112222"}) == []
+        assert await replay({"to": "01011112222", "since": iso(now_ms() - HOUR), "undelivered": True}) == ["a", "b"]
+        assert await replay({"ref": "order-2", "until": iso(now_ms() - HOUR)}) == []
+
+    await each()
+    monkeypatch.setattr("shared.stores.feed.PAGE", 1)
+    monkeypatch.setattr("shared.stores.feed.SCAN", 1)
+    await each()
 
 
 # --- the callback -----------------------------------------------------------------------------------------------------
