@@ -14,7 +14,7 @@ from shared.domain.ids import LANES, Lane
 from shared.runtime import settings
 from shared.runtime.clock import now_ms
 from shared.runtime.mysql import Database
-from shared.stores import due, feed, reports, retention, sql
+from shared.stores import due, feed, lookup, reports, retention, sql
 from shared.stores import watch as store
 from tests.reads import frozen_statistics, rows_read
 
@@ -142,3 +142,44 @@ def test_the_end_of_a_long_feed_costs_what_its_beginning_costs(costs: Callable[.
     first, last = costs("messages", columns, rows, page(0), page(MANY - 100))
     assert abs(last - first) <= 2
     assert first < 100
+
+
+@pytest.mark.parametrize(("name", "value"), [("recipient", "01066660000"), ("ref", "order-x")])
+def test_a_replay_of_one_recipient_or_ref_reads_nothing_of_the_others(
+    costs: Callable[..., list[int]], one: Database, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Of what is its own, or is the same for the index, it reads no more than `SCAN` a call."""
+    monkeypatch.setattr(feed, "PAGE", 100)
+    monkeypatch.setattr(feed, "SCAN", 400)
+    columns = "message_id, account_id, recipient, ref, type, status, channel, feed_seq, finished_ms"
+    rows = [
+        (os.urandom(16), ACCOUNT, f"010{n:08}", f"order-{n}", "sms", 11, "mt", n, NOW - MANY + n) for n in range(MANY)
+    ]
+    few = [(os.urandom(16), ACCOUNT, "01066660000", "order-x", "sms", 11, "mt", MANY + n, NOW) for n in range(20)]
+    many = [(os.urandom(16), ACCOUNT + 1, "01066660000", "Order-x", "sms", 12, "mt", n, NOW) for n in range(MANY)]
+
+    def wanted(account: int, code: str | None) -> Callable[[], Any]:
+        chosen = feed.Selection(account, **{name: value}, code=code)
+        return lambda: one.run(feed.select, chosen, feed.Place(), 1000)
+
+    found, nothing_found = costs(
+        "messages", columns, [*rows, *few, *many], wanted(ACCOUNT, None), wanted(ACCOUNT + 1, "4001")
+    )
+    assert found < 100
+    assert nothing_found < 3 * 400
+
+
+def test_a_search_reads_a_bounded_number_of_refs_that_only_look_alike(
+    costs: Callable[..., list[int]], one: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "SCAN", 400)
+    columns = "message_id, account_id, recipient, ref, type, status, channel"
+    rows = [(os.urandom(16), ACCOUNT, "01055550000", "Order-x", "sms", 11, "mt") for _ in range(MANY)]
+
+    def search(ref: str) -> Callable[[], Any]:
+        wanted = lookup.Search(ACCOUNT, b"\0" * 16, lookup.TOP, 20, ref=ref)
+        return lambda: one.run(lookup.search, wanted)
+
+    same, alike = costs("messages", columns, rows, search("Order-x"), search("order-x"))
+    assert same < 60
+    assert alike < 3 * 400
