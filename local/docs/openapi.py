@@ -39,6 +39,7 @@ MODELS: dict[str, type[BaseModel]] = {
     **{channel(name).hop.__name__: channel(name).hop for name in MODULES},
 }
 """Request bodies, as the code reads them."""
+HOPS = tuple(channel(name).hop for name in MODULES)
 PARTIAL = frozenset({"CallbackChange", "DigestChange"})
 """Bodies of which only what is given counts, so that defaults mean nothing."""
 
@@ -103,7 +104,7 @@ def _schema(model: type[BaseModel], words: dict[str, str]) -> Json:
         hops = [{"$ref": REF + channel(name).hop.__name__} for name in MODULES]
         (items,) = [option for option in schema["properties"]["fallback"]["anyOf"] if option.get("type") == "array"]
         items["items"] = {"oneOf": hops} if len(hops) > 1 else hops[0]
-    if "channel" in schema["properties"]:
+    if model in HOPS:
         schema["properties"]["channel"] |= {"$ref": REF + "Channel"}
         schema["properties"]["channel"].pop("default", None)
         schema["required"] = ["channel", *schema.get("required", ())]
