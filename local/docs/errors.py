@@ -21,7 +21,8 @@ NEXT: dict[str, str] = {
     "timeout": "send the whole body at once, within 60 s",
     "in-flight": "wait for `retry-after` seconds, then repeat the same request with the same key",
     "too-large": "send less at once: messages 10 MiB, images 2 MiB",
-    "unsupported-media-type": "say `content-type: application/json` in UTF-8, not compressed (images: `image/jpeg`)",
+    "unsupported-media-type": "say `content-type: application/json` in UTF-8, not compressed (images: `image/jpeg`, "
+    "raw or in a form)",
     "invalid": "mend every fault in `errors`; nothing was done",
     "upgrade-required": "speak HTTP/1.1 (the gateway's answer)",
     "headers-too-large": "send a shorter path or fewer headers: 60 KiB and 100 headers at most (the gateway's answer)",

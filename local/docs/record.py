@@ -81,7 +81,9 @@ def _response(status: int, headers: Json, body: Any) -> Json:
 
 
 def _shown(body: Any) -> Any:
-    return f"{len(body)} bytes of JPEG" if isinstance(body, bytes) else body
+    if isinstance(body, bytes):
+        return f"{len(JPEG)} bytes of JPEG" if body == JPEG else f"a form with {len(JPEG)} bytes of JPEG"
+    return body
 
 
 def record() -> None:
@@ -121,6 +123,7 @@ def _accepting(recorder: Recorder, url: str) -> Json:
     recorder.call("sendMt.again", 202, "POST", path, sms, idempotency_key=key)
     recorder.call("sendMt.dry_run", 200, "POST", f"{path}?dry_run=true", _text("01012345678"))
     picture = recorder.call("uploadFile.jpeg", 201, "POST", "/v1/files?name=dot.jpg", JPEG, content_type="image/jpeg")
+    _form(recorder)
     people = [
         {"to": "01022223333", "variables": {"name": "홍길동", "order": "A-17"}},
         {"to": "01033334444", "variables": {"name": "김영희", "order": "A-18"}},
@@ -132,6 +135,15 @@ def _accepting(recorder: Recorder, url: str) -> Json:
     mixed = {"sender": SENDER, "text": "안녕하세요", "recipients": [{"to": "01012345678"}, {"to": "0101"}]}
     recorder.call("sendMt.partly", 202, "POST", path, mixed)
     return accepted
+
+
+def _form(recorder: Recorder) -> None:
+    """The same image as a form's file."""
+    head = b'--form\r\ncontent-disposition: form-data; name="file"; filename="dot.jpg"\r\ncontent-type: image/jpeg\r\n'
+    kind = "multipart/form-data; boundary=form"
+    recorder.call(
+        "uploadFile.form", 201, "POST", "/v1/files", head + b"\r\n" + JPEG + b"\r\n--form--\r\n", content_type=kind
+    )
 
 
 def _following(recorder: Recorder, gateway: Gateway, deliveries: queue.Queue[Delivery], accepted: Json) -> None:
@@ -208,6 +220,7 @@ def _refusals(recorder: Recorder) -> None:
     recorder.call("sendMt.not_json", 415, "POST", path, "sender=0215441234", content_type="text/plain")
     faults = {"sender": "0212345678", "text": "안녕 😀", "recipients": [{"to": "0101"}], "ttl": 0, "colour": "red"}
     recorder.call("sendMt.faults", 422, "POST", path, faults)
+    recorder.call("sendMt.foreign_sender", 403, "POST", path, {**_text("01012345678"), "sender": "0212345678"})
     key = "example-reused"
     recorder.call("sendMt.first", 202, "POST", path, _text("01012345678"), idempotency_key=key)
     (FOLDER / "sendMt.first.json").unlink()

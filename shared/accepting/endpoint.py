@@ -140,9 +140,15 @@ async def _view(ims: Context, who: Caller, names: list[str]) -> AccountView:
     return AccountView(account.account_id, account.username, account.senders, account.callback_uri, infos)
 
 
+_REFUSED = {
+    400: "The body is not readable.",
+    403: "A sender number is not registered for this account; nothing was accepted.",
+}
+
+
 def _faulty(error: InvalidRequest, **extra: Any) -> Problem:
     faults = [{"pointer": f.pointer, "code": f.code, "detail": f.detail} for f in error.errors]
-    detail = "The body is not readable." if error.status == 400 else f"{len(faults)} fault(s); nothing was accepted."
+    detail = _REFUSED.get(error.status, f"{len(faults)} fault(s); nothing was accepted.")
     if extra:
         detail = f"{len(faults)} fault(s); an earlier try of this request may have been accepted in part."
     return Problem(error.status, detail, faults, **extra)

@@ -1,4 +1,4 @@
-"""`POST /v1/files`: an image for later messages, as the raw body (`content-type: image/jpeg`, `?name=`)."""
+"""`POST /v1/files`: an image for later messages, raw (`content-type: image/jpeg`, `?name=`) or as a form."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared.accepting import forms
 from shared.accepting.callers import caller
 from shared.channels.common import FileInfo
 from shared.domain.ids import request_id
@@ -19,6 +20,7 @@ from shared.runtime.http import read_body
 from shared.runtime.problems import Problem
 from shared.stores.files import insert_file
 
+JPEG = ("image/jpeg", "image/jpg")
 MAX_IMAGE = 2 * 1024 * 1024
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """JPEG markers that start a frame and so carry its size (ITU-T T.81, table B.1)."""
@@ -43,10 +45,7 @@ def jpeg_size(body: bytes) -> tuple[int, int]:
 async def upload(request: Request, ims: Context) -> Response:
     """Keep an image; 201 with its id."""
     who = await caller(request, ims, "files")
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in ("image/jpeg", "image/jpg"):
-        raise Problem(415, "Send a JPEG as the raw body with content-type image/jpeg.")
-    body = await read_body(request, MAX_IMAGE)
+    written, body = await _sent(request)
     try:
         width, height = jpeg_size(body)
     except (ValueError, struct.error) as error:
@@ -56,8 +55,26 @@ async def upload(request: Request, ims: Context) -> Response:
     now = ims.now_ms()
     file_id = UUID(int=request_id(now, int.from_bytes(os.urandom(8), "big")).int)
     info = FileInfo("image/jpeg", len(body), width, height)
-    name = request.query_params.get("name", "image.jpg")[:255]
+    name = (written or request.query_params.get("name", "image.jpg"))[:255]
     await ims.db(insert_file, file_id.bytes, who.account.account_id, name, info, body, now)
     answer = {"file_id": str(file_id), "name": name, "media_type": info.media_type, "size": info.size}
     answer |= {"width": width, "height": height, "created_at": iso(now)}
     return Response(orjson.dumps(answer), 201, media_type="application/json")
+
+
+async def _sent(request: Request) -> tuple[str | None, bytes]:
+    """The image, with its name where a form gives one."""
+    content_type = request.headers.get("content-type", "")
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind in JPEG:
+        return None, await read_body(request, MAX_IMAGE)
+    if kind != forms.FORM:
+        raise Problem(
+            415, f"Send a JPEG: as the raw body with content-type image/jpeg, or as a file in a {forms.FORM}."
+        )
+    file = forms.only_file(content_type, await read_body(request, MAX_IMAGE + forms.OVERHEAD))
+    if file.media_type and file.media_type not in JPEG:
+        raise Problem(415, "The form's file must be a JPEG and say content-type image/jpeg.")
+    if len(file.body) > MAX_IMAGE:
+        raise Problem(413, f"The image may have at most {MAX_IMAGE} bytes.")
+    return file.name, file.body

@@ -167,6 +167,15 @@ def test_what_is_not_even_sound_http_is_answered_with_a_problem(road: Road, stat
     assert told["type"].startswith("https://")
 
 
+@pytest.mark.parametrize("query", [{}, {"dry_run": "true"}])
+def test_a_sender_number_that_is_not_the_accounts_is_403(road: Road, query: dict[str, str]) -> None:
+    hop = {"channel": "mt", "sender": "0311234567", "text": "hi"}
+    text = a_text().to(*numbers(1)).with_(sender="0299999999", fallback=[hop])
+    body = problem(road.post(text, **query), 403)
+    assert [(e["pointer"], e["code"]) for e in body["errors"]] == [("/sender", "1004"), ("/fallback/0/sender", "1004")]
+    problem(road.post(text.with_(ttl=0), **query), 422)
+
+
 def test_every_fault_of_a_request_is_listed_at_once(road: Road) -> None:
     wrong = (
         a_text("x")
@@ -367,6 +376,28 @@ def test_an_mms_carries_an_uploaded_image(road: Road) -> None:
     report = road.report_of(sent.id)
     assert (report["status"], report["type"]) == ("delivered", "mms")
     assert [t["type"].lower() for t in road.texts(to)] == ["mms"]
+
+
+def test_an_image_may_come_as_a_forms_file(road: Road) -> None:
+    image = a_jpeg() + b"\r\n\0\n\r"
+    uploaded = road.call("POST", "/v1/files", files={"file": ("사진.jpg", image, "image/jpeg")})
+    assert uploaded.status_code == 201, uploaded.text
+    told = uploaded.json()
+    assert (told["name"], told["size"]) == ("사진.jpg", len(image))
+    assert road.sql("SELECT body FROM files WHERE file_id = %s", UUID(told["file_id"]).bytes) == [(image,)]
+
+
+def test_a_form_has_the_same_limits_as_a_raw_image(road: Road) -> None:
+    image = a_jpeg()
+    largest = image + b"x" * (2 * 1024 * 1024 - len(image))
+    for content, status in ((largest, 201), (largest + b"x", 413), (largest + b"x" * 100_000, 413)):
+        answer = road.call("POST", "/v1/files", files={"file": ("a.jpg", content, "image/jpeg")})
+        assert answer.status_code == status, answer.text
+    problem(road.call("POST", "/v1/files", files={"file": ("a.png", image, "image/png")}), 415)
+    problem(road.call("POST", "/v1/files", files={"file": ("a.jpg", b"hello", "image/jpeg")}), 422)
+    two = [("file", ("a.jpg", image, "image/jpeg")), ("more", ("b.jpg", image, "image/jpeg"))]
+    (fault,) = problem(road.call("POST", "/v1/files", files=two), 422)["errors"]
+    assert fault["pointer"] == "/file"
 
 
 def test_a_file_that_is_no_image_is_refused(road: Road) -> None:
