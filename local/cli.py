@@ -210,6 +210,9 @@ def replay(
     request_id: Annotated[str | None, typer.Option(help="All reports of a request.")] = None,
     since: Annotated[str | None, typer.Option(help="Reports finished since, RFC 3339.")] = None,
     until: Annotated[str | None, typer.Option(help="Reports finished until, RFC 3339.")] = None,
+    to: Annotated[str | None, typer.Option(help="Reports of a recipient.")] = None,
+    ref: Annotated[str | None, typer.Option(help="Reports of messages with this name of yours.")] = None,
+    code: Annotated[str | None, typer.Option(help="Reports with this result code.")] = None,
 ) -> None:
     """Send final reports to their callback again.
 
@@ -218,10 +221,12 @@ def replay(
         ims replay 01935f6e-7b1c-7000-8000-000000000081
 
         ims replay --since 2026-01-01T00:00:00+09:00
+
+        ims replay --to 01022223333 --code 4008
     """
     from local import messages
 
-    filters = {"request_id": request_id, "since": since, "until": until}
+    filters = {"request_id": request_id, "since": since, "until": until, "to": to, "ref": ref, "code": code}
     show.out.print_json(data=messages.replay(message_id, {k: v for k, v in filters.items() if v is not None}))
 
 

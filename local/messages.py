@@ -75,5 +75,5 @@ def replay(message_id: str, filters: Json) -> Json:
     if message_id:
         return client.post(f"/v1/messages/{message_id}/report/replay", {})
     if not filters:
-        raise Problem("which reports?", "name a message, or --request-id, --since, --until")
+        raise Problem("which reports?", "name a message, or --request-id, --since, --until, --to, --ref, --code")
     return client.post("/v1/reports/replay", filters)
