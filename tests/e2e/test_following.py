@@ -73,6 +73,36 @@ def test_cancelling_keeps_what_has_not_left_from_leaving(road: Road) -> None:
     road.assert_sound()
 
 
+def test_right_after_the_202_everything_can_be_asked_and_changed(road: Road) -> None:
+    """Five times, for acceptance is some tens of ms ahead of the rows."""
+    for n in range(5):
+        sent = road.send(a_text().to_many(3).with_(scheduled_at=later(3600), request_ref=f"right-{n}"))
+        path = f"/v1/requests/{sent.request_id}"
+        match n:
+            case 0:
+                assert road.get(path)["request_ref"] == "right-0"
+            case 1:
+                assert road.get(f"/v1/messages/{sent.ids[2]}")["request_ref"] == "right-1"
+            case 2:
+                assert len(road.get("/v1/messages", request_id=str(sent.request_id))["items"]) == 3
+            case 3:
+                assert road.call("PATCH", path, json={"scheduled_at": later(7200)}).status_code == 200
+        canceled = road.call("POST", f"{path}/cancel")
+        assert canceled.status_code == 200, canceled.text
+        assert (canceled.json()["canceled"], canceled.json()["arriving"]) == (3, 0)
+
+
+def test_a_time_out_is_shown_as_uncertain_and_not_as_sent(road: Road) -> None:
+    sent = road.send(a_text().to(magic("0300")))
+    road.report_of(sent.id)
+    found = until(lambda: "uncertain" in (states := states_of(road, sent.id)) and states, "the time-out")
+    assert sorted(found) == sorted(["accepted", "routed", "sending", "uncertain", "delivered"])
+
+
+def states_of(road: Road, message_id: str) -> list[str]:
+    return [step["state"] for step in road.get(f"/v1/messages/{message_id}")["trail"]]
+
+
 def test_what_has_left_cannot_be_canceled(road: Road) -> None:
     sent = road.send(a_text().to(*numbers(1)))
     road.report_of(sent.id)
@@ -84,7 +114,7 @@ def test_a_reservation_moved_forward_leaves_at_its_new_time_once(road: Road) -> 
     (to,) = numbers(1)
     sent = road.send(a_text().to(to).with_(scheduled_at=later(3600)))
     until(lambda: road.state(sent.id) == "scheduled", "the reservation")
-    moved = road.call("PATCH", f"/v1/requests/{sent.request_id}", json={"scheduled_at": later(2)})
+    moved = road.call("PATCH", f"/v1/requests/{sent.request_id}", json={"scheduled_at": later(8)})
     assert moved.status_code == 200, moved.text
     road.report_of(sent.id)
     assert len(road.texts(to)) == 1
