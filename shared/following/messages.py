@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from shared.accepting.callers import caller
 from shared.channels.schema import MAX_RECIPIENTS
+from shared.domain.errors import Unavailable
 from shared.domain.ids import index_of, request_of
 from shared.following import patience, reading, shapes
 from shared.runtime import Context
@@ -113,11 +114,11 @@ async def _arrived(ims: Context, wanted: Search, request_id: UUID) -> bool:
     async def read() -> RequestRow | None:
         return await ims.db(requests.read, wanted.account_id, request_id)
 
-    if await patience.accepted_total(ims, wanted.account_id, request_id) is None:
-        return False
     try:
+        if await patience.accepted_total(ims, wanted.account_id, request_id) is None:
+            return False
         return await patience.taken_in(ims, wanted.account_id, request_id, read, patience.LOOK_S) is not None
-    except Arriving:
+    except (Arriving, Unavailable):
         return False
 
 

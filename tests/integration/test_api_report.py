@@ -336,6 +336,15 @@ async def test_nothing_unknown_is_waited_for(client: Client, monkeypatch: pytest
             assert (await client.get("/v1/messages", **query))["items"] == []
 
 
+async def test_a_search_needs_no_redis(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(seen, "find", away)
+    request = client.request("01011112222")
+    assert (await client.get("/v1/messages", request_id=str(UUID(hex=request.request_id))))["items"] == []
+
+
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits for what does not come are short."""
