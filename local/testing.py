@@ -82,7 +82,7 @@ class Platform:
         """SIGKILL a process and return its pid; the supervisor starts it again."""
         identity = self._identity(name)
         identity.signal(signal.SIGKILL)
-        self._wait(lambda: not identity.alive, 10, f"{name} to die")
+        self._wait(lambda: not identity.alive, 60, f"{name} to die")
         return identity.pid
 
     def terminate(self, name: str) -> int:
@@ -96,7 +96,7 @@ class Platform:
         old = self.terminate(name)
         self._wait(lambda: self._healthy_since(name, old), seconds, f"{name} to restart")
 
-    def wait_healthy(self, *names: str, seconds: float = 90) -> None:
+    def wait_healthy(self, *names: str, seconds: float = 180) -> None:
         """Wait until these processes (or all) are healthy, whatever was killed just now."""
 
         def healthy() -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from local.testing import Platform
 from tests.ports import free_offset
@@ -41,9 +41,9 @@ FAST: dict[str, str] = {
 }
 """Everything that waits, waits less; nothing else differs from the platform of `make demo`."""
 
-settings.register_profile("ims", deadline=None)
+settings.register_profile("ims", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ims")
-"""A busy machine is slow; no test fails for that."""
+"""A busy machine is slow; no test fails for that, nor for examples that no run had before."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -16,9 +16,14 @@ SINGLE = range(18_500, 21_000)
 """Below the ports that the system gives to outgoing connections, which could take one before it is used."""
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A port for a process of a test's own."""
-    return next(port for port in random.sample(SINGLE, len(SINGLE)) if checks.is_free(port))
+    """A port for a process of a test's own, given once: it may be a while until that process listens."""
+    port = next(p for p in random.sample(SINGLE, len(SINGLE)) if p not in _given and checks.is_free(p))
+    _given.add(port)
+    return port
 
 
 def free_offset(first: int, shape: Mapping[str, str] | None = None) -> str:

@@ -99,7 +99,7 @@ def _whole(ports: list[int]) -> bool:
 
 def _ask(port: int, *words: str) -> str:
     command = [_client(), "-h", HOST, "-p", str(port), *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=5).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30).stdout
 
 
 def _client() -> str:

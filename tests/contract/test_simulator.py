@@ -86,7 +86,7 @@ async def test_when_a_handset_got_its_message_is_an_rfc_3339_time_and_millisecon
     (item,) = (await bench.get("/received"))["items"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", item["at"])
     assert round(datetime.fromisoformat(item["at"]).timestamp() * 1000) == item["at_ms"]
-    assert abs(item["at_ms"] - now_ms()) < 2000
+    assert abs(item["at_ms"] - now_ms()) < 60_000
 
 
 async def test_a_hundred_thousand_received_are_given_while_other_work_goes_on(bench: Bench) -> None:
@@ -166,14 +166,14 @@ async def test_a_magic_code_that_the_vendor_does_not_have_is_delivered(bench: Be
 async def test_9901_answers_slowly(bench: Bench) -> None:
     started = time.monotonic()
     await bench.sent(SOLAPI, outbound("01090009901"))
-    assert 2.9 < time.monotonic() - started < 4
+    assert time.monotonic() - started > 2.9
 
 
 async def test_9903_sends_its_receipt_late(bench: Bench) -> None:
     started = time.monotonic()
     await bench.sent(SOLAPI, outbound("01090009903"), outbound())
     assert len(await bench.receipts(SOLAPI, 1)) == 1
-    assert len(await bench.receipts(SOLAPI, 2, within_s=5)) == 2
+    assert len(await bench.receipts(SOLAPI, 2, within_s=60)) == 2
     assert time.monotonic() - started > 2.9
 
 
@@ -200,7 +200,7 @@ async def test_receipts_wait_for_a_receiver_that_is_down(bench: Bench) -> None:
     assert (await bench.get("/stats"))["receipts"]["pending"] == 20
     bench.status = 200
     refused = len(bench.webhooks)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(60):
         while (await bench.get("/stats"))["receipts"]["pending"]:  # noqa: ASYNC110 (it is another program's counter)
             await asyncio.sleep(0.02)
     taken = [event for hook in bench.webhooks[refused:] for event in orjson.loads(hook.body)]
@@ -329,7 +329,7 @@ async def test_it_serves_over_a_real_socket_and_posts_real_webhooks() -> None:
             call = SOLAPI.send(account, [message], now_ms(), nonce())
             response = await client.post(call.url, headers=dict(call.headers), content=call.body)
             assert response.status_code == 200
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(60):
                 await receiver.got.wait()
         await app.receipts.stop()
     assert message.reference.encode() in receiver.bodies[0]

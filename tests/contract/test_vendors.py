@@ -102,7 +102,7 @@ async def test_a_batch_is_accepted_message_by_message_and_receipts_say_the_end(a
     assert ends.keys() == results.keys()
     assert {(r.state, r.code) for r in ends.values()} == {("delivered", "0000")}
     assert {r.vendor_ref for r in ends.values()} == {r.vendor_ref for r in results.values()}
-    assert all(r.at_ms and abs(r.at_ms - now_ms()) < 5000 for r in ends.values())
+    assert all(r.at_ms and abs(r.at_ms - now_ms()) < 60_000 for r in ends.values())
 
 
 async def test_the_handset_gets_the_very_text(adapter: Adapter, bench: Bench) -> None:

@@ -87,7 +87,7 @@ class Bench:
         assert call is not None
         return adapter.read_look_up(message, await self.call(call))
 
-    async def receipts(self, adapter: Adapter, count: int = 1, within_s: float = 2.0) -> list[VendorResult]:
+    async def receipts(self, adapter: Adapter, count: int = 1, within_s: float = 60.0) -> list[VendorResult]:
         """The results that webhooks bring, once there are as many."""
         async with asyncio.timeout(within_s):
             while len(found := self._read(adapter)) < count:

@@ -281,7 +281,7 @@ def test_a_message_whose_time_has_passed_is_expired_and_never_sent(road: Road) -
 
 def test_a_reservation_leaves_at_its_time(road: Road) -> None:
     (to,) = numbers(1)
-    sent = road.send(a_text().to(to).with_(scheduled_at=later(3)))
+    sent = road.send(a_text().to(to).with_(scheduled_at=later(10)))
     assert sent.answer["scheduled_at"]
     until(lambda: road.state(sent.id) == "scheduled", "the reservation")
     assert road.texts(to) == []

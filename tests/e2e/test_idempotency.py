@@ -74,7 +74,7 @@ def test_a_key_outlives_the_loss_of_redis(road: Road) -> None:
 
 
 def test_a_retry_after_its_reservation_has_left_gets_the_same_ids_also_when_redis_has_lost_the_key(road: Road) -> None:
-    request = the_request(*numbers(1), str(uuid4())).with_(scheduled_at=later(2))
+    request = the_request(*numbers(1), str(uuid4())).with_(scheduled_at=later(8))
     first = road.send(request)
     until(lambda: road.state(first.id) == "delivered", "the reservation to leave")
     late = road.send(request)

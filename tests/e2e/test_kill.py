@@ -23,7 +23,7 @@ def the_requests() -> list[Text]:
     """10,000 messages: most plain, a few that are retried, a few reserved for a moment later."""
     requests = [a_text("중단 시험 문자입니다.").to_many(EACH).in_lane("bulk") for _ in range(REQUESTS - 2)]
     retried = a_text("재시도 시험").to_many(EACH - 1).to(magic("4002")).in_lane("bulk")
-    return [*requests, retried, a_text("예약 시험").to_many(EACH).in_lane("bulk").with_(scheduled_at=later(20))]
+    return [a_text("예약 시험").to_many(EACH).in_lane("bulk").with_(scheduled_at=later(20)), *requests, retried]
 
 
 @contextmanager

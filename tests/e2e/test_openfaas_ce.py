@@ -102,9 +102,9 @@ def test_what_cannot_be_read_is_kept_in_the_dead_letters(platform: Platform) -> 
 
 
 def test_killing_functions_source_and_gateway_at_once_loses_and_doubles_nothing(platform: Platform) -> None:
-    requests = [a_text("중단 시험 문자입니다.").to_many(300).in_lane("bulk") for _ in range(8)]
+    requests = [a_text("예약 시험").to(*numbers(20)).with_(scheduled_at=later(20))]
+    requests += [a_text("중단 시험 문자입니다.").to_many(300).in_lane("bulk") for _ in range(8)]
     requests.append(a_text("재시도 시험").to_many(100).to(magic("4002")).in_lane("bulk"))
-    requests.append(a_text("예약 시험").to(*numbers(20)).with_(scheduled_at=later(5)))
     with Road(platform, batch=100) as road, ThreadPoolExecutor(3) as clients:
         road.behave(**NORMAL)
         futures = [clients.submit(road.send_patiently, request) for request in requests]

@@ -111,7 +111,7 @@ def a_varied_run(road: Road) -> None:
     canceled = road.send(a_text().to(*numbers(5)).with_(scheduled_at=later(3600)))
     until(lambda: road.count("status = 1") >= 5, "the reservation")
     road.call("POST", f"/v1/requests/{canceled.request_id}/cancel")
-    road.send(a_text().to(*numbers(20)).with_(scheduled_at=later(2)))
+    road.send(a_text().to(*numbers(20)).with_(scheduled_at=later(8)))
     with road.vendors(vendor="solapi", down=True):
         road.send(a_text("우회 시험").to_many(30))
         until(lambda: road.count("vendor = 'nhn' AND status >= 11") >= 30, "the other vendor")

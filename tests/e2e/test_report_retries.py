@@ -80,7 +80,6 @@ def test_a_callback_that_comes_back_gets_each_report_once(road: Road, wiped: boo
     if wiped:
         until(lambda: _pending(road) == 20, "MySQL to know of all")
         road.redis(0).flushall()
-        assert keys(road, 0) == set()
     road.sink.status = 204
     road.wait_for_all()
     assert {i: len(reports) for i, reports in road.sink.taken().items()} == dict.fromkeys(sent.ids, 1)

@@ -169,13 +169,13 @@ def get(port: int, path: str) -> tuple[int, str]:
 
 
 async def healthy(port: int) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while (await asyncio.to_thread(get, port, "/healthz"))[0] != 200:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 
 async def committed_are(bootstrap: str, topic: str, expected: dict[int, int]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while (await asyncio.to_thread(offsets, bootstrap, topic))[0] != expected:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
 
@@ -191,10 +191,14 @@ def offsets(bootstrap: str, topic: str) -> tuple[dict[int, int], dict[int, int]]
 
 
 def dead_letters(bootstrap: str, topic: str) -> list[dict[str, Any]]:
-    consumer = KafkaConsumer(
-        "ims.dead", bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="earliest", consumer_timeout_ms=2000
-    )
-    letters = [(dict(record.headers), json.loads(record.value)) for record in consumer]
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=None)
+    parts = [TopicPartition("ims.dead", p) for p in consumer.partitions_for_topic("ims.dead") or ()]
+    consumer.assign(parts)
+    consumer.seek_to_beginning()
+    ends, letters = consumer.end_offsets(parts), []
+    while any(consumer.position(part) < end for part, end in ends.items()):
+        for records in consumer.poll(timeout_ms=200).values():
+            letters += [(dict(record.headers), json.loads(record.value)) for record in records]
     consumer.close()
     ours = [(headers, letter) for headers, letter in letters if letter.get("source_topic") == topic]
     assert all(headers["ce_type"] == b"com.ims.dead.v1" for headers, _ in ours)
@@ -214,7 +218,7 @@ def flaky(name: str, tries: int) -> int | None:
 async def test_every_record_reaches_a_flaky_function_or_the_dead_letters(bootstrap: str, topic: str) -> None:
     target, port, refusing = Target(flaky), free_port(), free_port()
     refused = {str(n) for n in range(RECORDS) if n % 50 == 3}
-    async with target.listening() as first, source(topic, [first, refusing], port, IMS_SOURCE_TIMEOUT_SECONDS="1"):
+    async with target.listening() as first, source(topic, [first, refusing], port, IMS_SOURCE_TIMEOUT_SECONDS="8"):
         await healthy(port)
         await asyncio.to_thread(produce, bootstrap, topic, 0, RECORDS // 2)
         await until(lambda: len(target.taken) > RECORDS // 5)
@@ -289,15 +293,15 @@ async def test_kill_9_in_the_middle_loses_nothing_and_costs_seconds(bootstrap: s
     target, port = Target(lambda name, tries: 200, pause=0.05), free_port()
     await asyncio.to_thread(produce, bootstrap, topic)
     async with target.listening() as address:
-        async with source(topic, [address], port, IMS_SOURCE_SESSION_SECONDS="40") as process:
+        async with source(topic, [address], port, IMS_SOURCE_SESSION_SECONDS="120") as process:
             await until(lambda: len(target.taken) > RECORDS // 4)
             process.kill()
             await process.wait()
         assert len(target.taken) < RECORDS, "it was not killed in the middle"
         killed = time.monotonic()
-        async with source(topic, [address], port, IMS_SOURCE_SESSION_SECONDS="40"):
+        async with source(topic, [address], port, IMS_SOURCE_SESSION_SECONDS="120"):
             await until(lambda: len(target.taken) == RECORDS)
-            assert time.monotonic() - killed < 38, "it had to wait for its own former self to time out"
+            assert time.monotonic() - killed < 110, "it had to wait for its own former self to time out"
             _, ends = await asyncio.to_thread(offsets, bootstrap, topic)
             await committed_are(bootstrap, topic, ends)  # what came twice is finished too
 
@@ -309,10 +313,7 @@ async def test_a_second_replica_shares_the_work_and_its_end_loses_nothing(bootst
         await asyncio.to_thread(produce, bootstrap, topic, 0, 1000)
         async with source(topic, [address], two, IMS_SOURCE_SESSION_SECONDS="6"):
             await healthy(two)
-            shares = [
-                json.loads((await asyncio.to_thread(get, p, "/healthz"))[1])["sources"][topic] for p in (one, two)
-            ]
-            assert [share["partitions"] for share in shares] == [3, 3]
+            await until(lambda: shares(topic, one, two) == [3, 3])
             await asyncio.to_thread(produce, bootstrap, topic, 1000, 500)
             await until(lambda: len(target.taken) == 1500)
         await asyncio.to_thread(produce, bootstrap, topic, 1500, 500)
@@ -334,13 +335,13 @@ async def test_rebalances_with_everything_in_flight_lose_nothing_nor_does_kill_9
     async with target.listening() as address, source(topic, [address], one, IMS_SOURCE_SESSION_SECONDS="6") as first:
         await until(lambda: len(target.tries) >= 50)
         async with source(topic, [address], two, IMS_SOURCE_SESSION_SECONDS="6") as second:
-            await until(lambda: shares(topic, one, two) == [3, 3], 30)
+            await until(lambda: shares(topic, one, two) == [3, 3], 90)
             held = False
             await asyncio.to_thread(produce, bootstrap, topic, RECORDS // 2, RECORDS // 2)
             await until(lambda: len(target.taken) > RECORDS // 3)
             first.kill()
             await first.wait()  # the second keeps its three, and gets the others back
-            await until(lambda: shares(topic, two) == [6], 30)
+            await until(lambda: shares(topic, two) == [6], 90)
             await until(lambda: len(target.taken) > RECORDS * 3 // 4)
             second.kill()
             await second.wait()
@@ -390,7 +391,7 @@ async def test_a_full_source_on_a_busy_machine_gets_the_partitions_too(bootstrap
     async with target.listening() as address, source(topic, [address], port, before=BUSY):
         await until(lambda: len(target.tries) >= 50)
         await asyncio.to_thread(add_partition, bootstrap, topic)
-        await until(lambda: shares(topic, port) == [PARTITIONS + 1], 60)
+        await until(lambda: shares(topic, port) == [PARTITIONS + 1], 120)
         held = False
         await until(lambda: len(target.taken) == 300)
         _, ends = await asyncio.to_thread(offsets, bootstrap, topic)
@@ -411,9 +412,9 @@ async def test_sources_that_came_back_see_what_their_topic_gained_meanwhile_and_
                 await process.wait()
         await asyncio.to_thread(add_partition, bootstrap, topic)
         async with source(topic, [address], one, **long), source(topic, [address], two, **long):
-            await until(lambda: sum(shares(topic, one, two)) == PARTITIONS + 1, 60)
+            await until(lambda: sum(shares(topic, one, two)) == PARTITIONS + 1, 120)
             await asyncio.to_thread(add_partition, bootstrap, topic, 2)
-            await until(lambda: sum(shares(topic, one, two)) == PARTITIONS + 2, 60)
+            await until(lambda: sum(shares(topic, one, two)) == PARTITIONS + 2, 120)
 
 
 async def test_a_broker_that_is_silent_for_longer_than_a_session_costs_time_and_nothing_else(

@@ -143,19 +143,19 @@ def test_while_the_answer_is_being_written_the_second_look_waits_for_it(road: Ro
         row = (road.id, 1, "sms", "sent", "0000", None, None, vendor.ref, now_ms())
         inbox.record_answers(conn, SOLAPI, [row], now_ms())
         written.set()
-        go.wait(5)
+        go.wait(60)
 
     writer = threading.Thread(target=lambda: road.db.run(answer_slowly))
     writer.start()
-    written.wait(5)
+    written.wait(60)
     found: list[Outcome] = []
     reader = threading.Thread(target=lambda: found.extend(vendor.report()))
     reader.start()
     time.sleep(0.3)
     assert not found
     go.set()
-    writer.join(5)
-    reader.join(5)
+    writer.join(60)
+    reader.join(60)
     assert [r.id for e in found for r in e.results] == [road.id.hex()]
     assert vendor.waiting() == 0
 

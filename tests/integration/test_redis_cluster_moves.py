@@ -46,7 +46,7 @@ class Nodes:
                 home = self._folder / str(port)
                 home.mkdir(exist_ok=True)
                 words = [self.server, "--port", str(port), "--bind", host, "--dir", str(home), "--appendonly", "yes"]
-                words += ["--cluster-enabled", "yes", "--cluster-port", str(bus), "--cluster-node-timeout", "1000"]
+                words += ["--cluster-enabled", "yes", "--cluster-port", str(bus), "--cluster-node-timeout", "5000"]
                 words += ["--cluster-announce-ip", host]
                 running = subprocess.Popen(words, stdout=subprocess.DEVNULL)
                 stack.callback(running.wait, 30)

@@ -24,10 +24,10 @@ PICTURE = UUID(int=7)
 
 
 class Reservation:
-    """One request for in a second."""
+    """One request for in a minute."""
 
     def __init__(self, db: Database) -> None:
-        self.db, self.at = db, now_ms() + 1000
+        self.db, self.at = db, now_ms() + 60_000
         self.id = new_request_id(now_ms())
         request = Request(
             request_id=self.id.hex, account_id=ACCOUNT, username="demo", lane="realtime", accepted_at=now_ms(),

@@ -317,20 +317,20 @@ def test_the_function_killed_in_the_middle_goes_on_where_it_was(
     servers: Platform,
     port: int,  # noqa: F811
 ) -> None:
-    for _ in range(40):
-        past.request(95, n=20)
+    for _ in range(200):
+        past.request(95, n=4)
     kept = past.request(95, n=3, status=State.sent)
     process = start(servers, port)
     caller = threading.Thread(target=tick, args=(port,))
     caller.start()
     deadline = time.monotonic() + 60
-    while past.count("requests") > 30 and time.monotonic() < deadline:
+    while past.count("requests") > 190 and time.monotonic() < deadline:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait(10)
     caller.join(30)
     half = past.counts()
-    assert 1 < half["requests"] <= 30
+    assert 1 < half["requests"] <= 190
     assert half["messages"] == half["hops"] == half["trail"] == half["reports"], "whole transactions only"
     process = start(servers, port)
     assert bare_tick(port) == 200
@@ -339,4 +339,4 @@ def test_the_function_killed_in_the_middle_goes_on_where_it_was(
     assert past.counts() == {"requests": 1, "messages": 3, "hops": 3, "trail": 3, "reports": 3}
     assert past.variables(kept) == 3
     ((removed,),) = past.db.run(sql.fetch, "SELECT removed FROM retention WHERE task='history'")
-    assert removed == 40 * (1 + 4 * 20), "each row was removed once"
+    assert removed == 200 * (1 + 4 * 4), "each row was removed once"

@@ -163,7 +163,7 @@ def ask(url: str) -> tuple[int, Any, bytes]:
 
 
 def wait_for(url: str) -> None:
-    for _ in range(100):
+    for _ in range(600):
         try:
             ask(f"{url}/200")
         except OSError:

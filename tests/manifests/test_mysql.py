@@ -56,7 +56,7 @@ def insert(one: Server, first: int, count: int) -> None:
 
 def caught_up(primary: Server, replica: Server) -> bool:
     ((position,),) = primary.ask("SELECT @@gtid_binlog_pos")
-    return bool(replica.ask("SELECT MASTER_GTID_WAIT(%s, 30)", position) == [(0,)])
+    return bool(replica.ask("SELECT MASTER_GTID_WAIT(%s, 120)", position) == [(0,)])
 
 
 def may(one: Server, user: str, password: str, statement: str) -> bool:

@@ -28,7 +28,7 @@ class Pair:
     def wait(self) -> None:
         """Until the replica has applied all."""
         ((position,),) = self.primary.ask("SELECT @@gtid_binlog_pos")
-        assert self.replica.ask("SELECT MASTER_GTID_WAIT(%s, 30)", position) == [(0,)]
+        assert self.replica.ask("SELECT MASTER_GTID_WAIT(%s, 120)", position) == [(0,)]
 
     def write(self, first: int) -> None:
         """One row a commit, as the functions' user."""

@@ -157,7 +157,7 @@ async def posted(statuses: list[int], monkeypatch: pytest.MonkeyPatch) -> tuple[
         job = Job(process, parse("* * * * *"), Targets([Address("127.0.0.1", address)]))
         runner = Ticker(CronSettings())
         task = asyncio.ensure_future(runner.run(job))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while job.last_result == "none yet":  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         task.cancel()

@@ -140,7 +140,7 @@ class Paused:
 
 
 async def test_after_a_group_of_several_the_next_ones_wait_for_company() -> None:
-    paused = Paused(0.05)
+    paused = Paused(2)
     await paused.several(1, 2)
     third = asyncio.create_task(paused.groups(3))
     await asyncio.sleep(0.01)

@@ -58,7 +58,7 @@ def test_a_source_comes_back_after_an_outage_of_any_length(monkeypatch: pytest.M
 
 def test_all_sources_of_a_process_end_at_once() -> None:
     consumers = [a_consumer() for _ in range(24)]
-    together = threading.Barrier(len(consumers), timeout=5)
+    together = threading.Barrier(len(consumers), timeout=60)
     for consumer in consumers:
         consumer._thread = threading.Thread(
             target=lambda drained: (drained.wait(), together.wait()), daemon=True, args=(consumer._drained,)
