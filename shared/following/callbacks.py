@@ -198,7 +198,8 @@ async def test_call(request: Request, ims: Context) -> Response:
     account = await _present(ims, who)
     uri = wish.callback_uri or account.callback_uri
     if uri is None:
-        raise Problem(422, "There is no callback to test: give callback_uri, or set one.", kind="no-callback")
+        fault = {"pointer": "/callback_uri", "code": "required", "detail": "the account has none"}
+        raise Problem(422, "There is no callback to test: give callback_uri, or set one.", [fault], kind="no-callback")
     probe = Probe(ims.egress)
     try:
         result = await probe.post(uri, *_test_message(account, ims.now_ms()))

@@ -133,7 +133,8 @@ async def replay_message(request: Request, ims: Context) -> Response:
     if not found:
         raise reading.not_found("message")
     if found[0].data["finished_at"] is None:
-        raise Problem(422, f"The message is {found[0].data['status']}; it has no report yet.", kind="not-final")
+        detail = f"The message is {found[0].data['status']}; it has no report yet."
+        raise Problem(422, detail, [_fault("message_id", "conflict", "has not ended")], kind="not-final")
     await _send_again(ims, await _account(ims, who), [message_id.bytes], uuid4().hex, found)
     return reading.answer({"replaying": 1}, 202)
 
@@ -180,10 +181,13 @@ async def _account(ims: Context, who: Caller) -> Account:
     ims.accounts.forget(who.account.account_id)
     account = await ims.accounts.by_id(who.account.account_id) or who.account
     if not account.callback_enabled:
-        raise Problem(
-            422, "Callbacks are switched off; PUT /v1/callbacks with enabled: true first.", kind="no-callback"
-        )
+        detail = "Callbacks are switched off; PUT /v1/callbacks with enabled: true first."
+        raise Problem(422, detail, [_fault("enabled", "conflict", "the account's is false")], kind="no-callback")
     return account
+
+
+def _fault(field: str, code: str, detail: str) -> dict[str, str]:
+    return {"pointer": f"/{field}", "code": code, "detail": detail}
 
 
 async def _send_again(
@@ -195,7 +199,8 @@ async def _send_again(
     for report in reports:
         report.callback_uri = destination(report.callback_uri, account.callback_uri, former)
     if not any(r.callback_uri for r in reports):
-        raise Problem(422, "There is no callback to send to; PUT /v1/callbacks first.", kind="no-callback")
+        detail = "There is no callback to send to; PUT /v1/callbacks first."
+        raise Problem(422, detail, [_fault("callback_uri", "required", "the account has none")], kind="no-callback")
     await ims.bus.publish(events(reports, mark))
 
 

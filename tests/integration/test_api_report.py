@@ -845,9 +845,11 @@ async def test_what_has_not_ended_or_has_no_callback_cannot_be_replayed(client: 
     (running,) = ids_of(await client.accept("01011112222", callback_uri="https://example.com/"))
     answer = await client.http.post(f"/v1/messages/{running}/report/replay")
     assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (422, "not-final")
+    assert [e["pointer"] for e in answer.json()["errors"]] == ["/message_id"]
     (silent,) = await client.finished("01011112222")
     answer = await client.http.post(f"/v1/messages/{silent}/report/replay")
     assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (422, "no-callback")
+    assert [e["pointer"] for e in answer.json()["errors"]] == ["/callback_uri"]
 
 
 async def test_many_reports_are_replayed_by_a_filter(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
