@@ -76,10 +76,11 @@ async def _arriving(
             raise reading.not_found("message")
         return found
 
-    if await patience.accepted_total(ims, account.account_id, request_id) is None:
+    total = await patience.accepted_total(ims, account.account_id, request_id)
+    if total is None:
         return None
     try:
-        return await patience.taken_in(ims, account.account_id, request_id, read_or_miss, patience.LOOK_S)
+        return await patience.taken_in(ims, account.account_id, request_id, read_or_miss, patience.LOOK_S, total)
     except Arriving:
         return shapes.arriving(message_id, account.username)
 
@@ -115,9 +116,10 @@ async def _arrived(ims: Context, wanted: Search, request_id: UUID) -> bool:
         return await ims.db(requests.read, wanted.account_id, request_id)
 
     try:
-        if await patience.accepted_total(ims, wanted.account_id, request_id) is None:
+        total = await patience.accepted_total(ims, wanted.account_id, request_id)
+        if total is None:
             return False
-        return await patience.taken_in(ims, wanted.account_id, request_id, read, patience.LOOK_S) is not None
+        return await patience.taken_in(ims, wanted.account_id, request_id, read, patience.LOOK_S, total) is not None
     except (Arriving, Unavailable):
         return False
 

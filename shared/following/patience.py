@@ -22,14 +22,19 @@ T = TypeVar("T")
 
 
 async def taken_in(
-    ims: Context, account_id: int, request_id: UUID, read: Callable[[], Awaitable[T | None]], seconds: float
+    ims: Context,
+    account_id: int,
+    request_id: UUID,
+    read: Callable[[], Awaitable[T | None]],
+    seconds: float,
+    total: int | None = None,
 ) -> T | None:
     """What `read` finds of a request; None, at once, when it finds nothing and acceptance knows of no such request.
 
     Else it reads again after growing pauses, and after `seconds` raises Arriving. `read` may raise that, too, when it
-    finds a part that is not enough.
+    finds a part that is not enough. `total`: what acceptance says of the request, where that is known already.
     """
-    total, pause, end = None, FIRST_PAUSE_S, time.monotonic() + seconds
+    pause, end = FIRST_PAUSE_S, time.monotonic() + seconds
     while True:
         try:
             found = await read()

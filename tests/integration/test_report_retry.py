@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise, permutations
 from pathlib import Path
+from statistics import median
 from typing import Any
 from uuid import UUID
 
@@ -281,11 +282,14 @@ def test_all_retries_come_at_their_time_and_then_the_key_leaves_db0(road: Road, 
         assert road.redis(1).get(key) in (b"", None)
     wait_until(lambda: len(sink.calls) >= 33, 60, "eleven tries of each")
     wait_until(lambda: road.keys(0) == road.keys(1) == set(), 5, "db0 and db1 to be empty")
+    lateness = []
     for calls in sink.calls_by_message().values():
         assert [int(h["ims-attempt"]) for _, h in calls] == list(range(1, 12))
         for n, ((before, _), (after, _)) in enumerate(pairwise(calls), 1):
             late_s = after - before - (report_delay_s(n, UNIT_S) or 0)
             assert late_s > -0.05, f"retry {n} came {-late_s:.2f} s early"
+            lateness.append(late_s)
+    assert median(lateness) < 1.0, "a stall of the machine delays a few of them, not most"
     wait_until(lambda: road.sql("SELECT COUNT(*) FROM reports WHERE state='exhausted'")[0][0] == 3, 10, "the rows")
     tries = road.sql("SELECT attempt, COUNT(*) FROM attempts WHERE webhook_id=%s GROUP BY attempt", key[-36:])
     assert sorted(tries) == [(n, 1) for n in range(1, 12)]
