@@ -5,7 +5,7 @@ ARG BASE=python:3.11-slim
 FROM ${BASE} AS dependencies
 COPY docker/requirements.lock /build/requirements.lock
 RUN python -m venv --without-pip /opt/ims
-RUN python -m pip --python /opt/ims/bin/python install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes --only-binary :all: -r /build/requirements.lock
+RUN python -m pip --python /opt/ims/bin/python install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes --only-binary :all: --no-binary dkimpy,http-ece -r /build/requirements.lock
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="IMS function" org.opencontainers.image.licenses="Apache-2.0"
