@@ -9,6 +9,7 @@ Examples:
   python -m bench --quick               everything, small, about 3 minutes: does it work?
   python -m bench --full                with a million messages and as many rows as the design promises
   python -m bench --only accept,bulk    these scenarios
+  python -m bench --only hold           all that attack: what others notice of a hostile or heavy caller
   python -m bench --scale 0.1           a tenth of the messages
   python -m bench --platform            on the platform that `ims up` started
 """
@@ -37,6 +38,7 @@ from bench.bed import Bed
 from bench.figures import HEADS, cells
 from bench.run import BUSY, Results, Run, load_average
 from bench.scenarios import ORDER
+from bench.scenarios import chosen as scenarios
 from local.home import ROOT
 from local.problems import Problem
 
@@ -62,7 +64,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--platform", action="store_true", help="measure the running platform (IMS_HOME or .ims)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the results go")
     chosen = parser.parse_args()
-    chosen.only = [name for name in chosen.only.split(",") if name] or list(ORDER)
+    chosen.only = scenarios(chosen.only)
     unknown = [name for name in chosen.only if name not in ORDER]
     if unknown:
         parser.error(f"no scenario {', '.join(unknown)}; there are: {', '.join(ORDER)}")

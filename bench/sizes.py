@@ -26,6 +26,7 @@ class Sizes:
     prefill: int = 1_000_000
     limit: int = 100_000
     profile: int = 20_000
+    hold: int = 200
 
     def scaled(self, factor: float) -> Sizes:
         """The same with `factor` times the messages; never fewer than make sense."""
@@ -57,6 +58,7 @@ QUICK = Sizes(
     prefill=20_000,
     limit=10_000,
     profile=2_000,
+    hold=30,
 )
 FULL = replace(DEFAULT, growth=(1_000, 10_000, 100_000, 1_000_000), prefill=100_000_000)
 

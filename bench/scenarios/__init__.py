@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.run import Scenario
-from bench.scenarios import accept, cold, growth, limits, otp, profile, retry, road
+from bench.scenarios import accept, cold, growth, hold_door, limits, otp, profile, retry, road
 
 ORDER: dict[str, tuple[str, Scenario]] = {
     "limits": ("Kafka and MySQL without IMS", limits.run),
@@ -15,4 +15,13 @@ ORDER: dict[str, tuple[str, Scenario]] = {
     "cold": ("cold start and memory", cold.run),
     "profile": ("where the time goes", profile.run),
     "growth": ("cost as the data grows", growth.run),
+    **hold_door.SCENARIOS,
 }
+
+
+def chosen(names: str) -> list[str]:
+    """The scenarios that a list of names means, `hold` being all whose names begin with `hold-`; unknown ones stay."""
+    found: list[str] = []
+    for name in filter(None, names.split(",")):
+        found += [known for known in ORDER if known.startswith(f"{name}-")] or [name]
+    return found or list(ORDER)

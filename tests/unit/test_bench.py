@@ -20,10 +20,11 @@ from standardwebhooks import Webhook
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the bench is not installed with the package
 
 from bench import cpu, figures, output, plot, sizes
+from bench.attack import SHAPES
 from bench.figures import Beside, Figure, Target
 from bench.load import FIRST_NUMBER, Work, body, number_of
 from bench.run import Results, Run
-from bench.scenarios import ORDER
+from bench.scenarios import ORDER, chosen
 from bench.scenarios.accept import Round, single_figures
 from bench.scenarios.cold import Start
 from bench.scenarios.cold import figures as cold_figures
@@ -263,3 +264,19 @@ def test_a_busy_machine_is_said_first() -> None:
 
 def test_small_parts_of_a_bar_become_others() -> None:
     assert plot.parts({"route": 90, "cron": 1, "sink": 9}, ["route", "cron"]) == {"route": 90, "others": 1}
+
+
+@pytest.mark.parametrize("shape", sorted(SHAPES))
+def test_an_attacker_s_body_is_about_as_long_as_was_asked(shape: str) -> None:
+    assert 900_000 < len(SHAPES[shape](1_000_000)) <= 1_000_000
+
+
+def test_the_attacker_s_good_body_would_be_accepted() -> None:
+    found = orjson.loads(SHAPES["good"](2_000_000))
+    assert len({recipient["to"] for recipient in found["recipients"]}) == 10_000
+
+
+def test_hold_means_every_attack() -> None:
+    assert chosen("hold") == [name for name in ORDER if name.startswith("hold-")]
+    assert chosen("accept,hold-silent,nothing") == ["accept", "hold-silent", "nothing"]
+    assert chosen("") == list(ORDER)
