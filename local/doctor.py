@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import shutil
 import socket
 import subprocess
@@ -20,10 +21,14 @@ from local.home import DIST, ROOT
 from local.install import have
 from local.options import Options
 from local.problems import Problem
+from shared.runtime import descriptors, egress
+from shared.runtime.settings import EgressSettings, load
 
 GIBI = 1024**3
 MEMORY_NEEDED, DISK_NEEDED = 2 * GIBI, 2 * GIBI
 JAVA_NEEDED = 17
+FILES_NEEDED = 4096
+"""Connections are files: with fewer, calls to many hosts at once wait for each other."""
 NETWORK_SECONDS = 15
 
 
@@ -44,6 +49,7 @@ def examine(options: Options) -> Iterator[Finding]:
         _root,
         _memory,
         _disk,
+        _open_files,
         _java,
         _programs,
         _ports,
@@ -81,6 +87,19 @@ def _disk(options: Options) -> Iterator[Finding]:
     free = shutil.disk_usage(folder).free
     good = free >= DISK_NEEDED
     yield Finding("disk", "ok" if good else "bad", f"{free / GIBI:.1f} GiB free", "" if good else "free some space")
+
+
+def _open_files(_: Options) -> Iterator[Finding]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = descriptors.WANTED if hard == resource.RLIM_INFINITY else min(max(soft, hard), descriptors.WANTED)
+    settings = load(EgressSettings)
+    calls = min(settings.egress_connections, int(most * egress.CALLS_SHARE))
+    idle = min(settings.egress_idle_connections, int(most * egress.IDLE_SHARE))
+    detail = f"{most:,} a process: {calls:,} callbacks at once, {idle:,} idle connections"
+    way_out = (
+        "" if most >= FILES_NEEDED else f"ulimit -Hn {FILES_NEEDED} before `ims up`; many callback hosts need more"
+    )
+    yield Finding("open files", "ok" if most >= FILES_NEEDED else "note", detail, way_out)
 
 
 def _java(options: Options) -> Iterator[Finding]:

@@ -203,11 +203,12 @@ async def test_call(request: Request, ims: Context) -> Response:
     probe = Probe(ims.egress)
     try:
         result = await probe.post(uri, *_test_message(account, ims.now_ms()))
+        heard = await probe.body() if result.status is not None else b""
     finally:
         probe.close()
     ok = result.status is not None and 200 <= result.status < 300
     told = {"status": result.status, "duration_ms": result.duration_ms, "error": result.error}
-    return reading.answer({"callback_uri": uri, "ok": ok, **told, "answer": probe.heard.decode(errors="replace")})
+    return reading.answer({"callback_uri": uri, "ok": ok, **told, "answer": heard.decode(errors="replace")})
 
 
 def _test_message(account: Account, now_ms: int) -> tuple[bytes, list[tuple[str, str]]]:

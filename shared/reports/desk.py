@@ -43,7 +43,10 @@ class Desk:
             ims.egress,
             ims.accounts,
             callback_breakers(ims.redis, settings),
-            Gate(settings.report_first_concurrency if first else settings.report_retry_concurrency),
+            Gate(
+                settings.report_first_concurrency if first else settings.report_retry_concurrency,
+                ims.egress.calls_at_once,
+            ),
             unit_s=settings.retry_unit_seconds,
             now_ms=ims.now_ms,
         )

@@ -1,6 +1,8 @@
 """A bounded number of calls at once to each host, so that one slow client never delays another.
 
-A host is *slow* when its calls have lately taken longer than SLOW_S. Its calls are not waited for by events.
+A host is *slow* when its calls have lately taken longer than SLOW_S. Its calls are not waited for by events. The calls
+to all hosts together are bounded, too: once half of them are under way, a slow host has one at once, so that thousands
+of hosts that hang leave room for the others.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from dataclasses import dataclass, field
 SLOW_S = 0.25
 WEIGHT = 0.3
 MAX_HOSTS = 10_000
+TOTAL = 1024
 
 
 @dataclass(slots=True)
@@ -24,8 +27,9 @@ class _Host:
 class Gate:
     """Slots by host; not shared between processes."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self, limit: int, total: int = TOTAL) -> None:
+        self._limit, self._total = limit, total
+        self._used = 0
         self._hosts: dict[str, _Host] = {}
 
     def slow(self, host: str) -> bool:
@@ -43,8 +47,11 @@ class Gate:
     async def enter(self, host: str, patience_s: float) -> bool:
         """Take a slot; False when none comes free in time, at once when that can be foreseen."""
         known = self._host(host)
+        if not self._room_for(known):
+            return False
         if known.free > 0:
             known.free -= 1
+            self._used += 1
             return True
         if self.expected_wait_s(host) > patience_s:
             return False
@@ -56,6 +63,12 @@ class Gate:
         except TimeoutError:
             return turn.done() and not turn.cancelled()
 
+    def _room_for(self, known: _Host) -> bool:
+        """Whether the calls to all hosts leave room for another one to this host."""
+        if self._used >= self._total:
+            return False
+        return 2 * self._used < self._total or known.typical_s <= SLOW_S or known.free >= self._limit
+
     def leave(self, host: str, took_s: float) -> None:
         """Give the slot back, to the next in the queue if there is one."""
         known = self._host(host)
@@ -66,6 +79,7 @@ class Gate:
                 turn.set_result(True)
                 return
         known.free += 1
+        self._used -= 1
 
     def noticed(self, host: str, took_s: float) -> None:
         """Learn how long a call takes, or has taken so far."""

@@ -11,7 +11,7 @@ import argparse
 import gc
 import os
 
-from shared.runtime import logs
+from shared.runtime import descriptors, logs
 from shared.runtime.settings import FunctionSettings, load
 
 CALM = 50_000, 20, 20
@@ -28,6 +28,7 @@ def banner() -> str:
 def main() -> None:
     """Parse the arguments and serve until SIGTERM."""
     gc.set_threshold(*CALM)
+    descriptors.raise_limit()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--function", default=os.environ.get("IMS_FUNCTION"), help="a folder of functions/")
     parser.add_argument("--host", default=os.environ.get("HOST", "0.0.0.0"))  # noqa: S104 - a container's port

@@ -2,7 +2,10 @@
 
 A host is resolved, its addresses are checked, and a checked address is what gets connected to, so a second answer of
 the DNS changes nothing; TLS still verifies the name. No redirects, no proxies, nothing from the environment; https
-only unless a setting opens http; 5 s in all; 64 KiB of answer.
+only unless a setting opens http; 5 s until the headers of the answer.
+
+The status line and the headers are the answer. A body that comes with them is read past, so that the connection serves
+the next call; a long, slow or broken one is cut off and changes nothing.
 """
 
 from __future__ import annotations
@@ -11,15 +14,17 @@ import asyncio
 import socket
 import ssl
 import time
-from collections import deque
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import quote, urlsplit
 
-from shared.domain.errors import Invalid
+from shared.domain.errors import Invalid, Unavailable
+from shared.runtime import descriptors
 from shared.runtime.http1 import Closed, Connection, connect
+from shared.runtime.idle import Idle, Origin
 from shared.runtime.settings import EgressSettings, load
 
 Address = IPv4Address | IPv6Address
@@ -28,6 +33,11 @@ Network = IPv4Network | IPv6Network
 MAX_ANSWER = 64 * 1024
 IDLE_S = 15.0
 IDLE_PER_ORIGIN = 64
+IDLE_SHARE, CALLS_SHARE = 1 / 8, 1 / 2
+"""Of the limit of open files: connections that wait for the next call, and calls at once."""
+BODY_S = 1.0
+BODIES_PER_ORIGIN, BODIES = 4, 64
+"""Bodies that are read past at once; further connections are closed at the end of their headers."""
 PORTS = {"http": 80, "https": 443}
 _SAFE = "/%:@!$&'()*+,;=~-._?"
 
@@ -58,6 +68,11 @@ class Target:
     host: str
     port: int
     path: str
+
+    @property
+    def origin(self) -> Origin:
+        """What connections are kept by."""
+        return self.scheme, self.host, self.port
 
     @property
     def authority(self) -> str:
@@ -149,7 +164,14 @@ class Egress:
             http=settings.egress_http, allow=networks(settings.egress_allow), deny=networks(settings.egress_deny)
         )
         self._timeout = settings.egress_timeout_seconds
-        self._idle: dict[tuple[str, str, int], deque[Connection]] = {}
+        self._idle = Idle(
+            most=descriptors.share(IDLE_SHARE, settings.egress_idle_connections),
+            per_origin=IDLE_PER_ORIGIN,
+            seconds=IDLE_S,
+        )
+        self.calls_at_once = descriptors.share(CALLS_SHARE, settings.egress_connections)
+        """How many calls the process should have under way, to all hosts together."""
+        self._bodies: Counter[Origin] = Counter()
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -158,7 +180,10 @@ class Egress:
         return context
 
     async def post(self, url: str, body: bytes, headers: Iterable[tuple[str, str]]) -> Answer:
-        """POST and tell what came back; never raises for what the other side did."""
+        """POST and tell what came back; never raises for what the other side did.
+
+        Raises Unavailable when this process has no connections left: that says nothing of the other side.
+        """
         started = time.perf_counter()
         status: int | None = None
         error: str | None = None
@@ -171,11 +196,14 @@ class Egress:
         except Invalid as wrong:
             error = wrong.detail
         except (OSError, ValueError) as failure:
+            if isinstance(failure, OSError) and failure.errno in descriptors.USED_UP:
+                self._idle.close()
+                raise Unavailable(f"no connection can be made: {failure.strerror}") from failure
             error = str(failure)[:200] or type(failure).__name__
         return Answer(status, error, round((time.perf_counter() - started) * 1000))
 
     async def _send(self, target: Target, message: bytes) -> int:
-        kept = self._take(target)
+        kept = self._idle.take(target.origin)
         if kept is not None:
             try:
                 return await self._exchange(kept, target, message)
@@ -190,8 +218,24 @@ class Egress:
         except BaseException:
             connection.close()
             raise
-        self._keep(connection, target)
+        self._done_with(connection, target.origin)
         return status
+
+    def _done_with(self, connection: Connection, origin: Origin) -> None:
+        """Keep the connection; once the rest of its body has come, if there is any."""
+        if connection.whole:
+            self._idle.keep(connection, origin)
+        elif not connection.reusable or self._bodies[origin] >= BODIES_PER_ORIGIN or self._bodies.total() >= BODIES:
+            connection.close()
+        else:
+            self._bodies[origin] += 1
+            connection.finish(BODY_S, lambda: self._body_ended(connection, origin))
+
+    def _body_ended(self, connection: Connection, origin: Origin) -> None:
+        self._bodies[origin] -= 1
+        if not self._bodies[origin]:
+            del self._bodies[origin]
+        self._idle.keep(connection, origin)
 
     async def _open(self, target: Target) -> Connection:
         addresses = await resolve(target.host, target.port)
@@ -201,35 +245,22 @@ class Egress:
         tls = self._tls if target.scheme == "https" else None
         for i, address in enumerate(permitted, 1):
             try:
-                return await connect(str(address), target.port, tls=tls, server_name=target.host, max_answer=MAX_ANSWER)
+                return await connect(
+                    str(address),
+                    target.port,
+                    max_answer=MAX_ANSWER,
+                    at_headers=True,
+                    tls=tls,
+                    server_name=target.host,
+                )
             except OSError:
                 if i == len(permitted):
                     raise
         raise AssertionError
 
-    def _take(self, target: Target) -> Connection | None:
-        waiting = self._idle.get((target.scheme, target.host, target.port))
-        while waiting:
-            connection = waiting.pop()
-            if connection.reusable and time.monotonic() - connection.idle_since < IDLE_S:
-                return connection
-            connection.close()
-        return None
-
-    def _keep(self, connection: Connection, target: Target) -> None:
-        waiting = self._idle.setdefault((target.scheme, target.host, target.port), deque())
-        if not connection.reusable or len(waiting) >= IDLE_PER_ORIGIN:
-            connection.close()
-            return
-        waiting.append(connection)
-        while waiting and time.monotonic() - waiting[0].idle_since > IDLE_S:
-            waiting.popleft().close()
-
     def close(self) -> None:
         """Close the kept connections."""
-        for waiting in self._idle.values():
-            while waiting:
-                waiting.pop().close()
+        self._idle.close()
 
 
 def _message(target: Target, body: bytes, headers: Iterable[tuple[str, str]]) -> bytes:

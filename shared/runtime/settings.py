@@ -114,7 +114,15 @@ class ReportSettings(_Settings):
 class EgressSettings(_Settings):
     """Requests to addresses that clients gave."""
 
-    egress_timeout_seconds: float = Field(5.0, gt=0, le=5, description="connect, send and answer together")
+    egress_timeout_seconds: float = Field(
+        5.0, gt=0, le=5, description="connect, send, and the status and headers of the answer together"
+    )
+    egress_connections: int = Field(
+        1024, ge=1, description="calls at once of one process to all hosts, at most half its limit of open files"
+    )
+    egress_idle_connections: int = Field(
+        256, ge=1, description="connections kept for the next call, at most an eighth of the limit of open files"
+    )
     egress_http: bool = Field(False, description="true: plain http is allowed too (never in production)")
     egress_allow: str = Field("", description="CIDR ranges, comma-separated, open in spite of the rules (local use)")
     egress_deny: str = Field("", description="further forbidden CIDR ranges: the cluster's pods, services and nodes")
