@@ -370,6 +370,11 @@ class Attempt(Model):
     next_due: int | None = None
     reports: list[dict[str, Any]] | None = None
 
+    @property
+    def ended(self) -> int:
+        """When its answer was there. `at` is when the call began, perhaps before others told that it was under way."""
+        return self.at + self.duration_ms
+
 
 class Reported(Event):
     """Tries of callbacks; store keeps them, so that a lost Redis can be rebuilt."""

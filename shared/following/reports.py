@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -14,6 +14,7 @@ from starlette.responses import Response
 from shared.accepting.callers import Caller, caller
 from shared.channels.common import Fault
 from shared.channels.schema import Content
+from shared.domain.errors import Invalid
 from shared.domain.events import MAX_MESSAGES, Finished, Report
 from shared.domain.ids import lane_of
 from shared.following import reading
@@ -135,7 +136,12 @@ async def replay_message(request: Request, ims: Context) -> Response:
     if found[0].data["finished_at"] is None:
         detail = f"The message is {found[0].data['status']}; it has no report yet."
         raise Problem(422, detail, [_fault("message_id", "conflict", "has not ended")], kind="not-final")
-    await _send_again(ims, await _account(ims, who), [message_id.bytes], uuid4().hex, found)
+    account = await _account(ims, who)
+    sendable = await _sendable(ims, account, found)
+    if not sendable:
+        detail = "There is no callback to send to; PUT /v1/callbacks first."
+        raise Problem(422, detail, [_fault("callback_uri", "required", "the account has none")], kind="no-callback")
+    await ims.bus.publish(events(sendable, uuid4().hex))
     return reading.answer({"replaying": 1}, 202)
 
 
@@ -144,6 +150,9 @@ async def replay_reports(request: Request, ims: Context) -> Response:
 
     `since` and `until` are when the messages ended; `undelivered`: only those that no callback has taken. What a call
     looks at is bounded, too (stores/feed.py): it may have found few, or none, and still have a `next`.
+
+    `skipped` are those among them that cannot be sent: no callback is set for them, theirs may not be called, or what
+    `ids` names has not ended or is not there. The others go.
     """
     who = await caller(request, ims, "reports:replay")
     wish = await reading.body(request, Replay, _faults)
@@ -153,10 +162,14 @@ async def replay_reports(request: Request, ims: Context) -> Response:
         onward = None
     else:
         ids, onward = await _select(ims, account.account_id, wish)
-    mark = uuid4().hex
+    wanted = len(ids) if wish.ids is None else len(set(map(reading.message_id, wish.ids)))
+    mark, sent = uuid4().hex, 0
     for i in range(0, len(ids), MAX_MESSAGES):
-        await _send_again(ims, account, ids[i : i + MAX_MESSAGES], mark)
-    return reading.answer({"replaying": len(ids), "next": onward}, 202)
+        found = await ims.db(lookup.reports, account.account_id, ids[i : i + MAX_MESSAGES])
+        sendable = await _sendable(ims, account, found)
+        await ims.bus.publish(events(sendable, mark))
+        sent += len(sendable)
+    return reading.answer({"replaying": sent, "skipped": wanted - sent, "next": onward}, 202)
 
 
 async def _select(ims: Context, account_id: int, wish: Replay) -> tuple[list[bytes], str | None]:
@@ -190,18 +203,24 @@ def _fault(field: str, code: str, detail: str) -> dict[str, str]:
     return {"pointer": f"/{field}", "code": code, "detail": detail}
 
 
-async def _send_again(
-    ims: Context, account: Account, ids: Sequence[bytes], mark: str, found: list[Report] | None = None
-) -> None:
-    """Publish the reports as finished once more; `mark` tells this wish from others."""
-    reports = await ims.db(lookup.reports, account.account_id, ids) if found is None else found
+async def _sendable(ims: Context, account: Account, reports: Iterable[Report]) -> list[Report]:
+    """The reports that have somewhere to go, each with the address where it goes now."""
     former = await ims.db(former_uris, account.account_id)
+    out = []
     for report in reports:
         report.callback_uri = destination(report.callback_uri, account.callback_uri, former)
-    if not any(r.callback_uri for r in reports):
-        detail = "There is no callback to send to; PUT /v1/callbacks first."
-        raise Problem(422, detail, [_fault("callback_uri", "required", "the account has none")], kind="no-callback")
-    await ims.bus.publish(events(reports, mark))
+        if report.callback_uri and _may_call(ims, report.callback_uri):
+            out.append(report)
+    return out
+
+
+def _may_call(ims: Context, uri: str) -> bool:
+    """Whether an address is one that is called at all; where its name leads is only known at the call."""
+    try:
+        ims.egress.policy.check(uri)
+    except Invalid:
+        return False
+    return True
 
 
 def destination(requested: str | None, present: str | None, former: frozenset[bytes]) -> str | None:

@@ -29,7 +29,7 @@ log = logs.get(__name__)
 
 
 async def get_request(request: Request, ims: Context) -> Response:
-    """A request with its messages counted by state."""
+    """A request with its messages counted by state, and its reports by what became of them."""
     who = await caller(request, ims, "messages:read")
     request_id = reading.path_id(request, "request_id", reading.request_id)
     account_id = who.account.account_id
@@ -40,10 +40,22 @@ async def get_request(request: Request, ims: Context) -> Response:
     try:
         row = await patience.taken_in(ims, account_id, request_id, read, patience.LOOK_S)
     except Arriving as arriving:
-        return reading.answer(_arriving_view(request_id, arriving.total))
+        return reading.answer({**_arriving_view(request_id, arriving.total), "reports": _reports(NOTHING_TOLD)})
     if row is None:
         raise reading.not_found("request")
-    return reading.answer(_view(row))
+    return reading.answer({**_view(row), "reports": _reports(await ims.db(store.told, request_id))})
+
+
+def _reports(told: store.Told) -> dict[str, Any]:
+    last = None
+    if told.last is not None:
+        status, error, at_ms = told.last
+        last = {"status": status, "error": error, "at": iso(at_ms)}
+    counts = {"delivered": told.delivered, "pending": told.pending, "exhausted": told.exhausted}
+    return {**counts, "last_answer": last, "next_try": iso(told.next_due_ms)}
+
+
+NOTHING_TOLD = store.Told(0, 0, 0, None, None)
 
 
 def _view(row: RequestRow) -> dict[str, Any]:

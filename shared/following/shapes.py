@@ -124,7 +124,9 @@ def callback(found: Details, waiting: Waiting | None, tries: list[Attempt], enab
         last = {"status": found.report_status, "error": None, "at": iso(found.reported_ms)}
         return _callback("delivered", attempts, uri=uri, tries=found.report_tries, last_answer=last)
     state = "pending" if waiting.state == "pending" else "exhausted"
-    last = {"status": waiting.last_status, "error": waiting.last_error, "at": iso(waiting.updated_ms)}
+    begun = [t.at_ms for t in tries if t.attempt == waiting.tries and t.at_ms <= waiting.updated_ms]
+    at = iso(max(begun, default=waiting.updated_ms))
+    last = {"status": waiting.last_status, "error": waiting.last_error, "at": at}
     more = {"uri": waiting.callback_uri, "tries": waiting.tries, "next_try": iso(waiting.next_due_ms)}
     return _callback(state, attempts, **more, last_answer=last if waiting.tries else None)
 

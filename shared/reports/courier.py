@@ -121,7 +121,8 @@ class Courier:
         body = callback.body(unit, account.callback_batch)
         headers = callback.headers(unit, account.callback_secrets, now_ms // 1000, body)
         answer = await self._client.post(unit.callback_uri, body, headers)
-        return judge(unit, answer.status, answer.error, now_ms, answer.duration_ms, self._unit_s)
+        took_ms = max(answer.duration_ms, self._now_ms() - now_ms)  # it ends after whoever told that it is under way
+        return judge(unit, answer.status, answer.error, now_ms, took_ms, self._unit_s)
 
     def _deferred(self, unit: Unit, due_ms: int) -> Try:
         measures.TRIES.labels("deferred").inc()

@@ -1,7 +1,8 @@
 """What MySQL keeps of reports: `messages.reported_ms`, the reports that wait or were given up, and failed tries.
 
-Events about tries are told more than once and overtake each other. The time of a try decides: a row is changed only by
-a later try than the one it shows, a delivery removes it, and a failure before the last delivery changes nothing.
+Events about tries are told more than once and overtake each other. The time at which a try ended decides: a row is
+changed only by a later one than it shows, a delivery removes it, and a failure before the last delivery changes
+nothing. Not the time at which it began: a call that takes long is told as under way before its result is.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ _ROW = (
     "message_id, account_id, username, webhook_id, callback_uri, state, tries, next_due_ms, first_failed_ms, "
     "last_status, last_error, updated_ms, data"
 )
-_CHANGED = (
-    "webhook_id", "callback_uri", "state", "tries", "next_due_ms", "first_failed_ms", "last_status", "last_error"
-)  # fmt: skip
+_CHANGED = ("webhook_id", "callback_uri", "state", "next_due_ms", "first_failed_ms")
+_IS_LATER = "VALUES(updated_ms)>updated_ms OR (VALUES(updated_ms)=updated_ms AND VALUES(tries)>=tries)"
+_SILENT = "VALUES(last_status) IS NULL AND VALUES(last_error) IS NULL"
+"""A call that was not made, or whose answer nobody remembers: the last answer stays the one before."""
 _LATER = (
     "ON DUPLICATE KEY UPDATE "
-    + ", ".join(f"{c}=IF(VALUES(updated_ms)>=updated_ms, VALUES({c}), {c})" for c in _CHANGED)
-    + ", updated_ms=GREATEST(updated_ms, VALUES(updated_ms))"
+    + ", ".join(f"{c}=IF({_IS_LATER}, VALUES({c}), {c})" for c in _CHANGED)
+    + "".join(f", {c}=IF(({_IS_LATER}) AND NOT ({_SILENT}), VALUES({c}), {c})" for c in ("last_status", "last_error"))
+    + f", tries=IF({_IS_LATER}, VALUES(tries), tries), updated_ms=GREATEST(updated_ms, VALUES(updated_ms))"
 )
 ERROR_LENGTH = 255
 SLOW_MS = 1000
@@ -37,7 +40,7 @@ SLOW_MS = 1000
 
 def save_attempts(conn: Connection, attempts: Iterable[Attempt]) -> None:
     """Keep what became of tries; harmless when told again or in another order."""
-    called = sorted((a for a in attempts if a.outcome != "none"), key=lambda a: a.at)
+    called = sorted((a for a in attempts if a.outcome != "none"), key=lambda a: a.ended)
     _save_tries([a for a in called if _has_row(a)], conn)
     _save_delivered(conn, [a for a in called if a.outcome == "delivered"])
     _save_waiting(conn, [a for a in called if a.outcome != "delivered"])
@@ -47,7 +50,12 @@ def _has_row(attempt: Attempt) -> bool:
     """Whether a try is kept by itself; of all others the message's row tells when and with which status."""
     if attempt.outcome == "delivered":
         return attempt.attempt > 1 or attempt.duration_ms >= SLOW_MS
-    return attempt.outcome != "deferred"
+    return attempt.outcome != "deferred" and not _told_again(attempt)
+
+
+def _told_again(attempt: Attempt) -> bool:
+    """Whether it is a failed try of which only the due-set knows: its first teller died, or told it as well."""
+    return attempt.outcome == "failed" and attempt.status is None and attempt.error is None
 
 
 def _save_tries(attempts: Sequence[Attempt], conn: Connection) -> None:
@@ -68,7 +76,7 @@ def _save_delivered(conn: Connection, attempts: Sequence[Attempt]) -> None:
         groups.setdefault((attempt.attempt, attempt.status), []).append(attempt)
     for (number, status), group in groups.items():
         ids = [i for a in group for i in a.ids]
-        _mark_delivered(conn, ids, number, status, max(a.at + a.duration_ms for a in group))
+        _mark_delivered(conn, ids, number, status, max(a.ended for a in group))
 
 
 def _mark_delivered(conn: Connection, message_ids: Sequence[str], number: int, status: int | None, at: int) -> None:
@@ -106,12 +114,12 @@ def _save_waiting(conn: Connection, attempts: Sequence[Attempt]) -> None:
             f"WHERE message_id IN ({all_ids}) AND reported_ms IS NOT NULL",
         )
     )
-    rows = [row for a in attempts for row in _rows(a) if delivered.get(row[0], 0) < a.at]
+    rows = [row for a in attempts for row in _rows(a) if delivered.get(row[0], 0) < a.ended]
     if rows:
         sql.insert(conn, "reports", _ROW, rows, _LATER)
     for attempt in attempts:
-        ids = [i for i in map(bytes.fromhex, attempt.ids) if delivered.get(i, 0) < attempt.at]
-        if ids and attempt.outcome != "deferred":
+        ids = [i for i in map(bytes.fromhex, attempt.ids) if delivered.get(i, 0) < attempt.ended]
+        if ids and attempt.outcome != "deferred" and not _told_again(attempt):
             _mark_failed(conn, attempt, ids)
         if ids and attempt.reports is None:
             _update(conn, attempt, ids)
@@ -122,7 +130,7 @@ def _rows(a: Attempt) -> list[tuple[Any, ...]]:
         (
             bytes.fromhex(report["message_id"].replace("-", "")), a.account_id, a.username, a.webhook_id,
             a.callback_uri or "", STATES[a.outcome], a.attempt, a.next_due, a.first_failed_at, a.status,
-            _short(a.error), a.at, orjson.dumps(report).decode(),
+            _short(a.error), a.ended, orjson.dumps(report).decode(),
         )
         for report in a.reports or ()
     ]  # fmt: skip
@@ -141,8 +149,8 @@ def _update(conn: Connection, a: Attempt, ids: Sequence[bytes]) -> None:
         conn,
         f"UPDATE reports SET state={sql.literal(STATES[a.outcome])}, tries={a.attempt:d}, "  # noqa: S608 - literals
         f"next_due_ms={sql.literal(a.next_due)}, first_failed_ms={sql.literal(a.first_failed_at)}, "
-        f"last_status={sql.literal(a.status)}, last_error={sql.literal(_short(a.error))}, updated_ms={a.at:d} "
-        f"WHERE message_id IN ({sql.ids(ids)}) AND updated_ms<={a.at:d}",
+        f"last_status={sql.literal(a.status)}, last_error={sql.literal(_short(a.error))}, updated_ms={a.ended:d} "
+        f"WHERE message_id IN ({sql.ids(ids)}) AND updated_ms<={a.ended:d}",
     )
 
 

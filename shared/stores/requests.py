@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
@@ -91,6 +92,42 @@ def _counts(conn: Connection, request_id: UUID) -> dict[str, int]:
         counts[State.routed.name] -= sending[0]
         counts[State.sending.name] = counts.get(State.sending.name, 0) + sending[0]
     return {name: n for name, n in counts.items() if n}
+
+
+class Told(NamedTuple):
+    """What became of a request's reports: taken by the client, waiting for their next try, given up; and the last
+    answer that was no 2xx of those that wait or were given up, with the next try."""
+
+    delivered: int
+    pending: int
+    exhausted: int
+    next_due_ms: int | None
+    last: tuple[int | None, str | None, int] | None
+
+
+def told(conn: Connection, request_id: UUID) -> Told:
+    """A request's reports, counted."""
+    ((delivered,),) = sql.fetch(
+        conn,
+        f"SELECT COUNT(reported_ms) FROM messages WHERE {_span(request_id)}",  # noqa: S608 - literals
+    )
+    found = sql.fetch(
+        conn,
+        "SELECT state='pending', COUNT(*), MIN(next_due_ms), MAX(CASE WHEN tries>0 THEN updated_ms END) "  # noqa: S608
+        f"FROM reports WHERE {_span(request_id, 'reports')} GROUP BY state='pending'",
+    )
+    counts = {bool(pending): n for pending, n, _, _ in found}
+    due = [int(at) for pending, _, at, _ in found if pending and at is not None]
+    latest = [int(at) for *_, at in found if at is not None]
+    last = None
+    if latest:
+        (last,) = sql.fetch(
+            conn,
+            "SELECT last_status, last_error, updated_ms FROM reports "  # noqa: S608 - literals
+            f"WHERE {_span(request_id, 'reports')} AND updated_ms=%s LIMIT 1",
+            (max(latest),),
+        )
+    return Told(delivered, counts.get(True, 0), counts.get(False, 0), min(due, default=None), last)
 
 
 def cancel(conn: Connection, account_id: int, request: RequestRow, now_ms: int) -> tuple[int, list[Due]]:

@@ -414,6 +414,44 @@ async def test_a_failed_callback_shows_its_tries_and_the_next(client: Client) ->
     assert (callback["state"], callback["last_answer"]["status"]) == ("delivered", 204)
 
 
+@pytest.mark.parametrize("order", ["as it happened", "the other way round", "at once", "told twice"])
+async def test_a_first_try_that_took_long_shows_as_soon_as_it_has_failed(client: Client, order: str) -> None:
+    """It is told as under way before its result is, and began before that: what ended later counts."""
+    (one,) = await client.finished("01011112222", callback_uri="https://example.com/r")
+    data = (await client.get("/v1/reports"))["items"][0]
+    at = now_ms()
+    begun = Attempt(webhook_id=str(one), ids=[one.hex], account_id=client.account_id, username=client.username,
+                    callback_uri="https://example.com/r", attempt=0, outcome="deferred", at=at + 1000,
+                    next_due=at + 16_000, reports=[data])  # fmt: skip
+    failed = begun.model_copy(update={
+        "attempt": 1, "outcome": "failed", "status": None, "error": "no answer within 5 s", "at": at,
+        "duration_ms": 5000, "first_failed_at": at + 5000, "next_due": at + 65_000,
+    })  # fmt: skip
+    again = failed.model_copy(update={"error": None, "at": at + 6000, "duration_ms": 0})
+    told = {"as it happened": [[begun], [failed]], "the other way round": [[failed], [begun]],
+            "at once": [[failed, begun]], "told twice": [[begun], [failed], [again]]}  # fmt: skip
+    for group in told[order]:
+        await client.ims.db(report_store.save_attempts, group)
+    callback = (await client.get(f"/v1/messages/{one}"))["callback"]
+    assert (callback["state"], callback["tries"], callback["next_try"]) == ("pending", 1, iso(at + 65_000))
+    assert (callback["last_answer"]["status"], callback["last_answer"]["error"]) == (None, "no answer within 5 s")
+    assert [(a["attempt"], a["outcome"], a["duration_ms"]) for a in callback["attempts"]] == [(1, "failed", 5000)]
+    health = (await client.get("/v1/callbacks"))["health"]
+    assert (health["pending"], health["last_hour"]["failed"]) == (1, 1)
+    assert health["last_error"]["error"] == "no answer within 5 s"
+    request = await client.get(f"/v1/requests/{UUID(int=one.int & ~0x1FFFFF)}")
+    counts = {name: request["reports"][name] for name in ("delivered", "pending", "exhausted", "next_try")}
+    assert counts == {"delivered": 0, "pending": 1, "exhausted": 0, "next_try": iso(at + 65_000)}
+    assert request["reports"]["last_answer"]["error"] == "no answer within 5 s"
+    taken = failed.model_copy(update={
+        "attempt": 2, "outcome": "delivered", "status": 200, "error": None, "at": at + 65_000, "next_due": None,
+        "duration_ms": 1, "reports": None,
+    })  # fmt: skip
+    await client.ims.db(report_store.save_attempts, [taken])
+    request = await client.get(f"/v1/requests/{UUID(int=one.int & ~0x1FFFFF)}")
+    assert request["reports"] == {"delivered": 1, "pending": 0, "exhausted": 0, "last_answer": None, "next_try": None}
+
+
 @pytest.mark.parametrize(("took_ms", "shown"), [(1000, 1000), (999, None)])
 async def test_a_first_try_shows_how_long_it_took_when_its_client_was_slow(
     client: Client, took_ms: int, shown: int | None
@@ -850,6 +888,35 @@ async def test_what_has_not_ended_or_has_no_callback_cannot_be_replayed(client: 
     answer = await client.http.post(f"/v1/messages/{silent}/report/replay")
     assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (422, "no-callback")
     assert [e["pointer"] for e in answer.json()["errors"]] == ["/callback_uri"]
+
+
+async def test_a_replay_sends_what_can_be_sent_and_counts_the_rest_apart(client: Client) -> None:
+    """More than one event's worth, the ones that cannot be sent first, last and in between."""
+    uri = "https://example.com/r"
+    silent = await client.finished(*["01011112222"] * 600)
+    good = await client.finished(*["01011112222"] * 600, callback_uri=uri)
+    more = await client.finished(*["01011112222"] * 7)
+    barred = [
+        *await client.finished("01011112222", callback_uri="https://10.0.0.1/r"),
+        *await client.finished("01011112222", callback_uri="https://[::1]/r"),
+        *await client.finished("01011112222", callback_uri="ftp://example.com/r"),
+    ]
+    (running,) = ids_of(await client.accept("01011112222", callback_uri=uri))
+    since = iso(now_ms() - HOUR)
+    unknown = message_id(new_request_id(), 1, "realtime")
+    cases: list[tuple[Json, int, set[UUID]]] = [
+        ({"since": since}, 610, set(good)),
+        ({"undelivered": True}, 610, set(good)),
+        ({"ids": [str(i) for i in (silent[0], good[3], barred[0], running, unknown, good[3])]}, 4, {good[3]}),
+        ({"ids": [str(i) for i in (*more, *barred)]}, 10, set()),
+    ]
+    for body, skipped, sent in cases:
+        client.published.clear()
+        answer = await client.http.post("/v1/reports/replay", json=body)
+        assert answer.status_code == 202, (body, answer.text)
+        assert (answer.json()["replaying"], answer.json()["skipped"]) == (len(sent), skipped), body
+        gone = [UUID(r.data["message_id"]) for e in client.published if isinstance(e, Finished) for r in e.reports]
+        assert (len(gone), set(gone)) == (len(sent), sent), body
 
 
 async def test_many_reports_are_replayed_by_a_filter(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
