@@ -5,6 +5,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+WORKERS := 4
+BESIDE := --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help
 help: ## show the targets
@@ -43,11 +45,11 @@ check: setup ## format, lint, types and the fast tests: what a contributor runs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/pytest -q tests/unit tests/contract tests/wiring
+	@$(BIN)/pytest -q -n 2 $(BESIDE) tests/unit tests/contract tests/wiring
 
 .PHONY: test
-test: setup ## all tests, on real servers
-	@$(BIN)/pytest tests
+test: setup ## all tests, on real servers; WORKERS=1 one after the other
+	@$(BIN)/pytest -n $(WORKERS) $(BESIDE) tests
 
 .PHONY: manifests
 manifests: setup ## write knative/, stack.yml, stack.ce.yml and docker/requirements.lock from the map

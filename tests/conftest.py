@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from local.testing import Platform
-from tests.ports import free_offset
+from tests.ports import free_offset, running
 from tests.road import NORMAL, Road
 
 FOLDERS = ("unit", "contract", "wiring", "manifests", "integration", "e2e")
@@ -21,6 +22,9 @@ collect_ignore = [] if os.environ.get("IMS_TEST_CLUSTER") else ["cluster"]
 """`make test-cluster` has tests of its own, on the node of `make cluster`."""
 LAST = ("test_kill.py", "test_down.py", "test_openfaas_ce.py", "test_clusters.py")
 """These break most, or need the machine for themselves."""
+
+SESSION = "platform"
+"""The group of tests that share the session's platform."""
 
 OFFSET = 8500
 """Where the search for free ports begins; clear of the other platforms that tests start."""
@@ -46,9 +50,15 @@ settings.load_profile("ims")
 """A busy machine is slow; no test fails for that, nor for examples that no run had before."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The fast tests first, the breaking ones last."""
-    items.sort(key=_place)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The fast tests first, the breaking ones last; for workers side by side the long groups first.
+
+    A group stays with one worker: the tests of one file, and all that use the session's one platform.
+    """
+    side_by_side = hasattr(config, "workerinput") or bool(config.getoption("numprocesses", None))
+    items.sort(key=_place_beside if side_by_side else _place)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
 
 
 def _place(item: pytest.Item) -> tuple[int, int]:
@@ -57,19 +67,42 @@ def _place(item: pytest.Item) -> tuple[int, int]:
     return (folders[0] if folders else 0), last
 
 
+def _place_beside(item: pytest.Item) -> tuple[bool, int, int]:
+    folder, last = _place(item)
+    return _group(item) != SESSION, -folder, last
+
+
+def _group(item: pytest.Item) -> str:
+    own = getattr(item, "fixturenames", ())
+    shared = "platform" in own and not hasattr(getattr(item, "module", None), "platform")
+    return SESSION if shared else item.path.name
+
+
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """Everything, running."""
+    with kept_or_new(tmp_path_factory, "platform", FAST, OFFSET) as made:
+        yield made
+
+
+@contextmanager
+def kept_or_new(
+    folders: pytest.TempPathFactory, name: str, env: dict[str, str], first: int, servers_only: bool = False
+) -> Iterator[Platform]:
+    """A platform for the session, or the one that `IMS_TEST_HOME` keeps between runs."""
     kept = os.environ.get("IMS_TEST_HOME")
-    home = Path(kept) if kept else tmp_path_factory.mktemp("platform")
-    known = home / "offset"
-    offset = known.read_text() if known.exists() else free_offset(OFFSET)
-    running = Platform(home, {**FAST, "IMS_PORT_OFFSET": offset})
-    running.start()
-    known.write_text(offset)
-    yield running
     if not kept:
-        running.stop()
+        with running(folders.mktemp(name), env, first, servers_only) as made:
+            yield made
+        return
+    home = Path(kept) / ("servers" if servers_only else "")
+    home.mkdir(parents=True, exist_ok=True)
+    known = home / "offset"
+    offset = known.read_text() if known.exists() else free_offset(first, env)
+    made = Platform(home, {**env, "IMS_PORT_OFFSET": offset}, servers_only)
+    made.start()
+    known.write_text(offset)
+    yield made
 
 
 @pytest.fixture

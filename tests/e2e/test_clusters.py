@@ -18,7 +18,7 @@ from local.servers import mysql
 from local.testing import Platform
 from tests.builders import a_text, numbers
 from tests.conftest import FAST
-from tests.ports import free_offset
+from tests.ports import running
 from tests.relay import relay
 from tests.road import NORMAL, Road, sql, until
 
@@ -38,9 +38,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A platform of several nodes."""
-    env = {**FAST, **SHAPE, "IMS_PORT_OFFSET": free_offset(OFFSET, SHAPE)}
-    with Platform(tmp_path_factory.mktemp("cluster"), env) as running:
-        yield running
+    with running(tmp_path_factory.mktemp("cluster"), {**FAST, **SHAPE}, OFFSET) as made:
+        yield made
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ from tests.e2e.test_report_retries import (  # noqa: F401
     test_a_callback_that_comes_back_gets_each_report_once,
     test_db0_holds_the_report_and_db1_only_its_timer,
 )
-from tests.ports import free_offset
+from tests.ports import running
 from tests.road import NORMAL, Road, sql, until
 
 SHAPE = {"IMS_PLATFORM": "openfaas-ce"}
@@ -63,9 +63,8 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """OpenFaaS CE's subset, running."""
-    env = {**FAST, **SHAPE, "IMS_PORT_OFFSET": free_offset(OFFSET, SHAPE)}
-    with Platform(tmp_path_factory.mktemp("openfaas"), env) as running:
-        yield running
+    with running(tmp_path_factory.mktemp("openfaas"), {**FAST, **SHAPE}, OFFSET) as made:
+        yield made
 
 
 def call(platform: Platform, path: str, body: bytes, **headers: str) -> tuple[int, bytes]:

@@ -36,7 +36,7 @@ from shared.runtime.context import Context, use
 from shared.stores import claims, due, routing, sql
 from shared.stores import reports as report_store
 from shared.stores.sql import Connection
-from tests.ports import free_offset
+from tests.ports import running
 
 OFFSET = 2000
 HOUR = 3_600_000
@@ -50,9 +50,8 @@ Json = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    home = tmp_path_factory.mktemp("following")
-    with Platform(home, {"IMS_PORT_OFFSET": free_offset(OFFSET)}, servers_only=True) as running:
-        yield running
+    with running(tmp_path_factory.mktemp("following"), {}, OFFSET, servers_only=True) as made:
+        yield made
 
 
 @dataclass

@@ -28,7 +28,7 @@ from local.processes import Identity, leftovers
 from local.servers import envoy
 from local.testing import Platform
 from shared import flow
-from tests.ports import free_offset
+from tests.ports import running
 
 OFFSET = 2500
 SERVERS = {"kafka", "mysql", "redis"}
@@ -36,10 +36,8 @@ SERVERS = {"kafka", "mysql", "redis"}
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    with Platform(
-        tmp_path_factory.mktemp("platform"), {"IMS_PORT_OFFSET": free_offset(OFFSET)}, servers_only=True
-    ) as running:
-        yield running
+    with running(tmp_path_factory.mktemp("platform"), {}, OFFSET, servers_only=True) as made:
+        yield made
 
 
 def connect(address: str) -> pymysql.Connection:

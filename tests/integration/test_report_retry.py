@@ -6,16 +6,12 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise, permutations
-from pathlib import Path
 from statistics import median
 from typing import Any
 from uuid import UUID
@@ -42,7 +38,8 @@ from shared.runtime.redis import RedisClients
 from shared.runtime.settings import KafkaSettings, RedisSettings, ReportSettings
 from shared.stores import reports as store
 from shared.stores.accounts import Account
-from tests.ports import free_offset
+from tests.ports import running
+from tests.spawned import Spawned, spawn
 
 UNIT_S = 0.1
 PATIENCE_S = 120.0
@@ -115,42 +112,38 @@ class Road:
         }
         outside = {k: v for k, v in os.environ.items() if not k.startswith("IMS_")}
         self.env = {**outside, **plan.addresses(platform.options), **own}
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, Spawned] = {}
         self.bus = Bus(KafkaSettings(kafka_bootstrap=demo["kafka"]), "/test")
         self.account_id = self.sql("SELECT account_id FROM accounts WHERE username='demo'")[0][0]
 
     def start(self, name: str) -> None:
         """Start one process, and wait until it is ready."""
-        function = ("-m", "shared.runtime", "--host", "127.0.0.1", "--function")
+        function = ("shared.runtime", "--host", "127.0.0.1", "--function")
         arguments, port, path = {
             "report": ((*function, "report"), 41141, "/readyz"),
             "report_retry": ((*function, "report_retry"), 41161, "/readyz"),
             "store": ((*function, "store"), 41181, "/readyz"),
             "sources": (
-                ("-m", "bridges.kafka_source", "--source", "report-finished-realtime", "--source", "store"),
+                ("bridges.kafka_source", "--source", "report-finished-realtime", "--source", "store"),
                 41041,
                 "/healthz",
             ),
-            "redis_expiry": (("-m", "bridges.redis_expiry"), 41043, "/healthz"),
+            "redis_expiry": (("bridges.redis_expiry",), 41043, "/healthz"),
         }[name]
-        log = (self.platform.home.path / f"{name}.log").open("ab")
-        port += self.offset
-        self.processes[name] = subprocess.Popen(
-            [sys.executable, *arguments, "--port", str(port)], env=self.env, stdout=log, stderr=log
-        )
-        wait_until(lambda: answers(f"http://127.0.0.1:{port}{path}"), 30, f"{name} to be ready")
+        log = self.platform.home.path / f"{name}.log"
+        self.processes[name] = spawn(arguments, self.env, log, path, port + self.offset)
 
     def kill(self, name: str) -> None:
         """SIGKILL, and a fresh start."""
-        self.processes[name].kill()
-        self.processes[name].wait()
+        self.processes[name].process.kill()
+        self.processes[name].process.wait()
         self.start(name)
 
     def stop(self) -> None:
-        for process in self.processes.values():
-            process.terminate()
-        for process in self.processes.values():
-            assert process.wait(30) in (0, -signal.SIGTERM), "a process did not drain"
+        for one in self.processes.values():
+            one.process.terminate()
+        for one in self.processes.values():
+            assert one.process.wait(30) in (0, -signal.SIGTERM), "a process did not drain"
 
     def sql(self, statement: str, *args: Any) -> Any:
         from urllib.parse import urlsplit
@@ -212,14 +205,6 @@ class Road:
         client.flushall(target_nodes=RedisCluster.PRIMARIES) if self.cluster else client.flushall()
 
 
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=1) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
     end = time.monotonic() + max(seconds, PATIENCE_S)
     while not condition():
@@ -231,9 +216,7 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
 def road(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
     cluster = request.param == "cluster"
     shape = {"IMS_REDIS_CLUSTER": "1"} if cluster else {}
-    env = {**shape, "IMS_PORT_OFFSET": free_offset(OFFSET, shape)}
-    home = Path(str(tmp_path_factory.mktemp("platform"))) / "ims"
-    with Platform(home, env, servers_only=True) as platform:
+    with running(tmp_path_factory.mktemp("platform"), shape, OFFSET, servers_only=True) as platform:
         road = Road(platform, cluster)
         for name in ("report", "report_retry", "store", "sources", "redis_expiry"):
             road.start(name)

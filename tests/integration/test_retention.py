@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import http.client
 import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,9 +20,9 @@ from shared.runtime.mysql import Database
 from shared.stores import removal, retention, sql
 from shared.stores.retention import DAY_MS
 from shared.stores.usage import korean_day
-from tests.integration.test_framework_command import port  # noqa: F401 - a fixture
 from tests.past import DAILY, NOW, TASKS, TEXT, Past, messages_of
 from tests.reads import rows_read
+from tests.spawned import Spawned, spawn
 
 
 @pytest.fixture
@@ -286,7 +284,7 @@ def bare_tick(at: int) -> int:
     return connection.getresponse().status
 
 
-def start(servers: Platform, at: int) -> subprocess.Popen[bytes]:
+def start(servers: Platform, folder: Path) -> Spawned:
     """The function in a process of its own, in batches that are small enough to die between."""
     demo = servers.demo
     env = {
@@ -294,48 +292,29 @@ def start(servers: Platform, at: int) -> subprocess.Popen[bytes]:
         "IMS_MYSQL_URL": demo["mysql"], "IMS_KAFKA_BOOTSTRAP": demo["kafka"], "IMS_REDIS_URL": demo["redis"],
         "IMS_RETENTION_BATCH": "20",
     }  # fmt: skip
-    command = [sys.executable, "-m", "shared.runtime", "--function", "retention", "--port", str(at)]
-    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not _listens(at):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return process
+    return spawn(["shared.runtime", "--function", "retention"], env, folder / "retention.log", "/healthz")
 
 
-def _listens(at: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{at}/healthz", timeout=5):
-            return True
-    except OSError:
-        return False
-
-
-def test_the_function_killed_in_the_middle_goes_on_where_it_was(
-    past: Past,
-    servers: Platform,
-    port: int,  # noqa: F811
-) -> None:
+def test_the_function_killed_in_the_middle_goes_on_where_it_was(past: Past, servers: Platform, tmp_path: Path) -> None:
     for _ in range(200):
         past.request(95, n=4)
     kept = past.request(95, n=3, status=State.sent)
-    process = start(servers, port)
-    caller = threading.Thread(target=tick, args=(port,))
+    one = start(servers, tmp_path)
+    caller = threading.Thread(target=tick, args=(one.port,))
     caller.start()
     deadline = time.monotonic() + 60
     while past.count("requests") > 190 and time.monotonic() < deadline:
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait(10)
+    one.process.kill()
+    one.process.wait(10)
     caller.join(30)
     half = past.counts()
     assert 1 < half["requests"] <= 190
     assert half["messages"] == half["hops"] == half["trail"] == half["reports"], "whole transactions only"
-    process = start(servers, port)
-    assert bare_tick(port) == 200
-    process.terminate()
-    process.wait(30)
+    two = start(servers, tmp_path)
+    assert bare_tick(two.port) == 200
+    two.process.terminate()
+    two.process.wait(30)
     assert past.counts() == {"requests": 1, "messages": 3, "hops": 3, "trail": 3, "reports": 3}
     assert past.variables(kept) == 3
     ((removed,),) = past.db.run(sql.fetch, "SELECT removed FROM retention WHERE task='history'")

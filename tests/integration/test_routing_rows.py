@@ -10,7 +10,6 @@ from uuid import UUID
 
 import pytest
 
-from local.testing import Platform
 from shared.domain.events import (
     Accepted,
     Dispatch,
@@ -30,6 +29,7 @@ from shared.domain.states import State
 from shared.runtime.clock import new_request_id, now_ms
 from shared.runtime.mysql import Database
 from shared.stores import claims, due, requests, routing, sql
+from tests.ports import running
 
 OFFSET = 2200
 SOLAPI, NHN = ("mt", "solapi", "main"), ("mt", "nhn", "main")
@@ -38,10 +38,7 @@ NOBODY: tuple[str, ...] = ()
 
 @pytest.fixture(scope="module")
 def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    from tests.ports import free_offset
-
-    env = {"IMS_PORT_OFFSET": free_offset(OFFSET)}
-    with Platform(tmp_path_factory.mktemp("rows"), env, servers_only=True) as platform:
+    with running(tmp_path_factory.mktemp("rows"), {}, OFFSET, servers_only=True) as platform:
         database = Database(platform.demo["mysql"])
         yield database
         database.close()

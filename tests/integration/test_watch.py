@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,10 +22,8 @@ import redis
 from kafka import KafkaProducer
 
 from local import seed
-from local.home import ROOT
 from local.servers import mysql
 from local.testing import Platform
-from shared import flow
 from shared.domain.events import Tick
 from shared.domain.ids import Lane, message_id
 from shared.reports.keys import SHARDS
@@ -34,8 +31,9 @@ from shared.runtime import clock
 from shared.runtime.mysql import Database
 from shared.stores import watch as store
 from shared.watch.checks import work
-from tests.ports import free_offset
+from tests.ports import running
 from tests.road import sql, until
+from tests.spawned import Spawned, spawn
 
 OFFSET = 8700
 TO, SENDER = "01055550000", "0215441234"
@@ -46,39 +44,22 @@ TURN_S = 12.0
 LONG_AGO_MS = 3_600_000
 
 
-PROCESS = next(p for p in flow.processes() if p.name == "watch")
-
-
 class Place:
     """Servers, the simulator, and as many processes of watch as a test wants."""
 
     def __init__(self, platform: Platform, folder: Path) -> None:
         self.platform, self.folder = platform, folder
-        self.started: list[subprocess.Popen[bytes]] = []
+        self.started: list[Spawned] = []
         self.watches: list[Watch] = []
-        self.simulator = f"http://127.0.0.1:{platform.options.ports['simulator']}"
         secrets = {"IMS_SIM_SECRETS": seed.simulator_secrets(platform.options)}
-        self.run(["simulator", "--port", self.simulator.rpartition(":")[2]], secrets)
         self.http = httpx2.Client(timeout=60, trust_env=False)
-        self.wait(f"{self.simulator}/healthz")
+        self.simulator = self.run(["simulator"], secrets, "/healthz").url
 
-    def run(self, arguments: list[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
+    def run(self, arguments: list[str], env: dict[str, str], path: str) -> Spawned:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("IMS_")}
-        with (self.folder / f"{arguments[0]}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", *arguments], env={**clean, **env}, cwd=ROOT, stdout=log, stderr=log
-            )
-        self.started.append(process)
-        return process
-
-    def wait(self, url: str) -> None:
-        def well() -> bool:
-            try:
-                return self.http.get(url).status_code == 200
-            except httpx2.HTTPError:
-                return False
-
-        until(well, url)
+        made = spawn(arguments, {**clean, **env}, self.folder / f"{arguments[0]}-{len(self.started)}.log", path)
+        self.started.append(made)
+        return made
 
     def watch(self, **more: str) -> Watch:
         demo, options = self.platform.demo, self.platform.options
@@ -103,10 +84,8 @@ class Place:
             "IMS_WATCH_THRESHOLDS": f"{QUIET},{SHARP}",
             **more,
         }
-        port = options.ports.process(PROCESS, len(self.watches))
-        process = self.run(["shared.runtime", "--function", "watch", "--host", "127.0.0.1", "--port", str(port)], env)
-        made = Watch(f"http://127.0.0.1:{port}", process, self.http)
-        self.wait(f"{made.url}/readyz")
+        one = self.run(["shared.runtime", "--function", "watch", "--host", "127.0.0.1"], env, "/readyz")
+        made = Watch(one.url, one.process, self.http)
         self.watches.append(made)
         return made
 
@@ -147,9 +126,9 @@ class Place:
         return redis.Redis.from_url(self.platform.demo["redis"].rpartition("/")[0] + "/2")
 
     def close(self) -> None:
-        for process in self.started:
-            process.kill()
-            process.wait()
+        for one in self.started:
+            one.process.kill()
+            one.process.wait()
         self.http.close()
 
 
@@ -186,9 +165,8 @@ class Watch:
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     shape = {"IMS_MYSQL_REPLICA": "1"}
-    env = {**shape, "IMS_PORT_OFFSET": free_offset(OFFSET, shape)}
-    with Platform(tmp_path_factory.mktemp("platform"), env, servers_only=True) as running:
-        yield running
+    with running(tmp_path_factory.mktemp("platform"), shape, OFFSET, servers_only=True) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
