@@ -17,6 +17,7 @@ from shared.following import reading
 from shared.following.callbacks import Change, masked, secret_ok
 from shared.runtime.problems import Problem
 
+RANDOM = "8e82b9f6-653e-42fe-b63d-fd16aef8282f"
 REQUEST = make_request_id(1_790_000_000_000, 12345)
 
 
@@ -62,7 +63,7 @@ def test_ids_are_read_with_and_without_dashes(index: int, lane: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "x", "8e82b9f6-653e-42fe-b63d-fd16aef8282f", str(REQUEST), f"{{{REQUEST}}}", str(UUID(int=message_id(REQUEST, 1, "bulk").int | 3))],
+    ["", "x", RANDOM, str(REQUEST), f"{{{REQUEST}}}", str(UUID(int=message_id(REQUEST, 1, "bulk").int | 3))],
 )
 def test_what_is_no_message_id_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="message id"):
