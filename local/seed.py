@@ -89,7 +89,8 @@ def _connection(address: str) -> Iterator[Connection[Any]]:
 def _account(options: Options, cursor: Cursor) -> tuple[int, str]:
     """The account's number and the secret that signs its reports: MySQL's, should it have been changed there."""
     cursor.execute(
-        "INSERT IGNORE INTO accounts (username, callback_secrets, created_ms) VALUES (%s, %s, %s)",
+        "INSERT INTO accounts (username, callback_secrets, created_ms) VALUES (%s, %s, %s) "
+        "ON DUPLICATE KEY UPDATE account_id = account_id",
         (USERNAME, json.dumps([webhook_secret(options)]), _now_ms()),
     )
     cursor.execute("SELECT account_id, callback_secrets FROM accounts WHERE username = %s", (USERNAME,))
@@ -104,13 +105,16 @@ def _keys(options: Options, cursor: Cursor, account: int) -> None:
         for kind, owned in KEYS.items()
     ]
     cursor.executemany(
-        "INSERT IGNORE INTO api_keys (key_hash, account_id, kind, name, created_ms) VALUES (%s, %s, %s, %s, %s)", rows
+        "INSERT INTO api_keys (key_hash, account_id, kind, name, created_ms) VALUES (%s, %s, %s, %s, %s) "
+        "ON DUPLICATE KEY UPDATE key_hash = key_hash",
+        rows,
     )
 
 
 def _senders(cursor: Cursor, account: int) -> None:
     cursor.executemany(
-        "INSERT IGNORE INTO senders (account_id, number, state, created_ms) VALUES (%s, %s, %s, %s)",
+        "INSERT INTO senders (account_id, number, state, created_ms) VALUES (%s, %s, %s, %s) "
+        "ON DUPLICATE KEY UPDATE number = number",
         [(account, number, "approved", _now_ms()) for number in SENDERS],
     )
 

@@ -79,12 +79,21 @@ def read_key(account_id: int, header: str | None, path: str, body: bytes, *, tes
     """
     if header is None:
         return None
-    if not 1 <= len(header) <= MAX_KEY or not header.isprintable():
+    written = _as_written(header)
+    if not 1 <= len(written) <= MAX_KEY or not written.isprintable():
         fault = {"pointer": "", "code": "format", "detail": f"Idempotency-Key has 1 to {MAX_KEY} printable characters"}
         raise Problem(422, "The Idempotency-Key is not usable.", [fault], kind="idempotency-key")
     digest = hashlib.blake2b(header.encode(), digest_size=16, person=b"test" if test else b"").hexdigest()
     content = hashlib.blake2b(path.encode() + b"\0" + body, digest_size=16).hexdigest()
     return Key(account_id, digest, content)
+
+
+def _as_written(header: str) -> str:
+    """A header in UTF-8 as its sender wrote it; servers read every byte as one character (Latin-1)."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
 
 
 def conflict(key: Key, held: Held, now_ms: int) -> Problem | None:

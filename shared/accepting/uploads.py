@@ -21,6 +21,7 @@ from shared.runtime.problems import Problem
 from shared.stores.files import insert_file
 
 JPEG = ("image/jpeg", "image/jpg")
+MAX_NAME = 255
 MAX_IMAGE = 2 * 1024 * 1024
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """JPEG markers that start a frame and so carry its size (ITU-T T.81, table B.1)."""
@@ -55,11 +56,18 @@ async def upload(request: Request, ims: Context) -> Response:
     now = ims.now_ms()
     file_id = UUID(int=request_id(now, int.from_bytes(os.urandom(8), "big")).int)
     info = FileInfo("image/jpeg", len(body), width, height)
-    name = (written or request.query_params.get("name", "image.jpg"))[:255]
+    name = _name(written or request.query_params.get("name", "image.jpg"))
     await ims.db(insert_file, file_id.bytes, who.account.account_id, name, info, body, now)
     answer = {"file_id": str(file_id), "name": name, "media_type": info.media_type, "size": info.size}
     answer |= {"width": width, "height": height, "created_at": iso(now)}
     return Response(orjson.dumps(answer), 201, media_type="application/json")
+
+
+def _name(name: str) -> str:
+    if len(name) > MAX_NAME:
+        fault = {"pointer": "/name", "code": "range", "detail": f"has {len(name)} characters, at most {MAX_NAME}"}
+        raise Problem(422, "The image's name is too long.", [fault])
+    return name
 
 
 async def _sent(request: Request) -> tuple[str | None, bytes]:

@@ -14,6 +14,8 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from shared.channels import MODULES
 from shared.channels.common import (
     AccountView,
@@ -36,6 +38,8 @@ CHUNK = 500
 """Recipients read between two yields."""
 FOREIGN_SENDER = "1004"
 """A good request, but for a sender number that the account may not use: not allowed, rather than faulty."""
+MAX_PLAN = 128 * 1024
+"""Bytes of all hops' contents as JSON: they stand in each event of the request (at most 512 KiB)."""
 PLAN_VIEW_MESSAGES = 1000
 """Messages that a dry run lists one by one."""
 
@@ -105,7 +109,7 @@ def accept_in_steps(
     broken = top_fields(faults)
     scheduled, valid = _times(draft, now_ms, faults)
     plan, hops = _plan(kind, draft, account, broken, faults)
-    faults += _other_faults(draft, broken)
+    faults += [*_other_faults(draft, broken), *_plan_faults(plan)]
     reader = Reader(partial(kind.address, draft), [] if faults else hops)
     messages, rejected = yield from _read_all(reader, draft.recipients or [])
     if faults or not messages or (rejected and draft.strict):
@@ -150,6 +154,16 @@ def _other_faults(draft: Shared, broken: frozenset[str]) -> Iterator[Fault]:
         yield Fault("/callback_uri", "format", wrong)
     if draft.recipients is None and "recipients" not in broken:
         yield Fault("/recipients", "required", 'name at least one recipient: [{"to": "01012345678"}]')
+
+
+def _plan_faults(plan: Sequence[PlanHop]) -> Iterator[Fault]:
+    """Only the names of variables can make a checked text that long."""
+    sizes = [len(orjson.dumps(hop.content)) for hop in plan]
+    if sum(sizes) > MAX_PLAN:
+        place = sizes.index(max(sizes))
+        where = f"/fallback/{place - 1}/text" if place else "/text"
+        detail = f"the contents of all hops have {sum(sizes)} bytes as JSON, at most {MAX_PLAN}"
+        yield Fault(where, "range", detail)
 
 
 def _plan(

@@ -148,6 +148,8 @@ def _foreign_fault(text: str) -> tuple[str, str] | None:
 def _subject_faults(subject: Line, content: MtContent) -> Iterator[tuple[str, str, str]]:
     if content.international or content.type == "sms":
         yield "/subject", "conflict", "SMS has no subject: leave it out or use type auto or lms"
+    if len(subject.names) > MAX_VARIABLES:
+        yield "/subject", "range", f"has {len(subject.names)} variables, at most {MAX_VARIABLES}"
     if subject.fixed is None:
         yield "/subject", "1003", listed(subject.unsupported())
     elif subject.fixed > rules.SUBJECT_BYTES:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+import orjson
 from pydantic import TypeAdapter
 
 from shared.channels import CHANNEL_NAMES, MODULES
@@ -19,6 +20,9 @@ FIELDS = frozenset({"to", "ref", "variables", "addresses"})
 MAX_VARIABLE = 4000
 """Characters of one variable; no channel's text is longer."""
 MAX_ADDRESS = 1024
+MAX_VALUES = 128 * 1024
+"""Bytes of a recipient's variables as JSON, as they are stored and travel: an event of one message stays within 512 KiB
+(shared/domain/events.py)."""
 LISTED = 10
 """Missing variables and unknown fields that a fault names one by one."""
 MAX_NAME = 64
@@ -47,6 +51,7 @@ class Reader:
         self._address = address
         self._hops = hops
         self._names: list[str] = sorted({name for hop in hops for name in hop.names})
+        self._room = MAX_VALUES - 6 * sum(len(name) + 1 for name in self._names)
         self._type = "" if self._names or not hops else hops[0].type_for({})
 
     def read(self, items: Sequence[Any], start: int) -> tuple[list[Recipient], list[Rejected]]:
@@ -80,7 +85,10 @@ class Reader:
         missing = [name for name in self._names if name not in given]
         if missing:
             raise Refused("/variables", "1010", f"missing: {', '.join(missing[:LISTED])}")
-        return {name: _value(name, given[name]) for name in self._names}
+        values = {name: _value(name, given[name]) for name in self._names}
+        if self._room < 6 * sum(map(len, values.values())):  # what JSON makes of a character has at most six bytes
+            _check_size(values)
+        return values
 
 
 def _extras(item: Mapping[str, Any], row: dict[str, Any]) -> None:
@@ -104,6 +112,12 @@ def _value(name: str, value: Any) -> str:
     if len(text) > MAX_VARIABLE:
         raise Refused(f"/variables/{escape(name)}", "range", f"has {len(text)} characters, at most {MAX_VARIABLE}")
     return text
+
+
+def _check_size(values: Mapping[str, str]) -> None:
+    size = len(orjson.dumps(values))
+    if size > MAX_VALUES:
+        raise Refused("/variables", "range", f"have {size} bytes as JSON, at most {MAX_VALUES}")
 
 
 def _number(name: str, value: Any) -> str:

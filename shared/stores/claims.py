@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.domain.cutting import RAW_CODE, RAW_TEXT, VENDOR_REF, cut, cut_name
 from shared.domain.states import State
 from shared.stores import sql
 from shared.stores.sql import Connection
 
 _COLUMNS = "message_id, hop, channel, vendor, vendor_account, type, state, claim, claimed_ms"
 SENDING, RELEASED, UNCERTAIN = "sending", "released", "uncertain"
-
-REF_LENGTH = 128
-"""Characters of a vendor reference that are kept."""
 
 HopKey = tuple[bytes, int]
 """(message id, hop)"""
@@ -169,9 +167,9 @@ def save_answers(conn: Connection, vendor: Sender, rows: Sequence[tuple[Any, ...
             nobody,
             at,
             code,
-            raw_code and raw_code[:32],
-            raw_text and raw_text[:255],
-            ref and ref[:REF_LENGTH],
+            cut(raw_code, RAW_CODE),
+            cut(raw_text, RAW_TEXT),
+            ref and cut_name(ref, VENDOR_REF),
             at,
         )
         for m, hop, kind, state, code, raw_code, raw_text, ref, at in sorted(rows)
@@ -190,7 +188,7 @@ def note_references(conn: Connection, refs: dict[HopKey, str]) -> None:
     for (message_id, hop), ref in sorted(refs.items()):
         sql.execute(
             conn,
-            f"UPDATE hops SET vendor_ref={sql.literal(ref[:REF_LENGTH])} "  # noqa: S608 - literals
+            f"UPDATE hops SET vendor_ref={sql.literal(cut_name(ref, VENDOR_REF))} "  # noqa: S608 - literals
             f"WHERE message_id=0x{message_id.hex()} AND hop={hop:d} AND vendor_ref IS NULL",
         )
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import orjson
 from pydantic import ValidationError
 
+from shared.domain.cutting import cut, cut_name
 from shared.domain.events import REGISTRY, Dead
 from shared.runtime.cloudevents import JSON
 from shared.stores import sql
@@ -119,9 +120,9 @@ def keep(conn: Connection, letters: Sequence[Dead]) -> None:
         return
     rows = [
         (
-            (d.headers.get("id") or d.headers.get("ce_id") or d.event_id)[:64],
-            d.source_topic[:64],
-            d.reason[:255],
+            cut_name(d.headers.get("id") or d.headers.get("ce_id") or d.event_id, 64),
+            cut(d.source_topic, 64),
+            cut(d.reason, 255),
             orjson.dumps(d.headers).decode(),
             d.body,
             d.at,

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from shared.digest.content import UNSUCCESSFUL, Row, Sample
 from shared.digest.days import DAY, day_at
+from shared.domain.cutting import cut
 from shared.domain.errors import Overloaded
 from shared.stores import sql
 from shared.stores.results import ID_BYTES
@@ -232,7 +233,7 @@ def settle(conn: Connection, held: Claim, state: str, sent_by: str | None, error
         changed = cursor.execute(
             "UPDATE digests SET state=%s, sent_by=%s, error=%s, updated_ms=%s "
             "WHERE account_id=%s AND day=%s AND claim=%s AND state='sending'",
-            (state, sent_by, error and error[:255], now_ms, held.account_id, held.day, held.token),
+            (state, sent_by, cut(error, 255), now_ms, held.account_id, held.day, held.token),
         )
     return bool(changed)
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from uuid import UUID
 
-from shared.domain.events import Dead, Event, Finished, Outcome, Reported
+from shared.domain import moments
+from shared.domain.events import Dead, Event, Finished, Outcome, Reported, Result
+from shared.domain.ids import accepted_ms
 from shared.stores import dead, removal, reports, sql
 from shared.stores.sql import Connection
 
@@ -41,7 +44,7 @@ def _save_vendor_results(conn: Connection, outcomes: Sequence[Outcome]) -> None:
     groups: dict[tuple[Total, int, str], set[bytes]] = defaultdict(set)
     for event in outcomes:
         for r in event.results:
-            total: Total = (event.vendor, event.account, r.at // HOUR_MS * HOUR_MS, r.state, r.code)
+            total: Total = (event.vendor, event.account, _hour(r), r.state, r.code)
             groups[total, r.hop, event.via].add(bytes.fromhex(r.id))
     totals: dict[Total, int] = defaultdict(int)
     for (total, hop, via), ids in sorted(groups.items()):
@@ -50,6 +53,12 @@ def _save_vendor_results(conn: Connection, outcomes: Sequence[Outcome]) -> None:
     if rows:
         tail = "ON DUPLICATE KEY UPDATE total = total + VALUES(total)"
         sql.insert(conn, "vendor_hourly", "vendor, account, hour_ms, state, code, total", rows, tail)
+
+
+def _hour(result: Result) -> int:
+    """The hour of a result; one whose time nobody can believe counts in the hour when its message was accepted."""
+    at = result.at if moments.FIRST_MS <= result.at <= moments.LAST_MS else accepted_ms(UUID(hex=result.id))
+    return at // HOUR_MS * HOUR_MS
 
 
 def _count(conn: Connection, total: Total, hop: int, via: str, ids: Iterable[bytes]) -> int:

@@ -14,10 +14,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from shared.domain import moments
+from shared.domain.cutting import RAW_CODE, RAW_TEXT, VENDOR_REF, cut, cut_name
 from shared.domain.events import MAX_MESSAGES, Outcome, Receipt, Receipts, Result
 from shared.domain.ids import lane_of
 from shared.stores import claims, sql
-from shared.stores.claims import REF_LENGTH, HopKey, Sender
+from shared.stores.claims import HopKey, Sender
 from shared.stores.messages import insert_due
 from shared.stores.sql import Connection
 
@@ -45,7 +47,16 @@ def keep(conn: Connection, event: Receipts, now_ms: int) -> None:
     """Let receipts wait for their answers; the same one twice is one. The oldest that nobody wants are forgotten."""
     sender = (event.channel, event.vendor, event.account)
     rows = [
-        (_key(r), *sender, r.state, r.code, _short(r.raw_code, 32), _short(r.raw_text, 255), r.at, now_ms)
+        (
+            _key(r),
+            *sender,
+            r.state,
+            r.code,
+            cut(r.raw_code, RAW_CODE),
+            cut(r.raw_text, RAW_TEXT),
+            moments.storable(r.at),
+            now_ms,
+        )
         for r in sorted(event.receipts, key=_key)
     ]
     sql.insert_ignore(conn, "receipt_inbox", _COLUMNS, rows)
@@ -58,13 +69,13 @@ def keep(conn: Connection, event: Receipts, now_ms: int) -> None:
 def record_answers(conn: Connection, sender: Sender, rows: Sequence[tuple[Any, ...]], now_ms: int) -> None:
     """`claims.save_answers`, and the receipts that waited for these answers become due."""
     claims.save_answers(conn, sender, rows)
-    hand_over(conn, sender, {r[7][:REF_LENGTH]: (r[0], r[1]) for r in rows if r[7]}, now_ms)
+    hand_over(conn, sender, {cut_name(r[7], VENDOR_REF): (r[0], r[1]) for r in rows if r[7]}, now_ms)
 
 
 def record_references(conn: Connection, sender: Sender, refs: dict[HopKey, str], now_ms: int) -> None:
     """`claims.note_references`, and the receipts that waited for these references become due."""
     claims.note_references(conn, refs)
-    hand_over(conn, sender, {ref[:REF_LENGTH]: key for key, ref in refs.items()}, now_ms)
+    hand_over(conn, sender, {cut_name(ref, VENDOR_REF): key for key, ref in refs.items()}, now_ms)
 
 
 def hand_over(conn: Connection, sender: Sender, written: Mapping[str, HopKey], now_ms: int) -> None:
@@ -86,11 +97,7 @@ def hand_over(conn: Connection, sender: Sender, written: Mapping[str, HopKey], n
 
 
 def _key(receipt: Receipt) -> str:
-    return receipt.vendor_ref[:REF_LENGTH]
-
-
-def _short(text: str | None, size: int) -> str | None:
-    return text and text[:size]
+    return cut_name(receipt.vendor_ref, VENDOR_REF)
 
 
 def _of(sender: Sender, refs: Iterable[str]) -> str:

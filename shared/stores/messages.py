@@ -7,13 +7,15 @@ Functions here take a connection inside a transaction and make no decisions. Loc
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
-from shared.domain.events import Event, Request
+from shared.domain import moments
+from shared.domain.cutting import RAW_CODE, RAW_TEXT, cut
+from shared.domain.events import MAX_BYTES, Event, Request
 from shared.domain.ids import Lane
 from shared.domain.routing import Message, Plan
 from shared.domain.states import State
@@ -257,7 +259,7 @@ def finish_hops(
         sql.execute(
             conn,
             f"UPDATE hops SET state={sql.literal(state)}, code={sql.literal(code)}, "  # noqa: S608
-            f"raw_code={sql.literal(raw_code and raw_code[:32])}, raw_text={sql.literal(raw_text and raw_text[:255])}, "
+            f"raw_code={sql.literal(cut(raw_code, RAW_CODE))}, raw_text={sql.literal(cut(raw_text, RAW_TEXT))}, "
             f"finished_ms={now_ms} WHERE message_id IN ({sql.ids(sorted(members))}) AND hop={hop} "
             f"AND {_open_to(state)} AND NOT (state={sql.literal(state)} AND finished_ms IS NOT NULL)",
         )
@@ -274,31 +276,45 @@ def insert_due(
     account_id: int | None = None,
     request_id: bytes | None = None,
 ) -> None:
-    """Work that leaves later: (due ms or None for a backlog, kind, the event to publish then)."""
+    """Work that leaves later: (due ms or None for a backlog, kind, the event to publish then), cut into as many rows
+    as it would be records."""
     values = [
         (
             due_ms,
             kind,
-            int(Lane[event.lane]),
+            int(Lane[part.lane]),
             account_id,
             request_id,
-            event.size(),
-            event.topic,
-            event.TYPE,
-            event.model_dump_json(exclude_defaults=True),
+            part.size(),
+            part.topic,
+            part.TYPE,
+            payload,
         )
         for due_ms, kind, event in rows
+        for part, payload in _payloads(event)
     ]
     if values:
         columns = "due_ms, kind, lane, account_id, request_id, messages, topic, type, payload"
         sql.insert(conn, "due", columns, values)
 
 
+def _payloads(event: Event) -> Iterator[tuple[Event, str]]:
+    """An event as JSON, halved until it is not too large."""
+    payload = event.model_dump_json(exclude_defaults=True)
+    parts = event.halves() if len(payload.encode()) > MAX_BYTES else [event]
+    if len(parts) == 1:
+        yield event, payload
+        return
+    for part in parts:
+        yield from _payloads(part)
+
+
 def insert_trail(conn: Connection, rows: Sequence[Sequence[Any]]) -> None:
     """Outcomes that their hops do not tell: (message, hop, state, code, raw code, raw text, via, cause, at ms)."""
     if rows:
         columns = "message_id, hop, state, code, raw_code, raw_text, via, cause, at_ms"
-        sql.insert_ignore(conn, "trail", columns, rows)
+        kept = [(*r[:4], cut(r[4], RAW_CODE), cut(r[5], RAW_TEXT), *r[6:8], moments.storable(r[8])) for r in rows]
+        sql.insert_ignore(conn, "trail", columns, kept)
 
 
 def claim_keys(conn: Connection, requests: Sequence[Request], expires_ms: int, now_ms: int) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from shared.domain.cutting import cut
 from shared.domain.events import Attempt
 from shared.reports.keys import report_key
 from shared.reports.units import Unit
@@ -155,7 +156,7 @@ def _update(conn: Connection, a: Attempt, ids: Sequence[bytes]) -> None:
 
 
 def _short(text: str | None) -> str | None:
-    return text[:ERROR_LENGTH] if text else None
+    return cut(text, ERROR_LENGTH) if text else None
 
 
 def data_of(conn: Connection, message_ids: Sequence[str]) -> dict[str, bytes]:

@@ -4,13 +4,15 @@ value through several calls; building the literals here costs a third.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 from pymysql import converters
 
 escape_string = converters.escape_string
+STATEMENT = 4 * 1024 * 1024
+"""Characters of one INSERT, far below what the server takes at once (max_allowed_packet): more rows go in several."""
 Connection = Any
 """A pymysql connection inside a transaction (see shared/runtime/mysql.py)."""
 
@@ -55,10 +57,33 @@ def fetch(conn: Connection, statement: str, args: Sequence[Any] | None = None) -
 
 
 def insert(conn: Connection, table: str, columns: str, values: Iterable[Sequence[Any]], tail: str = "") -> int:
-    """One multi-row `INSERT`; `tail` may be an ON DUPLICATE KEY UPDATE. Affected rows."""
-    return execute(conn, f"INSERT INTO {table} ({columns}) VALUES {rows(values)} {tail}")  # noqa: S608 - literals
+    """A multi-row `INSERT`; `tail` may be an ON DUPLICATE KEY UPDATE. Affected rows.
+
+    What does not fit its column is an error, never cut: see SQL_MODE in shared/runtime/mysql.py.
+    """
+    head = f"INSERT INTO {table} ({columns}) VALUES"
+    return sum(execute(conn, f"{head} {part} {tail}") for part in _statements(values))
 
 
 def insert_ignore(conn: Connection, table: str, columns: str, values: Iterable[Sequence[Any]]) -> int:
-    """One multi-row `INSERT IGNORE`: rows whose key exists stay as they are. Inserted rows."""
-    return execute(conn, f"INSERT IGNORE INTO {table} ({columns}) VALUES {rows(values)}")  # noqa: S608 - literals
+    """A multi-row `INSERT` in which rows whose key exists stay as they are. Inserted rows.
+
+    Not by INSERT IGNORE: that overlooks every other error too, and stores a value cut or bent.
+    """
+    first = columns.split(",", 1)[0]
+    return insert(conn, table, columns, values, f"ON DUPLICATE KEY UPDATE {table}.{first}={table}.{first}")
+
+
+def _statements(values: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """The rows for VALUES clauses of a fair size."""
+    part: list[str] = []
+    size = 0
+    for row in values:
+        written = f"({','.join(map(literal, row))})"
+        if part and size + len(written) > STATEMENT:
+            yield ",".join(part)
+            part, size = [], 0
+        part.append(written)
+        size += len(written)
+    if part:
+        yield ",".join(part)

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from shared.domain.cutting import cut, cut_name
 from shared.runtime import logs
 from shared.stores import watch as store
 from shared.watch.alarms import Alarm
@@ -142,4 +143,4 @@ def _alarm(row: tuple[Any, ...]) -> Alarm:
 
 def _row(alarm: Alarm) -> tuple[Any, ...]:
     name, subject, severity, text, value, *rest = astuple(alarm)
-    return (name, subject[:128], severity, text[:512], round(value), *rest)
+    return (name, cut_name(subject, 128), severity, cut(text, 512), round(value), *rest)

@@ -127,3 +127,13 @@ def test_test_and_live_requests_do_not_share_keys(header: str) -> None:
     assert test is not None
     assert live is not None
     assert test.name != live.name
+
+
+@pytest.mark.parametrize("char", ["a", "é", "가", "😀"])
+def test_a_key_has_up_to_255_characters_of_any_length(char: str) -> None:
+    whole = (char * 255).encode()
+    key = read_key(1, whole.decode("latin-1"), "/", b"{}", test=False)
+    assert key is not None
+    assert key != read_key(1, (char * 254 + "b").encode().decode("latin-1"), "/", b"{}", test=False)
+    with pytest.raises(Problem, match="not usable"):
+        read_key(1, (whole + b"a").decode("latin-1"), "/", b"{}", test=False)
