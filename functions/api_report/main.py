@@ -10,16 +10,16 @@ from shared.runtime import Route, http_function
 
 main = http_function(
     [
-        Route("GET", "/v1/messages", list_messages),
-        Route("GET", "/v1/messages/{message_id}", get_message),
-        Route("POST", "/v1/messages/{message_id}/report/replay", replay_message),
-        Route("GET", "/v1/requests/{request_id}", get_request),
-        Route("PATCH", "/v1/requests/{request_id}", change_request),
-        Route("POST", "/v1/requests/{request_id}/cancel", cancel_request),
-        Route("GET", "/v1/reports", list_reports),
-        Route("POST", "/v1/reports/replay", replay_reports),
-        Route("GET", "/v1/callbacks", settings),
-        Route("PUT", "/v1/callbacks", change_settings),
-        Route("POST", "/v1/callbacks/test", test_call),
+        Route("GET", "/v1/messages", list_messages, "messages:read"),
+        Route("GET", "/v1/messages/{message_id}", get_message, "messages:read"),
+        Route("POST", "/v1/messages/{message_id}/report/replay", replay_message, "reports:replay"),
+        Route("GET", "/v1/requests/{request_id}", get_request, "messages:read"),
+        Route("PATCH", "/v1/requests/{request_id}", change_request, "messages:send"),
+        Route("POST", "/v1/requests/{request_id}/cancel", cancel_request, "messages:send"),
+        Route("GET", "/v1/reports", list_reports, "reports:read"),
+        Route("POST", "/v1/reports/replay", replay_reports, "reports:replay"),
+        Route("GET", "/v1/callbacks", settings, ("callbacks:write", "reports:read")),
+        Route("PUT", "/v1/callbacks", change_settings, "callbacks:write"),
+        Route("POST", "/v1/callbacks/test", test_call, "callbacks:write", own=True),
     ]
 )

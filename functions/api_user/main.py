@@ -16,7 +16,7 @@ from shared.stores.accounts import read_account
 
 async def me(request: Request, ims: Context) -> Response:
     """The account behind a key, with what holds for it now: limits, sender numbers, callback and digests."""
-    who = await caller(request, ims, "account:read")
+    who = await caller(request, ims)
     account = await ims.db(read_account, who.account.account_id) or who.account
     return reading.answer(
         {
@@ -40,10 +40,10 @@ async def me(request: Request, ims: Context) -> Response:
 
 main = http_function(
     [
-        Route("GET", "/v1/me", me),
-        Route("GET", "/v1/digests", preferences.show),
-        Route("PUT", "/v1/digests", preferences.change),
-        Route("GET", "/v1/digests/{date}", get_digest),
-        Route("POST", "/v1/digests/{date}/send", send_again),
+        Route("GET", "/v1/me", me, "account:read"),
+        Route("GET", "/v1/digests", preferences.show, "account:read"),
+        Route("PUT", "/v1/digests", preferences.change, "account:write"),
+        Route("GET", "/v1/digests/{date}", get_digest, "account:read"),
+        Route("POST", "/v1/digests/{date}/send", send_again, "account:write"),
     ]
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +12,17 @@ from pydantic import BaseModel
 
 from local.docs.text import from_yaml, to_yaml
 from local.home import ROOT
+from shared import flow
 from shared.channels import CHANNEL_NAMES, MODULES
 from shared.channels.common import channel
 from shared.digest import preferences
 from shared.domain.codes import CODES
 from shared.domain.ids import LANES
 from shared.domain.states import State
+from shared.edge.scopes import OPERATOR, SCOPES
 from shared.following import callbacks, reports, requests
 from shared.reports.callback import user_agent
+from shared.runtime import Route
 from shared.runtime.problems import BASE, TITLES
 from shared.vendors.registry import ADAPTERS
 
@@ -55,6 +60,8 @@ def document() -> Json:
     words: dict[str, dict[str, str]] = made.pop("descriptions")
     made["info"]["version"] = user_agent().removeprefix("ims/")
     made["components"]["schemas"] |= _tables() | _models(words)
+    made["components"]["securitySchemes"]["key"]["x-scopes"] = _scopes()
+    _add_rights(made)
     made["components"]["responses"] = {_problem_name(status): _problem(status) for status in TITLES}
     for _, _, operation in operations(made):
         for status in operation.pop("problems", ()):
@@ -67,6 +74,40 @@ def operations(made: Json) -> list[tuple[str, str, Json]]:
     """(path, method, operation) of every path and webhook."""
     items = [*made["paths"].items(), *made.get("webhooks", {}).items()]
     return [(path, method, item[method]) for path, item in items for method in METHODS if method in item]
+
+
+# --- rights ---------------------------------------------------------------------------------------------------------
+
+
+def routes() -> Iterator[Route]:
+    """Every route of the HTTP functions of the map."""
+    for function in flow.FLOW:
+        if function.handles:
+            continue
+        path = ROOT / "functions" / function.name / "main.py"
+        spec: Any = importlib.util.spec_from_file_location(f"function_{function.name}", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        yield from module.main.routes
+
+
+def _scopes() -> Json:
+    return {
+        name: {"opens": scope.opens, "only_when_named": scope.named, "settings": scope.settings}
+        for name, scope in SCOPES.items()
+    }
+
+
+def _add_rights(made: Json) -> None:
+    """Which scopes open an operation (any one of those listed), and whether test keys are refused."""
+    for route in routes():
+        operation = made["paths"].get(route.path, {}).get(route.method.lower())
+        if operation is None or not route.scopes:
+            continue
+        scheme = "operator" if OPERATOR in route.scopes else "key"
+        operation["security"] = [{scheme: [scope]} for scope in route.scopes]
+        operation["x-scopes"] = list(route.scopes)
+        operation["x-test-keys"] = "no" if scheme == "operator" else "refused" if route.live_only else "their own only"
 
 
 # --- schemas --------------------------------------------------------------------------------------------------------

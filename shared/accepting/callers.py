@@ -8,7 +8,9 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from starlette.requests import Request
 
-from shared.runtime import Context
+from shared.edge.scopes import opened
+from shared.runtime import Context, Route
+from shared.runtime.http import ROUTE
 from shared.runtime.problems import Problem
 from shared.runtime.settings import AcceptSettings, load
 from shared.stores.accounts import Account, ApiKey
@@ -21,20 +23,40 @@ class Caller:
     account: Account
     test: bool
 
+    @property
+    def mark(self) -> tuple[int, bool]:
+        """What cursors are tied to: another account's, or another kind of key's, mean nothing here."""
+        return self.account.account_id, self.test
 
-async def caller(request: Request, ims: Context, scope: str) -> Caller:
-    """The client behind a request; 401 without a valid key, 403 when the key may not do this."""
+
+async def caller(request: Request, ims: Context) -> Caller:
+    """The client behind a request; 401 without a valid key, 403 when the key may not do what its route is for."""
     key = await _key(request, ims)
     if key.kind not in ("live", "test") or key.account_id is None:
         raise Problem(403, "This is an operator's key; use a client's ims_live_… or ims_test_… key here.")
-    if key.ip_allow and not key.allows_ip(client_address(request)):
-        raise Problem(403, "This key may not be used from your address; see its IP allow-list.")
-    if key.scopes and scope not in key.scopes:
-        raise Problem(403, f"This key lacks the scope {scope}.")
+    route: Route = request.scope[ROUTE]
+    _may(route, request, key)
+    if key.kind == "test" and route.live_only:
+        raise Problem(403, "A test key cannot change what it shares with live keys; use an ims_live_… key.")
     account = await ims.accounts.by_id(key.account_id)
     if account is None or not account.enabled:
         raise Problem(403, "This account is closed.")
     return Caller(account, key.kind == "test")
+
+
+async def operator(request: Request, ims: Context) -> None:
+    """Make sure that an operator asks: 401 without a valid key, 403 with a client's."""
+    key = await _key(request, ims)
+    if key.kind != "admin":
+        raise Problem(403, "This is for operators; a client's key does not open it.")
+    _may(request.scope[ROUTE], request, key)
+
+
+def _may(route: Route, request: Request, key: ApiKey) -> None:
+    if key.ip_allow and not key.allows_ip(client_address(request)):
+        raise Problem(403, "This key may not be used from your address; see its IP allow-list.")
+    if not any(opened(scope, key.granted) for scope in route.scopes):
+        raise Problem(403, f"This key lacks the scope {' or '.join(route.scopes)}.")
 
 
 async def _key(request: Request, ims: Context) -> ApiKey:

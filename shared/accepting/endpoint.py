@@ -35,7 +35,7 @@ def endpoint(channel: Channel, files: Files) -> Callable[[HttpRequest, Context],
     submitters: WeakKeyDictionary[Context, Submitter] = WeakKeyDictionary()
 
     async def send(request: HttpRequest, ims: Context) -> Response:
-        who = await caller(request, ims, f"{channel.name}:send")
+        who = await caller(request, ims)
         require_json(request)
         flags = _flags(request)
         body = await read_body(request)
@@ -135,7 +135,7 @@ def _flag_fault(name: str, text: str, given: Container[str]) -> tuple[str, str] 
 
 
 async def _view(ims: Context, who: Caller, names: list[str]) -> AccountView:
-    infos: dict[str, FileInfo] = await ims.db(file_infos, who.account.account_id, names) if names else {}
+    infos: dict[str, FileInfo] = await ims.db(file_infos, who.account.account_id, names, who.test) if names else {}
     account = who.account
     return AccountView(account.account_id, account.username, account.senders, account.callback_uri, infos)
 

@@ -105,7 +105,8 @@ class Submitter:
         limited = [s for s in group if limits.limited(s.account)]
         for s in limited:
             _add(pipe, s, len(s.request.messages), now)
-        seen.note(pipe, ((s.request.request_id, s.account.account_id, s.request.total) for s in group))
+        tests = {s.request.request_id for s in group if s.request.test}
+        seen.note(pipe, ((s.request.request_id, s.account.account_id, s.request.total) for s in group), tests)
         answers = await pipe.execute()
         for s, old in zip(keyed, answers, strict=False):
             s.held = None if old is None else unpack(old)

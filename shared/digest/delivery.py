@@ -76,9 +76,9 @@ def _made(conn: Connection, account: Account, day: date, now_ms: int) -> tuple[P
     return chosen, read(conn, account, day, chosen.language, now_ms)
 
 
-def read(conn: Connection, account: Account, day: date, language: str, now_ms: int) -> content.Json:
-    """A day's digest, made from its counts."""
-    rows = digests.rows(conn, account.account_id, day)
+def read(conn: Connection, account: Account, day: date, language: str, now_ms: int, test: bool = False) -> content.Json:
+    """A day's digest, made from its counts; `test`: of the messages of test keys, which is never sent."""
+    rows = digests.rows(conn, account.account_id, day, test)
     samples = digests.samples(conn, account.account_id, content.sample_ids(rows))
     whole = content.Day(account.username, day, bounds(day)[1] <= now_ms, language)
     return content.digest(whole, rows, samples)

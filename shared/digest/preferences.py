@@ -21,7 +21,6 @@ from shared.stores import digests
 from shared.stores.accounts import Account
 from shared.stores.digests import Preferences
 
-SCOPE = "account:write"
 COLUMNS = {"by": "send_by"}
 """Fields that are called otherwise in MySQL."""
 
@@ -53,13 +52,13 @@ def view(chosen: Preferences) -> Json:
 
 async def show(request: Request, ims: Context) -> Response:
     """What holds now."""
-    who = await caller(request, ims, "account:read")
+    who = await caller(request, ims)
     return reading.answer(view(await ims.db(digests.preferences, who.account.account_id)))
 
 
 async def change(request: Request, ims: Context) -> Response:
     """Change some of it; 422 where a digest that is switched on would lead nowhere."""
-    who = await caller(request, ims, SCOPE)
+    who = await caller(request, ims)
 
     async def faults(wish: Change) -> list[Fault]:
         wrong = [] if wish.email is None or mail.address_ok(wish.email) else [_BAD_ADDRESS]

@@ -9,14 +9,13 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accepting.callers import caller
+from shared.accepting.callers import Caller, caller
 from shared.channels.schema import MAX_RECIPIENTS
 from shared.domain.errors import Unavailable
 from shared.domain.ids import index_of, request_of
 from shared.following import patience, reading, shapes
 from shared.runtime import Context
 from shared.stores import callbacks, lookup, requests
-from shared.stores.accounts import Account
 from shared.stores.lookup import Search
 from shared.stores.requests import Arriving, RequestRow
 from shared.stores.sql import Connection
@@ -37,23 +36,23 @@ _FILTERS: dict[str, reading.Reader] = {
 
 async def get_message(request: Request, ims: Context) -> Response:
     """One message from the primary; before its row is there, the request's key in Redis answers."""
-    who = await caller(request, ims, "messages:read")
+    who = await caller(request, ims)
     message_id = reading.path_id(request, "message_id", reading.message_id)
     account = who.account
 
     async def read() -> dict[str, Any] | None:
-        return await ims.db(_read, account.account_id, account.callback_enabled, message_id)
+        return await ims.db(_read, account.account_id, account.callback_enabled, message_id, who.test)
 
     found = await read()
     if found is None and index_of(message_id) <= MAX_RECIPIENTS:
-        found = await _arriving(ims, account, message_id, read)
+        found = await _arriving(ims, who, message_id, read)
     if found is None:
         raise reading.not_found("message")
     return reading.answer(found)
 
 
-def _read(conn: Connection, account_id: int, enabled: bool, message_id: UUID) -> dict[str, Any] | None:
-    found = lookup.details(conn, account_id, message_id.bytes)
+def _read(conn: Connection, account_id: int, enabled: bool, message_id: UUID, test: bool) -> dict[str, Any] | None:
+    found = lookup.details(conn, account_id, message_id.bytes, test=test)
     if found is None:
         return None
     waiting, tries = callbacks.of_message(conn, account_id, message_id.bytes, str(message_id))
@@ -61,13 +60,13 @@ def _read(conn: Connection, account_id: int, enabled: bool, message_id: UUID) ->
 
 
 async def _arriving(
-    ims: Context, account: Account, message_id: UUID, read: Callable[[], Awaitable[dict[str, Any] | None]]
+    ims: Context, who: Caller, message_id: UUID, read: Callable[[], Awaitable[dict[str, Any] | None]]
 ) -> dict[str, Any] | None:
     """A message that may be on its way: its request is the account's and not all of it is stored.
 
     Recipients that were refused leave gaps, so an index may be larger than the number of accepted ones.
     """
-    request_id = request_of(message_id)
+    account, request_id = who.account, request_of(message_id)
 
     async def read_or_miss() -> dict[str, Any] | None:
         row = await ims.db(requests.read, account.account_id, request_id)
@@ -76,7 +75,7 @@ async def _arriving(
             raise reading.not_found("message")
         return found
 
-    total = await patience.accepted_total(ims, account.account_id, request_id)
+    total = await patience.accepted_total(ims, account.account_id, request_id, who.test)
     if total is None:
         return None
     try:
@@ -87,10 +86,10 @@ async def _arriving(
 
 async def list_messages(request: Request, ims: Context) -> Response:
     """Messages that match, newest first; `next` leads on even where a page came out short."""
-    who = await caller(request, ims, "messages:read")
+    who = await caller(request, ims)
     given = reading.query(request, _FILTERS)
     limit, text = given.pop("limit", reading.DEFAULT_LIMIT), given.pop("cursor", None)
-    mark = reading.filters_mark("messages", given)
+    mark = reading.filters_mark("messages", {**given, "caller": who.mark})
     high = _floor(given["until"]) if "until" in given else lookup.TOP
     if text is not None:
         high = min(high, reading.read_cursor(text, mark, 16))
@@ -100,6 +99,7 @@ async def list_messages(request: Request, ims: Context) -> Response:
         high=high,
         limit=limit,
         request=given.get("request_id"),
+        test=who.test,
         recipient=given.get("to"),
         **{name: given.get(name) for name in ("ref", "channel", "status", "code")},
     )
@@ -116,7 +116,7 @@ async def _arrived(ims: Context, wanted: Search, request_id: UUID) -> bool:
         return await ims.db(requests.read, wanted.account_id, request_id)
 
     try:
-        total = await patience.accepted_total(ims, wanted.account_id, request_id)
+        total = await patience.accepted_total(ims, wanted.account_id, request_id, wanted.test)
         if total is None:
             return False
         return await patience.taken_in(ims, wanted.account_id, request_id, read, patience.LOOK_S, total) is not None

@@ -28,11 +28,13 @@ async def taken_in(
     read: Callable[[], Awaitable[T | None]],
     seconds: float,
     total: int | None = None,
+    test: bool = False,
 ) -> T | None:
     """What `read` finds of a request; None, at once, when it finds nothing and acceptance knows of no such request.
 
     Else it reads again after growing pauses, and after `seconds` raises Arriving. `read` may raise that, too, when it
-    finds a part that is not enough. `total`: what acceptance says of the request, where that is known already.
+    finds a part that is not enough. `total`: what acceptance says of the request, where that is known already. `test`:
+    only a request of a test key is known.
     """
     pause, end = FIRST_PAUSE_S, time.monotonic() + seconds
     while True:
@@ -43,7 +45,7 @@ async def taken_in(
         if found is not None:
             return found
         if total is None:
-            total = await accepted_total(ims, account_id, request_id)
+            total = await accepted_total(ims, account_id, request_id, test)
         if total is None:
             return None
         if time.monotonic() >= end:
@@ -52,10 +54,12 @@ async def taken_in(
         pause = min(pause * 2, LONGEST_PAUSE_S)
 
 
-async def accepted_total(ims: Context, account_id: int, request_id: UUID) -> int | None:
+async def accepted_total(ims: Context, account_id: int, request_id: UUID, test: bool = False) -> int | None:
     """How many messages a request of the account has, as acceptance noted it some minutes ago."""
     try:
         found = await seen.find(ims.redis.state, request_id)
     except away() as error:
         raise Unavailable(f"Redis: {type(error).__name__}") from error
-    return found[1] if found is not None and found[0] == account_id else None
+    if found is None or found.account_id != account_id or (test and not found.test):
+        return None
+    return found.total

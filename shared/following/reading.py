@@ -175,9 +175,9 @@ def not_found(what: str) -> Problem:
 
 
 def filters_mark(kind: str, filters: Mapping[str, Any]) -> bytes:
-    """Four bytes that tie a cursor to the filters it was made with."""
+    """Eight bytes that tie a cursor to the list, the caller and the filters it was made with."""
     text = repr((kind, sorted((k, str(v)) for k, v in filters.items())))
-    return hashlib.blake2b(text.encode(), digest_size=4).digest()
+    return hashlib.blake2b(text.encode(), digest_size=8).digest()
 
 
 def cursor(mark: bytes, place: bytes) -> str:
@@ -186,7 +186,7 @@ def cursor(mark: bytes, place: bytes) -> str:
 
 
 def read_cursor(text: str, mark: bytes, size: int) -> bytes:
-    """The place in a cursor; 422 when it is none of ours or was made with other filters."""
+    """The place in a cursor; 422 when it is none of ours, or of another caller, list or other filters."""
     try:
         raw = base64.b64decode(text.encode() + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -194,5 +194,7 @@ def read_cursor(text: str, mark: bytes, size: int) -> bytes:
     if len(raw) != len(mark) + size:
         raise invalid([Fault("/cursor", "format", "is not a cursor; take `next` of a page as it is")])
     if raw[: len(mark)] != mark:
-        raise invalid([Fault("/cursor", "conflict", "belongs to other filters; start without a cursor")])
+        raise invalid(
+            [Fault("/cursor", "conflict", "belongs to another list or other filters; start without a cursor")]
+        )
     return raw[len(mark) :]

@@ -54,12 +54,14 @@ async def list_reports(request: Request, ims: Context) -> Response:
     `next` leads on after the last item; it is null when the page is empty and nothing more is to be looked at. A poller
     keeps the last one that it got and asks with it again later. `since` and `until` are when the messages ended.
     """
-    who = await caller(request, ims, "reports:read")
+    who = await caller(request, ims)
     given = reading.query(request, _FILTERS)
     limit, text = given.pop("limit", reading.DEFAULT_LIMIT), given.pop("cursor", None)
-    mark = reading.filters_mark("reports", given)
+    mark = reading.filters_mark("reports", {**given, "caller": who.mark})
     after = Place() if text is None else _unpack(reading.read_cursor(text, mark, 24))
-    wanted = Selection(who.account.account_id, given.get("request_id"), given.get("since"), given.get("until"))
+    wanted = Selection(
+        who.account.account_id, given.get("request_id"), given.get("since"), given.get("until"), test=who.test
+    )
     reports, onward = await ims.db(_page, wanted, after, limit)
     return reading.answer({"items": [r.data for r in reports], "next": _cursor(mark, onward)})
 
@@ -128,9 +130,9 @@ _READERS: dict[str, Callable[[str], Any]] = {
 
 async def replay_message(request: Request, ims: Context) -> Response:
     """Send one final message's report again, to the account's present callback or the request's own."""
-    who = await caller(request, ims, "reports:replay")
+    who = await caller(request, ims)
     message_id = reading.path_id(request, "message_id", reading.message_id)
-    found = await ims.db(lookup.reports, who.account.account_id, [message_id.bytes])
+    found = await ims.db(lookup.reports, who.account.account_id, [message_id.bytes], test=who.test)
     if not found:
         raise reading.not_found("message")
     if found[0].data["finished_at"] is None:
@@ -154,14 +156,15 @@ async def replay_reports(request: Request, ims: Context) -> Response:
     `skipped` are those among them that cannot be sent: no callback is set for them, theirs may not be called, or what
     `ids` names has not ended or is not there. The others go.
     """
-    who = await caller(request, ims, "reports:replay")
+    who = await caller(request, ims)
     wish = await reading.body(request, Replay, _faults)
     account = await _account(ims, who)
     if wish.ids is not None:
-        ids = await ims.db(feed.final_of, account.account_id, [reading.message_id(i).bytes for i in wish.ids])
+        named = [reading.message_id(i).bytes for i in wish.ids]
+        ids = await ims.db(feed.final_of, account.account_id, named, who.test)
         onward = None
     else:
-        ids, onward = await _select(ims, account.account_id, wish)
+        ids, onward = await _select(ims, who, wish)
     wanted = len(ids) if wish.ids is None else len(set(map(reading.message_id, wish.ids)))
     mark, sent = uuid4().hex, 0
     for i in range(0, len(ids), MAX_MESSAGES):
@@ -172,12 +175,13 @@ async def replay_reports(request: Request, ims: Context) -> Response:
     return reading.answer({"replaying": sent, "skipped": wanted - sent, "next": onward}, 202)
 
 
-async def _select(ims: Context, account_id: int, wish: Replay) -> tuple[list[bytes], str | None]:
+async def _select(ims: Context, who: Caller, wish: Replay) -> tuple[list[bytes], str | None]:
     values = {name: wish.read(name, reader) for name, reader in _READERS.items()}
-    mark = reading.filters_mark("replay", {**values, "undelivered": wish.undelivered})
+    mark = reading.filters_mark("replay", {**values, "undelivered": wish.undelivered, "caller": who.mark})
     after = _unpack(reading.read_cursor(wish.cursor, mark, 24)) if wish.cursor else Place()
     wanted = Selection(
-        account_id=account_id,
+        account_id=who.account.account_id,
+        test=who.test,
         request=values["request_id"],
         since_ms=values["since"],
         until_ms=values["until"],

@@ -30,15 +30,15 @@ log = logs.get(__name__)
 
 async def get_request(request: Request, ims: Context) -> Response:
     """A request with its messages counted by state, and its reports by what became of them."""
-    who = await caller(request, ims, "messages:read")
+    who = await caller(request, ims)
     request_id = reading.path_id(request, "request_id", reading.request_id)
     account_id = who.account.account_id
 
     async def read() -> RequestRow | None:
-        return await ims.db(store.read, account_id, request_id)
+        return await ims.db(store.read, account_id, request_id, who.test)
 
     try:
-        row = await patience.taken_in(ims, account_id, request_id, read, patience.LOOK_S)
+        row = await patience.taken_in(ims, account_id, request_id, read, patience.LOOK_S, test=who.test)
     except Arriving as arriving:
         return reading.answer({**_arriving_view(request_id, arriving.total), "reports": _reports(NOTHING_TOLD)})
     if row is None:
@@ -98,7 +98,7 @@ async def cancel_request(request: Request, ims: Context) -> Response:
 
     `canceled` counts what this call canceled (0 the second time), `arriving` what could not be seen yet: call again.
     """
-    who = await caller(request, ims, "messages:cancel")
+    who = await caller(request, ims)
     request_id = reading.path_id(request, "request_id", reading.request_id)
     account_id, canceled = who.account.account_id, 0
     answer: dict[str, Any] | None = None
@@ -106,7 +106,7 @@ async def cancel_request(request: Request, ims: Context) -> Response:
     async def cancel() -> dict[str, Any] | None:
         """Cancel what is there now; Arriving while there is more to come."""
         nonlocal canceled, answer
-        done = await ims.db(_cancel, account_id, request_id, ims.now_ms())
+        done = await ims.db(_cancel, account_id, request_id, ims.now_ms(), who.test)
         if done is None:
             return None
         row, more, events = done
@@ -118,7 +118,7 @@ async def cancel_request(request: Request, ims: Context) -> Response:
         return answer
 
     try:
-        if await patience.taken_in(ims, account_id, request_id, cancel, patience.CHANGE_S) is None:
+        if await patience.taken_in(ims, account_id, request_id, cancel, patience.CHANGE_S, test=who.test) is None:
             raise reading.not_found("request")
     except Arriving as error:
         if answer is None:
@@ -135,9 +135,9 @@ async def _publish(ims: Context, events: list[Due]) -> None:
 
 
 def _cancel(
-    conn: Connection, account_id: int, request_id: UUID, now_ms: int
+    conn: Connection, account_id: int, request_id: UUID, now_ms: int, test: bool
 ) -> tuple[RequestRow, int, list[Due]] | None:
-    row = store.read(conn, account_id, request_id)
+    row = store.read(conn, account_id, request_id, test)
     return None if row is None else (row, *store.cancel(conn, account_id, row, now_ms))
 
 
@@ -158,16 +158,16 @@ async def change_request(request: Request, ims: Context) -> Response:
 
     The end of validity moves along (its distance to `scheduled_at` stays), unless `valid_until` or `ttl` is given.
     """
-    who = await caller(request, ims, "messages:cancel")
+    who = await caller(request, ims)
     request_id = reading.path_id(request, "request_id", reading.request_id)
     account_id, now_ms = who.account.account_id, ims.now_ms()
     change = await reading.body(request, Change, partial(_faults, now_ms=now_ms))
 
     async def move() -> RequestRow | None:
-        return await ims.db(_reschedule, account_id, request_id, change)
+        return await ims.db(_reschedule, account_id, request_id, change, who.test)
 
     try:
-        row = await patience.taken_in(ims, account_id, request_id, move, patience.CHANGE_S)
+        row = await patience.taken_in(ims, account_id, request_id, move, patience.CHANGE_S, test=who.test)
     except Left as error:
         fault = Fault("/scheduled_at", "conflict", "the request has left already, or was never reserved")
         raise reading.invalid([fault]) from error
@@ -203,8 +203,8 @@ def _time_faults(pointer: str, at: int | None, start_ms: int, start: str) -> Ite
         yield Fault(pointer, "range", f"must be within a year from {start}")
 
 
-def _reschedule(conn: Connection, account_id: int, request_id: UUID, change: Change) -> RequestRow | None:
-    row = store.read(conn, account_id, request_id)
+def _reschedule(conn: Connection, account_id: int, request_id: UUID, change: Change, test: bool) -> RequestRow | None:
+    row = store.read(conn, account_id, request_id, test)
     if row is None:
         return None
     at_ms = read_time(change.scheduled_at or "") or 0

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 
 from shared.domain.errors import Overloaded, Unavailable
+from shared.edge import scopes
 from shared.runtime import logs, metrics, trace
 from shared.runtime.context import Context, current
 from shared.runtime.problems import Problem
@@ -36,15 +37,35 @@ log = logs.get(__name__)
 
 @dataclass(frozen=True)
 class Route:
-    """`path` may have parameters (`/v1/messages/{message_id}`), found in `request.path_params`."""
+    """`path` may have parameters (`/v1/messages/{message_id}`), found in `request.path_params`.
+
+    Any one of the scopes opens it (shared/edge/scopes.py); None: whoever calls proves it otherwise. `own`: also where
+    the scope is one of settings, test keys have things of their own behind it, and may change these.
+    """
 
     method: str
     path: str
     handler: Handler
+    scope: str | tuple[str, ...] | None = None
+    own: bool = False
     pattern: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pattern", compile_path(self.path))
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes, any one of which opens it."""
+        return (self.scope,) if isinstance(self.scope, str) else self.scope or ()
+
+    @property
+    def live_only(self) -> bool:
+        """Whether test keys are refused: it changes what they share with live keys."""
+        return not self.own and scopes.changes_settings(self.method, self.scopes)
+
+
+ROUTE = "ims.route"
+"""Where a request's scope has its Route."""
 
 
 def http_function(routes: Sequence[Route]) -> Callable[[Request], Awaitable[Response]]:
@@ -60,6 +81,7 @@ def http_function(routes: Sequence[Route]) -> Callable[[Request], Awaitable[Resp
             if route is None:
                 route = _match(routes, request)
                 label = route.path
+            request.scope[ROUTE] = route
             response = await route.handler(request, current())
         except Problem as problem:
             response = problem.response()

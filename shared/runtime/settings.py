@@ -77,7 +77,9 @@ class AcceptSettings(_Settings):
     accept_pause_seconds: float = Field(
         0.01, ge=0, le=1, description="after several requests at once the lane's next ones wait so long for company"
     )
-    key_cache_seconds: float = Field(10.0, description="how long an API key is trusted without asking MySQL again")
+    key_cache_seconds: float = Field(
+        5.0, ge=0, le=9, description="how long keys and accounts are trusted without asking MySQL again"
+    )
     trusted_proxies: str = Field(
         "", description="CIDR ranges of the proxies whose X-Forwarded-For is believed; empty: the peer is the caller"
     )

@@ -12,14 +12,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, Generic, TypeVar
 
 import orjson
 
 from shared.domain.errors import Unavailable
+from shared.runtime import logs
 from shared.stores import former, sql
 from shared.stores.sql import Connection
+
+log = logs.get(__name__)
 
 STALE_SECONDS = 3600
 """How long an entry may serve while MySQL is away."""
@@ -48,23 +52,51 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as stored: `kind` live, test or admin."""
+    """A key as stored: `kind` live, test or admin.
+
+    `scopes` count where it is `limited` to them; `ip_allow` may hold what is no address range: that lets nobody in.
+    """
 
     account_id: int | None
     kind: str
     scopes: tuple[str, ...]
     ip_allow: tuple[str, ...]
     expires_ms: int | None
+    limited: bool = False
+
+    @property
+    def granted(self) -> tuple[str, ...] | None:
+        """The scopes of a limited key, else None (shared/edge/scopes.py:opened)."""
+        return self.scopes if self.limited else None
 
     def allows_ip(self, address: str) -> bool:
         """Whether the key may be used from an address."""
         if not self.ip_allow:
             return True
-        try:
-            ip = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(ip in ipaddress.ip_network(net, strict=False) for net in self.ip_allow)
+        ip = _address(address)
+        return ip is not None and any(ip in net for net in map(_network, self.ip_allow) if net is not None)
+
+
+Ip = IPv4Address | IPv6Address
+
+
+def _address(text: str) -> Ip | None:
+    """An address; one of IPv4 written as IPv6 (`::ffff:192.0.2.1`) is the former."""
+    try:
+        ip = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(ip, "ipv4_mapped", None) or ip
+
+
+@lru_cache(maxsize=4096)
+def _network(entry: str) -> IPv4Network | IPv6Network | None:
+    """An entry of an allow-list; None, and said once, when it is no address range."""
+    try:
+        return ipaddress.ip_network(entry.strip(), strict=False)
+    except ValueError:
+        log.warning("an entry of a key's ip_allow is no address range; it lets nobody in", entry=entry[:64])
+        return None
 
 
 class Cache(Generic[K, V]):
@@ -145,7 +177,18 @@ def read_key(conn: Connection, digest: bytes) -> ApiKey | None:
     if not found:
         return None
     account_id, kind, scopes, ip_allow, expires_ms = found[0]
-    return ApiKey(account_id, kind, _list(scopes), _list(ip_allow), expires_ms)
+    return ApiKey(account_id, kind, _texts(scopes), _texts(ip_allow), expires_ms, limited=scopes is not None)
+
+
+def _texts(text: str | None) -> tuple[str, ...]:
+    """A list as stored. Whatever else stands there is one entry that nothing matches, so that it opens nothing."""
+    if text is None:
+        return ()
+    try:
+        listed = orjson.loads(text)
+    except ValueError:
+        return (text,)
+    return tuple(map(str, listed)) if isinstance(listed, list) else (text,)
 
 
 def _list(text: str | None) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from shared.stores import sql
+from shared.stores.lookup import TEST
 from shared.stores.sql import Connection
 
 SAMPLE = 10_000
@@ -64,14 +65,25 @@ class Recent(NamedTuple):
     failed: int
 
 
-def recent(conn: Connection, account_id: int, since_ms: int) -> Recent:
-    """How callbacks went since a moment, or among the latest `SAMPLE` where there were more."""
+_TRIED_TESTS = (
+    f"EXISTS (SELECT 1 FROM reports w WHERE w.webhook_id=attempts.webhook_id AND {TEST.format(id='w.message_id')}=1)"  # noqa: S608
+)
+"""Tries of reports that hold a test key's message and whose rows are still there."""
+
+
+def recent(conn: Connection, account_id: int, since_ms: int, test: bool = False) -> Recent:
+    """How callbacks went since a moment, or among the latest `SAMPLE` where there were more.
+
+    `test`: those of test keys' messages among them.
+    """
+    of_test = TEST.format(id="messages.message_id") if test else "1"
+    tried_test = _TRIED_TESTS if test else "1"
     ended = (
-        "SELECT finished_ms, reported_ms FROM messages FORCE INDEX (feed) "  # noqa: S608 - literals
+        f"SELECT finished_ms, reported_ms, {of_test} AS counts FROM messages FORCE INDEX (feed) "  # noqa: S608 - literals
         f"WHERE account_id={account_id:d} AND feed_seq IS NOT NULL ORDER BY feed_seq DESC LIMIT {SAMPLE}"
     )
     tried = (
-        "SELECT at_ms, outcome, messages FROM attempts FORCE INDEX (account) "  # noqa: S608 - literals
+        f"SELECT at_ms, outcome, messages, {tried_test} AS counts FROM attempts FORCE INDEX (account) "  # noqa: S608 - literals
         f"WHERE account_id={account_id:d} AND at_ms>={since_ms:d} ORDER BY at_ms DESC LIMIT {SAMPLE}"
     )
     starts = [since_ms]
@@ -80,35 +92,41 @@ def recent(conn: Connection, account_id: int, since_ms: int) -> Recent:
         if size == SAMPLE:
             starts.append(oldest)
     start = max(starts)
-    ((delivered,),) = sql.fetch(conn, f"SELECT COUNT(*) FROM ({ended}) t WHERE reported_ms>={start:d}")  # noqa: S608
+    ((delivered,),) = sql.fetch(conn, f"SELECT COUNT(*) FROM ({ended}) t WHERE reported_ms>={start:d} AND counts")  # noqa: S608
     ((failed,),) = sql.fetch(
         conn,
         f"SELECT COALESCE(SUM(messages), 0) FROM ({tried}) t "  # noqa: S608 - literals
-        f"WHERE at_ms>={start:d} AND outcome<>'delivered'",
+        f"WHERE at_ms>={start:d} AND outcome<>'delivered' AND counts",
     )
     return Recent(start, int(delivered), int(failed))
 
 
-def waiting_counts(conn: Connection, account_id: int) -> dict[str, int]:
-    """Reports by state: pending, exhausted, disabled; each counted up to `SAMPLE`."""
+def waiting_counts(conn: Connection, account_id: int, test: bool = False) -> dict[str, int]:
+    """Reports by state: pending, exhausted, disabled; each counted up to `SAMPLE` (`test`: test keys' among them)."""
     counts = {}
+    flag = TEST.format(id="reports.message_id") if test else "1"
     for state in ("pending", "exhausted", "disabled"):
         ((n,),) = sql.fetch(
             conn,
-            "SELECT COUNT(*) FROM (SELECT 1 FROM reports FORCE INDEX (account) "
-            "WHERE account_id=%s AND state=%s LIMIT %s) t",
+            f"SELECT COUNT(*) FROM (SELECT {flag} AS counts FROM reports FORCE INDEX (account) "  # noqa: S608
+            "WHERE account_id=%s AND state=%s LIMIT %s) t WHERE counts",
             (account_id, state, SAMPLE),
         )
         counts[state] = n
     return counts
 
 
-def last_failure(conn: Connection, account_id: int, now_ms: int) -> Attempt | None:
-    """The latest try of the last seven days that failed."""
+def last_failure(conn: Connection, account_id: int, now_ms: int, test: bool = False) -> Attempt | None:
+    """The latest try of the last seven days that failed (`test`: of a test key's message, among the last `SAMPLE`)."""
+    chosen, of_tests = "", ""
+    if test:
+        chosen, of_tests = f", {_TRIED_TESTS} AS counts", "WHERE counts "
     found = sql.fetch(
         conn,
-        "SELECT attempt, outcome, status, error, duration_ms, at_ms FROM attempts FORCE INDEX (account) "
-        "WHERE account_id=%s AND at_ms>=%s AND outcome<>'delivered' ORDER BY at_ms DESC LIMIT 1",
-        (account_id, now_ms - 7 * DAY_MS),
+        "SELECT attempt, outcome, status, error, duration_ms, at_ms FROM ("  # noqa: S608 - literals
+        f"SELECT attempt, outcome, status, error, duration_ms, at_ms{chosen} FROM attempts FORCE INDEX (account) "
+        "WHERE account_id=%s AND at_ms>=%s AND outcome<>'delivered' ORDER BY at_ms DESC LIMIT %s) t "
+        f"{of_tests}ORDER BY at_ms DESC LIMIT 1",
+        (account_id, now_ms - 7 * DAY_MS, SAMPLE if test else 1),
     )
     return Attempt(*found[0]) if found else None

@@ -111,18 +111,22 @@ def failing_statement(accounts: Sequence[int]) -> str:
 
 # --- what it counts ---------------------------------------------------------------------------------------------------
 
-ROWS = (
+_ROWS = (
     "SELECT status, channel, code, SUM(total), MIN(since_ms), GROUP_CONCAT(HEX(samples) SEPARATOR '') "
-    "FROM results_daily FORCE INDEX (PRIMARY) WHERE account_id=%s AND day=%s AND test=0 GROUP BY status, channel, code"
+    "FROM results_daily FORCE INDEX (PRIMARY) WHERE account_id=%s AND day=%s AND test={test:d} "
+    "GROUP BY status, channel, code"
 )
+ROWS = _ROWS.format(test=0)
 """A day's counters of an account, its lanes together: as many rows as there are causes, however many messages."""
 
 
-def rows(conn: Connection, account_id: int, day: date) -> list[Row]:
-    """What became of an account's messages on a day (test keys' left out)."""
+def rows(conn: Connection, account_id: int, day: date, test: bool = False) -> list[Row]:
+    """What became of an account's messages on a day: test keys' left out, or only theirs."""
     return [
         Row(status, channel, code, int(total), int(since_ms), _ids(samples or ""))
-        for status, channel, code, total, since_ms, samples in sql.fetch(conn, ROWS, (account_id, day))
+        for status, channel, code, total, since_ms, samples in sql.fetch(
+            conn, _ROWS.format(test=test), (account_id, day)
+        )
     ]
 
 

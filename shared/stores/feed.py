@@ -17,6 +17,7 @@ from uuid import UUID
 from shared.domain.ids import span_of
 from shared.domain.states import FIRST_FINAL, State
 from shared.stores import sql
+from shared.stores.lookup import TEST
 from shared.stores.sql import Connection
 
 SLACK_MS = 15_000
@@ -43,11 +44,12 @@ class Entry(NamedTuple):
     ref: str | None = None
     channel: str = ""
     code: str | None = None
+    test: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which final reports: finished from `since_ms` to before `until_ms`."""
+    """Which final reports: finished from `since_ms` to before `until_ms`; `test`: only what test keys made."""
 
     account_id: int
     request: UUID | None = None
@@ -59,6 +61,7 @@ class Selection:
     ref: str | None = None
     channel: str | None = None
     code: str | None = None
+    test: bool = False
 
     @property
     def index(self) -> str:
@@ -81,6 +84,7 @@ class Selection:
             and (self.since_ms is None or entry.finished_ms >= self.since_ms)
             and (self.until_ms is None or entry.finished_ms < self.until_ms)
             and (self.status is None or entry.status == State[self.status])
+            and (entry.test or not self.test)
             and not (self.undelivered and entry.reported_ms is not None)
             and all(
                 wanted is None or wanted == found
@@ -131,7 +135,7 @@ def select(conn: Connection, wanted: Selection, after: Place, limit: int) -> Sel
 
 def read(conn: Connection, wanted: Selection, after: Place, limit: int) -> Selected:
     """The next reports to hand out; where some are found it goes on after the last, for more may come."""
-    if wanted.since_ms is None and wanted.until_ms is None:
+    if wanted.since_ms is None and wanted.until_ms is None and not wanted.test:
         found = Selected([entry.place for entry in _entries(conn, wanted, after, limit)], None)
     else:
         found = select(conn, wanted, after, limit)
@@ -151,9 +155,10 @@ def _entries(conn: Connection, wanted: Selection, after: Place, limit: int) -> l
     if wanted.request is not None:
         low, high = span_of(wanted.request)
         bounds += f" AND message_id BETWEEN 0x{low.hex} AND 0x{high.hex}"
+    test = TEST.format(id="messages.message_id") if wanted.test else "NULL"
     found = sql.fetch(
         conn,
-        "SELECT feed_seq, message_id, finished_ms, status, reported_ms, recipient, ref, channel, code "  # noqa: S608
+        f"SELECT feed_seq, message_id, finished_ms, status, reported_ms, recipient, ref, channel, code, {test} "  # noqa: S608
         f"FROM messages FORCE INDEX ({wanted.index}) WHERE account_id=%s AND {bounds} ORDER BY {order} LIMIT {limit:d}",
         (wanted.account_id, *args),
     )
@@ -179,13 +184,14 @@ def _first_number(conn: Connection, account_id: int, from_ms: int) -> int:
     return low
 
 
-def final_of(conn: Connection, account_id: int, ids: Sequence[bytes]) -> list[bytes]:
-    """Which of these messages are the account's and have ended."""
+def final_of(conn: Connection, account_id: int, ids: Sequence[bytes], test: bool = False) -> list[bytes]:
+    """Which of these messages are the account's and have ended; `test`: only those that test keys made."""
     if not ids:
         return []
+    made = f" AND {TEST.format(id='messages.message_id')}=1" if test else ""
     found: list[tuple[Any, ...]] = sql.fetch(
         conn,
         f"SELECT message_id FROM messages WHERE message_id IN ({sql.ids(sorted(set(ids)))}) "  # noqa: S608
-        f"AND account_id={account_id:d} AND status>={FIRST_FINAL} ORDER BY message_id",
+        f"AND account_id={account_id:d} AND status>={FIRST_FINAL}{made} ORDER BY message_id",
     )
     return [r[0] for r in found]

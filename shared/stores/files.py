@@ -26,23 +26,31 @@ def _known(names: Sequence[str]) -> list[bytes]:
 
 
 def insert_file(
-    conn: Connection, file_id: bytes, account_id: int, name: str, info: FileInfo, body: bytes, now_ms: int
+    conn: Connection,
+    file_id: bytes,
+    account_id: int,
+    name: str,
+    info: FileInfo,
+    body: bytes,
+    now_ms: int,
+    *,
+    test: bool = False,
 ) -> None:
-    """Keep a file."""
-    columns = "file_id, account_id, name, media_type, size, width, height, body, created_ms"
-    row = (file_id, account_id, name, info.media_type, info.size, info.width, info.height, body, now_ms)
+    """Keep a file; `test`: a test key's."""
+    columns = "file_id, account_id, name, media_type, size, width, height, body, created_ms, test"
+    row = (file_id, account_id, name, info.media_type, info.size, info.width, info.height, body, now_ms, test)
     sql.insert(conn, "files", columns, [row])
 
 
-def file_infos(conn: Connection, account_id: int, names: list[str]) -> dict[str, FileInfo]:
-    """What is known of the account's files, by the name the client used."""
+def file_infos(conn: Connection, account_id: int, names: list[str], test: bool = False) -> dict[str, FileInfo]:
+    """What is known of the account's files, by the name the client used; `test`: only of those of test keys."""
     wanted = _known(names)
     if not wanted:
         return {}
     found = sql.fetch(
         conn,
         "SELECT file_id, media_type, size, width, height FROM files "  # noqa: S608
-        f"WHERE account_id={int(account_id)} AND file_id IN ({sql.ids(wanted)})",
+        f"WHERE account_id={int(account_id)} AND test>={test:d} AND file_id IN ({sql.ids(wanted)})",
     )
     infos = {str(UUID(bytes=r[0])): FileInfo(*r[1:]) for r in found}
     return {name: infos[str(UUID(name))] for name in names if _known([name]) and str(UUID(name)) in infos}

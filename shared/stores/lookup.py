@@ -29,6 +29,11 @@ _MESSAGE = (
     "message_id, account_id, recipient, ref, type, NULL, NULL, status, hop, step, tries, in_window, cancel, channel, "
     "vendor, vendor_account, cause, sent_ms, asked"
 )
+TEST = (
+    "(SELECT r.test FROM requests r WHERE r.request_id=CONCAT(LEFT({id}, 13), "
+    "CHAR(ASCII(SUBSTRING({id}, 14, 1)) & 0xE0 USING binary), 0x0000))"
+)
+"""Whether a test key made a message, by its id: `ids.request_bytes` in SQL. One look-up a row."""
 TOP = b"\xff" * 16
 """Above every id."""
 
@@ -80,8 +85,11 @@ def consistent(conn: Connection) -> None:
     sql.execute(conn, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
-def reports(conn: Connection, account_id: int, ids: Sequence[bytes]) -> list[Report]:
-    """The reports of an account's messages in the order of `ids`; `status` before the end is the state."""
+def reports(conn: Connection, account_id: int, ids: Sequence[bytes], *, test: bool = False) -> list[Report]:
+    """The reports of an account's messages in the order of `ids`; `status` before the end is the state.
+
+    `test`: only of those that test keys made.
+    """
     if not ids:
         return []
     found = sql.fetch(
@@ -92,6 +100,8 @@ def reports(conn: Connection, account_id: int, ids: Sequence[bytes]) -> list[Rep
     rows = {r[0]: _message(r) for r in found}
     plans = store.load_plans(conn, {request_bytes(i) for i in rows})
     pairs: list[tuple[Message, Plan]] = [(rows[i], plans[request_bytes(i)]) for i in ids if i in rows]
+    if test:
+        pairs = [(message, plan) for message, plan in pairs if plan.test]
     made = saved_reports(conn, pairs)
     for report in made:
         report.data["status"] = _state(report.data)
@@ -110,10 +120,10 @@ def _state(data: dict[str, Any]) -> str:
     return "sending" if under_way else str(data["status"])
 
 
-def details(conn: Connection, account_id: int, message_id: bytes) -> Details | None:
-    """One message of an account."""
+def details(conn: Connection, account_id: int, message_id: bytes, *, test: bool = False) -> Details | None:
+    """One message of an account; `test`: that a test key made."""
     consistent(conn)
-    made = reports(conn, account_id, [message_id])
+    made = reports(conn, account_id, [message_id], test=test)
     if not made:
         return None
     (row,) = sql.fetch(
@@ -140,7 +150,7 @@ def details(conn: Connection, account_id: int, message_id: bytes) -> Details | N
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What to look for: ids from `low` to below `high`, at most `limit`."""
+    """What to look for: ids from `low` to below `high`, at most `limit`; `test`: only what test keys made."""
 
     account_id: int
     low: bytes
@@ -152,6 +162,7 @@ class Search:
     channel: str | None = None
     status: str | None = None
     code: str | None = None
+    test: bool = False
 
 
 class Page(NamedTuple):
@@ -194,6 +205,8 @@ def _rest(wanted: Search) -> str:
         parts.append(f"status={int(State.routed)} AND COALESCE({HOP_STATE}, ''){sign}'sending'")
     elif wanted.status is not None:
         parts.append(f"status={int(State[wanted.status])}")
+    if wanted.test:
+        parts.append(f"{TEST.format(id='messages.message_id')}=1")
     return " AND ".join(parts)
 
 
@@ -217,7 +230,7 @@ def _by_index(conn: Connection, wanted: Search, index: str, value: str, span: tu
             (wanted.account_id, value, *span),
         )
 
-    if not any((wanted.channel, wanted.status, wanted.code, index == "recipient" and wanted.ref)):
+    if not any((wanted.test, wanted.channel, wanted.status, wanted.code, index == "recipient" and wanted.ref)):
         found = entries(wanted.limit + 1)
         if all(written == value for _, written in found):
             return _page([r[0] for r in found], wanted.limit, None)
@@ -252,18 +265,24 @@ def _walk(conn: Connection, wanted: Search, rest: str) -> Page:
     while more and scanned < SCAN and len(found) <= wanted.limit:
         requests = sql.fetch(
             conn,
-            "SELECT request_id, total FROM requests FORCE INDEX (account) WHERE account_id=%s AND request_id>=%s "
-            "AND request_id<%s ORDER BY request_id DESC LIMIT %s",
-            (wanted.account_id, wanted.low, high, min(REQUESTS, wanted.limit + 1)),
+            "SELECT request_id, IF(test>=%s, total, 0) FROM requests FORCE INDEX (account) WHERE account_id=%s "
+            "AND request_id>=%s AND request_id<%s ORDER BY request_id DESC LIMIT %s",
+            (wanted.test, wanted.account_id, wanted.low, high, REQUESTS if wanted.test else _least(wanted.limit)),
         )
         if not requests:
             return _page(found, wanted.limit, None)
         taken = _some(requests)
-        spans = [(i, span_of(UUID(bytes=i))[1].bytes) for i, _ in taken]
-        found += _in_spans(conn, wanted, spans, high, rest, wanted.limit + 1 - len(found))
+        spans = [(i, span_of(UUID(bytes=i))[1].bytes) for i, total in taken if total]
+        if spans:
+            found += _in_spans(conn, wanted, spans, high, rest, wanted.limit + 1 - len(found))
         scanned += sum(max(1, total) for _, total in taken)
         high = taken[-1][0]
     return _page(found, wanted.limit, high)
+
+
+def _least(limit: int) -> int:
+    """As many requests as a page and one more message may need, each having one at least."""
+    return min(REQUESTS, limit + 1)
 
 
 def _some(requests: Sequence[tuple[Any, ...]]) -> list[tuple[bytes, int]]:

@@ -57,13 +57,13 @@ class Arriving(Exception):
         self.total = total
 
 
-def read(conn: Connection, account_id: int, request_id: UUID) -> RequestRow | None:
-    """An account's request."""
+def read(conn: Connection, account_id: int, request_id: UUID, test: bool = False) -> RequestRow | None:
+    """An account's request; `test`: that a test key made."""
     found = sql.fetch(
         conn,
         "SELECT request_ref, lane, test, total, accepted_ms, scheduled_ms, valid_ms FROM requests "
-        "WHERE request_id=%s AND account_id=%s",
-        (request_id.bytes, account_id),
+        "WHERE request_id=%s AND account_id=%s AND test>=%s",
+        (request_id.bytes, account_id, test),
     )
     if not found:
         return None
