@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -50,6 +51,8 @@ def start(
     checks.reserve(wanted.ports)
     checks.free_ports(checks.needed(wanted, servers_only), say=say)
     wanted.home.state_file.unlink(missing_ok=True)
+    given = {name: value for name, value in {**os.environ, **(env or {})}.items() if name.startswith("IMS_")}
+    wanted.home.write(wanted.home.settings_file, json.dumps(given))
     _spawn(wanted.home, servers_only, env)
     _wait_until_ready(wanted.home, watch)
     return True
@@ -120,5 +123,7 @@ def hold(wanted: Options, name: str, stopped: bool) -> None:
 
 
 def current() -> Options:
-    """The platform that the environment names."""
-    return options()
+    """The platform of the home that the environment names: as it was started while it runs, else as it would be."""
+    wanted = options()
+    known = wanted.home.read(wanted.home.settings_file) if supervisor(wanted.home) else None
+    return options({**known, "IMS_HOME": str(wanted.home.path)}) if known else wanted

@@ -46,6 +46,11 @@ class Home:
         return self.run / "state.json"
 
     @property
+    def settings_file(self) -> Path:
+        """The IMS_* variables that the platform was started with."""
+        return self.run / "settings.json"
+
+    @property
     def demo_file(self) -> Path:
         """The demo account's keys and every address (api.md)."""
         return self.path / "demo.json"

@@ -71,6 +71,11 @@ def _print(delivery: Delivery) -> None:
 
 def replay(message_id: str, filters: Json) -> Json:
     """Ask for reports again: one message's, or all that the filters name."""
+    if message_id and filters:
+        raise Problem(
+            f"{message_id} is one message: filters would be ignored",
+            "leave out the message, or " + ", ".join(f"--{name.replace('_', '-')}" for name in filters),
+        )
     client = gateway(test=False)
     if message_id:
         return client.post(f"/v1/messages/{message_id}/report/replay", {})

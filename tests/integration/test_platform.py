@@ -53,6 +53,17 @@ def ims(platform: Platform, *arguments: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, env={**os.environ, **platform.env}, capture_output=True, text=True, timeout=120)
 
 
+def test_commands_find_the_settings_of_a_running_platform_by_its_home(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in platform.env:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("IMS_HOME", str(platform.home.path))
+    assert control.current().ports.offset == platform.options.ports.offset
+    monkeypatch.setenv("IMS_PORT_OFFSET", "1")
+    assert control.current() == platform.options, "what runs counts, not what the environment would start"
+
+
 def test_status_shows_every_server_healthy(platform: Platform) -> None:
     result = ims(platform, "status", "--json")
     processes = json.loads(result.stdout)["processes"]
