@@ -61,7 +61,7 @@ test-manifests: setup ## images, manifests and OpenFaaS files, held against a re
 	@$(BIN)/python -m deploy.accept
 
 .PHONY: cluster
-cluster: setup ## a real Kubernetes of one node with Knative and IMS on it; needs root, 10 minutes the first time
+cluster: setup ## a real Kubernetes of one node with Knative and IMS on it; needs root, 45 minutes and 19 GB the first time
 	@$(BIN)/python -m deploy.node up
 
 .PHONY: test-cluster

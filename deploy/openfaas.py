@@ -101,6 +101,7 @@ def _common(process: flow.Process, environment: Json, labels: Json, annotations:
         "handler": f"./functions/{function.name}",
         "image": image(function.name),
         "build_args": {"FUNCTION": function.name},
+        **({"skip_build": True} if process.pool and process.pool != function.pools[0] else {}),
         "environment": {**own, **environment},
         "environment_file": [SETTINGS_FILE],
         "secrets": [*SECRETS, *OPENFAAS_SECRETS.get(function.name, ())],

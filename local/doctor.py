@@ -18,7 +18,7 @@ import psutil
 from local import checks
 from local.control import supervisor
 from local.home import DIST, ROOT
-from local.install import have
+from local.install import by_root, have
 from local.options import Options
 from local.problems import Problem
 from shared.runtime import descriptors, egress
@@ -130,7 +130,7 @@ def _programs(options: Options) -> Iterator[Finding]:
 def _missing(program: str, packages: str) -> Finding:
     if os.geteuid() == 0 and have("apt-get"):
         return Finding(program, "note", "missing", f"`ims up` installs it ({packages})")
-    return Finding(program, "bad", "missing", f"sudo apt-get install -y {packages}")
+    return Finding(program, "bad", "missing", by_root(f"apt-get install -y {packages}"))
 
 
 def _ports(options: Options) -> Iterator[Finding]:

@@ -41,7 +41,7 @@ def apt(name: str, packages: Sequence[str], instead: str) -> None:
             f"{name} is not installed, and there is no apt-get here", f"install {name} yourself, or {instead}"
         )
     if os.geteuid() != 0:
-        raise Problem(f"{name} is not installed, and only root may install it", f"run `sudo {wish}`, or {instead}")
+        raise Problem(f"{name} is not installed, and only root may install it", f"run `{by_root(wish)}`, or {instead}")
     command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
     if _run(command, APT_ENV).returncode == 0:
         return
@@ -52,6 +52,11 @@ def apt(name: str, packages: Sequence[str], instead: str) -> None:
             f"{name} could not be installed: {_reason(result)}",
             f"check the network and run `{wish}`, or {instead}",
         )
+
+
+def by_root(command: str) -> str:
+    """A command that needs root, as this user gives it: with sudo where there is one and it is needed."""
+    return f"sudo {command}" if os.geteuid() != 0 else command
 
 
 def disable_unit(unit: str) -> None:

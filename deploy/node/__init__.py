@@ -5,5 +5,5 @@ Debian's, everything else is built from Go modules. It lives in a network namesp
 leads outside.
 
 Not here: Knative's Kafka source (no module of it is to be had; knative/components/own-sources takes its place), a load
-balancer, storage classes, and enforcement of NetworkPolicies.
+balancer, and storage classes. kube-router enforces the NetworkPolicies.
 """

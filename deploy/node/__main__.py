@@ -23,6 +23,7 @@ from local.problems import Problem
 
 def up(machine: Machine) -> None:
     """From nothing, or from whatever is there, to a message that went the whole way."""
+    machine.check()
     build(say)
     machine.start()
     images.system(machine, say)

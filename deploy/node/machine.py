@@ -15,6 +15,7 @@ from string import Template
 
 import psutil
 
+from deploy.cluster import crds
 from deploy.node.build import BIN
 from local.home import ROOT, Home
 from local.install import apt, disable_unit, have, program
@@ -98,7 +99,7 @@ class Machine:
 
     def start(self) -> None:
         """Start what is not running; return when the node is Ready."""
-        _check()
+        self.check()
         self.home.make()
         self._network()
         self.write_files()
@@ -113,6 +114,11 @@ class Machine:
                 self._wait("the API server", self.running)
             if name == "kubelet":
                 self._wait("the node", lambda: "True" in self._ready())
+
+    def check(self) -> None:
+        """What can be known before anything is built: who we are, what is installed, the custom resources."""
+        _check()
+        crds()
 
     def stop(self) -> None:
         """End every process of the node and of its pods, and take its mounts, its cgroups and its network away."""

@@ -304,3 +304,10 @@ def test_environment_files_name_settings_that_exist() -> None:
         text = yaml.safe_load((ROOT / file).read_text())
         assert set(text) == {"environment"}
         assert all(isinstance(value, str) for value in text["environment"].values())
+
+
+@pytest.mark.parametrize("stack", [openfaas.stack(), openfaas.ce_stack()], ids=["pro", "ce"])
+def test_each_image_is_built_once_and_in_parallel_builds_by_one(stack: dict[str, Any]) -> None:
+    built = [f["image"] for f in stack["functions"].values() if not f.get("skip_build")]
+    assert len(built) == len(set(built))
+    assert set(built) == {f["image"] for f in stack["functions"].values()}, "every image is built by someone"
