@@ -9,7 +9,7 @@ from shared.runtime import Route, http_function
 
 main = http_function(
     [
-        Route("POST", "/v1/mt/messages", endpoint(mt.CHANNEL, mt.file_ids), "messages:send"),
+        Route("POST", "/v1/mt/messages", endpoint(mt.CHANNEL), "messages:send"),
         Route("POST", "/v1/files", upload, "messages:send"),
     ]
 )

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from shared.channels import common
+from shared.domain import defaults
 from shared.domain.events import Accepted, Due, Event, Outcome, Receipts
 from shared.domain.routing import World
 from shared.runtime import Context, event_function
@@ -49,6 +50,8 @@ async def _world(ims: Context) -> World:
         choose=await ims.vendors.chooser(),
         type_of=_type_of,
         hopeless=await ims.vendors.hopeless(),
+        files_of=_files_of,
+        receipt_s=_receipt_s,
         park_ms=int(settings.park_seconds * 1000),
         unit_ms=int(settings.hop_unit_seconds * 1000),
         receipt_scale=settings.receipt_timeout_scale,
@@ -57,7 +60,15 @@ async def _world(ims: Context) -> World:
 
 def _type_of(hop: dict[str, Any], variables: str | None) -> str:
     values = None if variables is None else orjson.loads(variables)
-    return common.channel(hop["channel"]).measure(hop["content"], values).type
+    return common.channel(hop["channel"]).type_of(hop["content"], values)
+
+
+def _files_of(hop: dict[str, Any]) -> int:
+    return len(common.channel(hop["channel"]).files(hop["content"]))
+
+
+def _receipt_s(channel: str, kind: str) -> int:
+    return common.channel(channel).receipt_s.get(kind, defaults.RECEIPT_TIMEOUT_OTHERS_S)
 
 
 main = event_function(route)

@@ -7,7 +7,7 @@ from shared.domain.codes import CODES, Action
 from shared.domain.states import State
 from shared.runtime.problems import BASE, TITLES
 from shared.vendors.base import CodeTable
-from shared.vendors.registry import ADAPTERS
+from shared.vendors.registry import REGISTRY
 
 SOURCES = ("shared/runtime/problems.py", "shared/domain/codes.py", "shared/vendors/", "local/docs/errors.py")
 
@@ -125,7 +125,7 @@ def _codes() -> str:
             f"`{code}`",
             row.detail,
             ", ".join(sorted(row.actions)) + (", alert" if row.alert else ""),
-            *(", ".join(_raw_codes(adapter.codes, code)) or "–" for adapter in ADAPTERS),
+            *(", ".join(_raw_codes(adapter.codes, code)) or "–" for adapter in REGISTRY.values()),
         )
         for code, row in CODES.items()
     ]
@@ -134,7 +134,7 @@ def _codes() -> str:
         "## Result codes\n\nA vendor's own code becomes one of these in its adapter; everything after the adapter "
         f"speaks only them.\n\n{actions}\n- `alert`: an operator should hear of it\n\n"
     )
-    names = (f"{adapter.name} ({adapter.channel})" for adapter in ADAPTERS)
+    names = (f"{adapter.name} ({adapter.channel})" for adapter in REGISTRY.values())
     return head + table(("Code", "Detail", "What follows", *names), rows)
 
 

@@ -24,7 +24,7 @@ from shared.following import callbacks, reports, requests
 from shared.reports.callback import user_agent
 from shared.runtime import Route
 from shared.runtime.problems import BASE, TITLES
-from shared.vendors.registry import ADAPTERS
+from shared.vendors.registry import REGISTRY
 
 BASE_FILE = Path(__file__).with_name("gateway.yaml")
 EXAMPLES = ROOT / "docs" / "examples"
@@ -115,13 +115,13 @@ def _add_rights(made: Json) -> None:
 
 def _tables() -> Json:
     """What the code keeps as tables."""
-    kinds = sorted({kind for adapter in ADAPTERS for kind in adapter.types})
+    kinds = sorted({kind for adapter in REGISTRY.values() for kind in adapter.types})
     return {
         "Lane": {"type": "string", "enum": list(LANES)},
         "Channel": {"type": "string", "enum": list(MODULES)},
         "ChannelName": {"type": "string", "enum": list(CHANNEL_NAMES)},
         "MessageType": {"type": "string", "enum": kinds},
-        "Vendor": {"type": "string", "enum": [adapter.name for adapter in ADAPTERS]},
+        "Vendor": {"type": "string", "enum": [adapter.name for adapter in REGISTRY.values()]},
         "State": {"type": "string", "enum": [state.name for state in State]},
         "ResultCode": {"type": "string", "enum": list(CODES)},
         "ProblemType": {"type": "string", "format": "uri", "pattern": f"^{BASE}"},

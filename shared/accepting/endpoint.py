@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -19,19 +20,19 @@ from shared.accepting.keys import Held, Key, read_key
 from shared.accepting.submission import Submission
 from shared.accepting.submit import Submitter
 from shared.channels.acceptance import Acceptance, accept_in_steps
-from shared.channels.common import AccountView, Channel, FileInfo, InvalidRequest
+from shared.channels.common import AccountView, Channel, InvalidRequest, Wants
+from shared.channels.wanting import files_of, wanted
 from shared.domain.ids import accepted_ms
 from shared.runtime import Context
 from shared.runtime.clock import new_request_id
 from shared.runtime.http import read_body, require_json
 from shared.runtime.problems import Problem
-from shared.stores.files import file_infos, note_use
+from shared.stores.files import note_use
+from shared.stores.known import Known, look_up
 
-Files = Callable[[bytes], list[str]]
 
-
-def endpoint(channel: Channel, files: Files) -> Callable[[HttpRequest, Context], Awaitable[Response]]:
-    """The handler that accepts messages of a channel; `files(body)` are the file ids that a body names."""
+def endpoint(channel: Channel) -> Callable[[HttpRequest, Context], Awaitable[Response]]:
+    """The handler that accepts messages of a channel."""
     submitters: WeakKeyDictionary[Context, Submitter] = WeakKeyDictionary()
 
     async def send(request: HttpRequest, ims: Context) -> Response:
@@ -42,8 +43,9 @@ def endpoint(channel: Channel, files: Files) -> Callable[[HttpRequest, Context],
         submitter = submitters.get(ims) or submitters.setdefault(ims, Submitter(ims))
         header, path = request.headers.get("idempotency-key"), request.scope["path"]
         key = read_key(who.account.account_id, header, path, body, test=who.test)
-        names = files(body)
-        draft = Draft(channel, who, body, await _view(ims, who, names))
+        wants = wanted(channel, body)
+        names = files_of(wants)
+        draft = Draft(channel, who, body, await _view(ims, who, wants))
         try:
             acceptance = await draft.check(new_request_id(ims.now_ms()))
         except InvalidRequest as error:
@@ -134,10 +136,13 @@ def _flag_fault(name: str, text: str, given: Container[str]) -> tuple[str, str] 
     return None if text.lower() in WORDS else ("format", "must be true or false")
 
 
-async def _view(ims: Context, who: Caller, names: list[str]) -> AccountView:
-    infos: dict[str, FileInfo] = await ims.db(file_infos, who.account.account_id, names, who.test) if names else {}
+NOTHING = Known()
+
+
+async def _view(ims: Context, who: Caller, wants: Mapping[str, Wants]) -> AccountView:
     account = who.account
-    return AccountView(account.account_id, account.username, account.senders, account.callback_uri, infos)
+    known: Known = await ims.db(partial(look_up, test=who.test), account.account_id, wants) if wants else NOTHING
+    return AccountView(account.account_id, account.username, account.senders, account.callback_uri, *known)
 
 
 _REFUSED = {

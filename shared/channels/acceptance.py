@@ -23,7 +23,7 @@ from shared.channels.common import (
     Fault,
     Hop,
     InvalidRequest,
-    Measured,
+    Size,
     channel,
     read_time,
     uri_fault,
@@ -55,9 +55,9 @@ class Acceptance:
     def plan_view(self, prices: Mapping[str, Decimal]) -> dict[str, Any]:
         """What a dry run shows: each hop, and per message type, length and price (KRW by type; None when unknown)."""
         first = self.request.plan[0]
-        measure = channel(first.channel).measure
-        sizes = [measure(first.content, message.vars) for message in self.request.messages]
-        costs = [prices[size.type] * size.parts if size.type in prices else None for size in sizes]
+        kind = channel(first.channel)
+        sizes = [kind.measure(kind.render(first.content, message.vars)) for message in self.request.messages]
+        costs = [prices[size.type] * size.units if size.type in prices else None for size in sizes]
         known = [cost for cost in costs if cost is not None]
         listed = zip(self.request.messages[:PLAN_VIEW_MESSAGES], sizes, costs, strict=False)
         return {
@@ -71,13 +71,13 @@ class Acceptance:
         }
 
 
-def _seen(message: Recipient, size: Measured, cost: Decimal | None) -> dict[str, Any]:
+def _seen(message: Recipient, size: Size, cost: Decimal | None) -> dict[str, Any]:
     return {
         "to": message.to,
         "ref": message.ref,
         "type": size.type,
         "length": size.length,
-        "parts": size.parts,
+        "parts": size.units,
         "price": None if cost is None else _won(cost),
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from shared.channels import MODULES
 from shared.channels.schema import MAX_URI, HopShared, Shared
 from shared.domain.errors import ImsError
+from shared.vendors.base import Payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,67 +59,127 @@ class FileInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """What an account may speak as, beside its numbers: a sender profile, domain, app, brand or chatbot."""
+
+    state: str
+    """pending, approved or rejected"""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """The version of a template that may be used now: `content` has the channel's fields, `states` is by vendor."""
+
+    version: int
+    state: str
+    content: Mapping[str, Any]
+    states: Mapping[str, str] = field(default_factory=dict)
+
+
+class Wants(NamedTuple):
+    """What a channel has to know of the account before it can check a content; all of it is fetched in one go."""
+
+    files: frozenset[str] = frozenset()
+    """File ids, as the client writes them."""
+    identities: frozenset[tuple[str, str]] = frozenset()
+    """(kind, value): ("profile", sender_key), ("domain", name), ("app", name), ("brand", id), ("chatbot", id) …"""
+    templates: frozenset[str] = frozenset()
+    """Codes."""
+    devices: frozenset[str] = frozenset()
+    """Addresses whose devices are looked up (`user:<id>`, direct tokens)."""
+
+
+@dataclass(frozen=True, slots=True)
 class AccountView:
-    """What acceptance has to know of the account: its approved sender numbers in 0-form, and the files it names."""
+    """What acceptance has to know of the account: its approved sender numbers in 0-form, and what channels want to
+    know of what a request names (`Wants`), each only as far as it exists."""
 
     account_id: int
     username: str
     senders: frozenset[str]
     callback_uri: str | None = None
     files: Mapping[str, FileInfo] = field(default_factory=dict)
+    identities: Mapping[tuple[str, str, str], Identity] = field(default_factory=dict)
+    """(channel, kind, value) → state and settings."""
+    templates: Mapping[tuple[str, str], Template] = field(default_factory=dict)
+    """(channel, code) → the version that may be used."""
+    devices: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """Address → the devices on record behind it."""
 
 
-class Measured(NamedTuple):
-    """One message as it will go out: `length` in its type's unit (mt: bytes), `parts` of an international one."""
+class Size(NamedTuple):
+    """One message as it will go out: `length` in its type's unit (mt: bytes), `units` that are charged."""
 
-    text: str
-    subject: str | None
     type: str
     length: int
-    parts: int = 1
+    units: int = 1
 
 
 class Hop(Protocol):
     """The content of one step of a plan, checked once and ready for any recipient."""
 
     content: dict[str, Any]
-    """What PlanHop.content carries."""
+    """What PlanHop.content carries: all that `render` needs, JSON."""
     names: frozenset[str]
     """The variables that a recipient must give."""
 
     def type_for(self, values: Mapping[str, str]) -> str:
-        """The message type for a recipient with these variables; raises Refused."""
+        """The message type for a recipient with these variables; raises Refused (1002, 1003, …) when the hop cannot
+        carry it."""
         ...
 
 
-class Channel(Protocol):
-    """One channel: its part of the request schema, and what becomes of it."""
+class Channel:
+    """One channel: its part of the request schema, and all that depends on what its messages are.
+
+    A channel is a package whose `CHANNEL` is an instance of a subclass; its line stands in shared/channels/__init__.py.
+    """
 
     name: str
+    request: type[Shared]
+    """The whole body: the shared fields and the channel's own."""
+    hop: type[HopShared]
+    """A further hop of any request's plan: the channel's own fields, `channel` and `wait`."""
+    phone: bool = False
+    """Whether its addresses are phone numbers, which all phone channels of a plan share."""
+    final_on: str = "receipt"
+    """What ends a message: `receipt`, or `sent` where the vendor's yes is the end (a later no only extends the trail).
+    An adapter may say otherwise for its vendor."""
+    receipt_s: Mapping[str, int] = {}
+    """Seconds by message type until a missing receipt counts as failed; for other types as in domain/defaults.py."""
+    hints: tuple[bytes, ...] = (b"{",)
+    """A body without any of these and without a fallback wants nothing, so it need not be looked through."""
 
-    @property
-    def request(self) -> type[Shared]:
-        """The whole body: the shared fields and the channel's own."""
-        ...
-
-    @property
-    def hop(self) -> type[HopShared]:
-        """A further hop of any request's plan: the channel's own fields, `channel` and `wait`."""
-        ...
+    def wants(self, hop: Mapping[str, Any], recipients: Sequence[Any]) -> Wants:
+        """What has to be looked up for a hop as the client wrote it: nothing of it is checked yet."""
+        return Wants()
 
     def compile(
         self, content: Any, account: AccountView, lane: str, pointer: str, broken: frozenset[str]
     ) -> tuple[Hop | None, list[Fault]]:
         """Check what holds for all recipients; fields in `broken` are reported already and are not looked at."""
-        ...
+        raise NotImplementedError
 
     def address(self, content: Any, to: str) -> str:
-        """The stored form of an address; raises Refused."""
-        ...
+        """The stored form of an address; `content` is the hop's model. Raises Refused with the pointer `/to`."""
+        raise NotImplementedError
 
-    def measure(self, content: Mapping[str, Any], values: Mapping[str, str] | None) -> Measured:
-        """The message of one recipient, as it will go out."""
-        ...
+    def render(self, content: Mapping[str, Any], values: Mapping[str, str] | None) -> Payload:
+        """The message of one recipient, as it will go out; `content` is what the compiled hop carries."""
+        raise NotImplementedError
+
+    def measure(self, payload: Any) -> Size:
+        """Type, length and charged units of a rendered message."""
+        raise NotImplementedError
+
+    def type_of(self, content: Mapping[str, Any], values: Mapping[str, str] | None) -> str:
+        """The type that a recipient's message has on this hop."""
+        return self.measure(self.render(content, values)).type
+
+    def files(self, content: Mapping[str, Any]) -> tuple[str, ...]:
+        """The ids of the files that every message of a compiled content carries."""
+        return ()
 
 
 def channel(name: str) -> Channel:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
-from pydantic_core import from_json
 
 from shared.channels import acceptance
 from shared.channels.acceptance import Acceptance
-from shared.channels.common import AccountView, Channel, Fault, FileInfo, Hop, Measured, Refused
-from shared.channels.mt_text import Line, ad_fault, hop_type, listed, measure, render, too_long
+from shared.channels.common import AccountView, Channel, Fault, FileInfo, Hop, Refused, Size, Wants
+from shared.channels.mt_payload import MtPayload
+from shared.channels.mt_text import Line, ad_fault, listed, measure, render, too_long
 from shared.channels.schema import Content, HopShared, Shared
-from shared.domain import phone
+from shared.domain import defaults, phone
 from shared.domain import text as rules
 
-__all__ = ["CHANNEL", "MtRequest", "accept", "accept_in_steps", "file_ids", "hop_type", "measure", "render"]
+__all__ = ["CHANNEL", "MtRequest", "accept", "accept_in_steps", "measure", "render"]
 
 MAX_FILE_IDS = 10
 MAX_TEXT = 10_000
@@ -78,7 +78,7 @@ class MtMessage:
         if self.content["international"]:
             return self._foreign(values)
         size = self._body.size(values)
-        if self._body.blank and not render(self.content, values)[0].strip():
+        if self._body.blank and not render(self.content, values).text.strip():
             raise Refused("/variables", "1003", "with these variables the text is blank")
         if kind == "auto":
             kind = "sms" if size <= rules.SMS_BYTES else "lms"
@@ -86,12 +86,12 @@ class MtMessage:
             raise Refused("/variables", "1002", f"with these variables {too_long(size, kind)}")
         if self._subject and (size := self._subject.size(values)) > rules.SUBJECT_BYTES:
             raise Refused("/variables", "1002", f"the subject has {size} bytes, at most {rules.SUBJECT_BYTES}")
-        if self._open_ad and (wrong := ad_fault(render(self.content, values)[0])):
+        if self._open_ad and (wrong := ad_fault(render(self.content, values).text)):
             raise Refused("/variables", "1008", wrong)
         return kind
 
     def _foreign(self, values: Mapping[str, str]) -> str:
-        if wrong := _foreign_fault(render(self.content, values)[0]):
+        if wrong := _foreign_fault(render(self.content, values).text):
             raise Refused("/variables", *wrong)
         return "sms"
 
@@ -180,12 +180,21 @@ def _file_fault(file: FileInfo | None) -> tuple[str, str] | None:
     return None
 
 
-class Mt:
+class Mt(Channel):
     """The channel `mt`."""
 
     name = "mt"
     request = MtRequest
     hop = MtHop
+    phone = True
+    receipt_s = defaults.RECEIPT_TIMEOUT_S
+    hints = (b'"files"',)
+
+    def wants(self, hop: Mapping[str, Any], recipients: Sequence[Any]) -> Wants:
+        """The files that it names."""
+        files = hop.get("files")
+        named = files[:MAX_FILE_IDS] if isinstance(files, list) else ()
+        return Wants(files=frozenset(f for f in named if isinstance(f, str)))
 
     def compile(
         self, content: MtContent, account: AccountView, lane: str, pointer: str, broken: frozenset[str]
@@ -220,9 +229,22 @@ class Mt:
             raise Refused("/to", "1001", phone.why_not_recipient(to, international))
         return number
 
-    def measure(self, content: Mapping[str, Any], values: Mapping[str, str] | None) -> Measured:
+    def render(self, content: Mapping[str, Any], values: Mapping[str, str] | None) -> MtPayload:
         """The message of one recipient, as it will go out."""
-        return measure(content, values)
+        return render(content, values)
+
+    def measure(self, payload: MtPayload) -> Size:
+        """Its type, bytes and parts."""
+        return measure(payload)
+
+    def type_of(self, content: Mapping[str, Any], values: Mapping[str, str] | None) -> str:
+        """Only a text whose type is open needs measuring."""
+        kind: str = content["type"]
+        return kind if kind != "auto" else measure(render(content, values)).type
+
+    def files(self, content: Mapping[str, Any]) -> tuple[str, ...]:
+        """The images of an MMS."""
+        return tuple(content.get("files") or ())
 
 
 CHANNEL: Channel = Mt()
@@ -238,17 +260,3 @@ def accept_in_steps(
 ) -> Generator[None, None, Acceptance]:
     """The same, giving way after every 500 recipients."""
     return acceptance.accept_in_steps(CHANNEL, body, account=account, now_ms=now_ms, request_id=request_id, test=test)
-
-
-def file_ids(body: bytes) -> list[str]:
-    """The files that a body names, to be looked up before it is accepted; cheap when it names none."""
-    if b'"files"' not in body:
-        return []
-    try:
-        raw = from_json(body)
-    except ValueError:
-        return []
-    further = raw.get("fallback") if isinstance(raw, dict) else None
-    hops = [raw, *further] if isinstance(further, list) else [raw]
-    files = [hop.get("files") for hop in hops if isinstance(hop, dict)]
-    return [f for ids in files if isinstance(ids, list) for f in ids[:MAX_FILE_IDS] if isinstance(f, str)]

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from shared.channels.common import Measured, Refused
+from shared.channels.common import Refused, Size
+from shared.channels.mt_payload import MtPayload
 from shared.channels.reading import escape
 from shared.domain import text as rules
 from shared.domain import variables
@@ -66,26 +67,24 @@ class Line:
         return size
 
 
-def render(content: Mapping[str, Any], values: Mapping[str, str] | None) -> tuple[str, str | None]:
-    """Text and subject of one message as the vendor gets them: variables filled in, characters replaced if so asked."""
+def render(content: Mapping[str, Any], values: Mapping[str, str] | None) -> MtPayload:
+    """One message as the vendor gets it: variables filled in, characters replaced if so asked."""
     if values and content.get("on_unsupported") == "replace":
         values = {name: rules.replace_unsupported(value) for name, value in values.items()}
     subject = content.get("subject")
-    return variables.fill(content["text"], values), variables.fill(subject, values) if subject else None
-
-
-def measure(content: Mapping[str, Any], values: Mapping[str, str] | None) -> Measured:
-    """The message of one recipient: its text, subject and type, its length in bytes and its parts."""
-    text, subject = render(content, values)
-    size = len(text.encode("cp949", "replace"))
-    if content.get("international"):
-        return Measured(text, subject, "sms", size, rules.parts(text))
-    return Measured(
-        text, subject, rules.choose_type(content["type"], size, bool(subject), bool(content["files"])), size
+    return MtPayload(
+        content.get("sender", ""),
+        variables.fill(content["text"], values),
+        variables.fill(subject, values) if subject else None,
+        tuple(content.get("files") or ()),
+        content.get("type", "auto"),
+        bool(content.get("international")),
     )
 
 
-def hop_type(content: Mapping[str, Any], values: Mapping[str, str] | None) -> str:
-    """The type that a recipient's message has on this hop; only a text with variables needs measuring."""
-    kind: str = content["type"]
-    return kind if kind != "auto" else measure(content, values).type
+def measure(payload: MtPayload) -> Size:
+    """Type, length in bytes (EUC-KR) and charged parts of a message."""
+    size = len(payload.text.encode("cp949", "replace"))
+    if payload.international:
+        return Size("sms", size, rules.parts(payload.text))
+    return Size(rules.choose_type(payload.kind, size, bool(payload.subject), bool(payload.files)), size)

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter
 
-from shared.channels import CHANNEL_NAMES, MODULES
+from shared.channels import MODULES, names
 from shared.channels.common import Hop, Refused, channel
 from shared.channels.reading import escape
 from shared.channels.schema import MAX_REF
@@ -132,8 +132,8 @@ def _addresses(given: Any) -> dict[str, str]:
     if type(given) is not dict:
         raise Refused("/addresses", "type", "must be an object of channels and addresses")
     for name, address in given.items():
-        if name not in CHANNEL_NAMES:
-            raise Refused(f"/addresses/{escape(name)}", "unknown_channel", f"channels are: {', '.join(CHANNEL_NAMES)}")
+        if name not in names():
+            raise Refused(f"/addresses/{escape(name)}", "unknown_channel", f"channels are: {', '.join(names())}")
         if type(address) is not str or not 0 < len(address) <= MAX_ADDRESS:
             raise Refused(f"/addresses/{name}", "type", f"must be a string of 1 to {MAX_ADDRESS} characters")
     return {name: channel(name).address(None, a) if name in MODULES else a for name, a in given.items()}

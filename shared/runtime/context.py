@@ -117,11 +117,26 @@ class Context:
         return httpx2.AsyncClient(limits=limits, trust_env=False, follow_redirects=False)
 
     @cached_property
+    def http2(self) -> Any:
+        """The client for vendors that speak HTTP/2: one connection carries many calls."""
+        import httpx2
+
+        limits = httpx2.Limits(max_connections=4, max_keepalive_connections=4, keepalive_expiry=300)
+        return httpx2.AsyncClient(http1=False, http2=True, limits=limits, trust_env=False, follow_redirects=False)
+
+    @cached_property
     def egress(self) -> Any:
         """The HTTP client for addresses that clients gave."""
         from shared.runtime.egress import Egress
 
         return Egress()
+
+    @cached_property
+    def endpoints(self) -> Any:
+        """The same for endpoints whose whole answers matter (Web Push)."""
+        from shared.runtime.egress import Egress
+
+        return Egress(whole=True)
 
     def warm(self, parts: Iterable[str] = ()) -> None:
         """Import and connect in the background at start-up, so that the first event need not wait for it.

@@ -23,7 +23,7 @@ from urllib.parse import quote, urlsplit
 
 from shared.domain.errors import Invalid, Unavailable
 from shared.runtime import descriptors
-from shared.runtime.http1 import Closed, Connection, connect
+from shared.runtime.http1 import Closed, Connection, Listening, connect
 from shared.runtime.idle import Idle, Origin
 from shared.runtime.settings import EgressSettings, load
 
@@ -60,6 +60,14 @@ class Forbidden(ConnectionError):
     """The address must not be connected to."""
 
 
+class Unreached(ConnectionError):
+    """Nothing has left: no connection could be made, or (`forbidden`) none may be."""
+
+    def __init__(self, text: str, *, forbidden: bool = False) -> None:
+        super().__init__(text)
+        self.forbidden = forbidden
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A URL taken apart: `path` with its query, ready for the request line."""
@@ -88,6 +96,15 @@ class Answer:
     status: int | None
     error: str | None
     duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer; headers by their names in lower case, of the body the first 64 KiB."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
 
 
 @lru_cache(maxsize=4096)
@@ -156,10 +173,11 @@ async def resolve(host: str, port: int) -> list[Address]:
 
 
 class Egress:
-    """Keeps connections alive per origin; safe for many tasks of one event loop."""
+    """Keeps connections alive per origin; safe for many tasks of one event loop. `whole`: answers are read whole."""
 
-    def __init__(self, settings: EgressSettings | None = None) -> None:
+    def __init__(self, settings: EgressSettings | None = None, *, whole: bool = False) -> None:
         settings = settings or load(EgressSettings)
+        self._kind, self._kept = (Listening, MAX_ANSWER) if whole else (Connection, 0)
         self.policy = Policy(
             http=settings.egress_http, allow=networks(settings.egress_allow), deny=networks(settings.egress_deny)
         )
@@ -201,6 +219,31 @@ class Egress:
                 raise Unavailable(f"no connection can be made: {failure.strerror}") from failure
             error = str(failure)[:200] or type(failure).__name__
         return Answer(status, error, round((time.perf_counter() - started) * 1000))
+
+    async def exchange(self, url: str, body: bytes, headers: Iterable[tuple[str, str]]) -> Reply:
+        """POST and give the whole answer. Raises Unreached when nothing has left, else OSError or TimeoutError."""
+        try:
+            target = self.policy.check(url)
+            message = _message(target, body, headers)
+        except (Invalid, ValueError) as wrong:
+            raise Unreached(getattr(wrong, "detail", str(wrong)), forbidden=True) from wrong
+        async with asyncio.timeout(self._timeout):
+            connection = self._idle.take(target.origin)
+            if connection is not None:
+                try:
+                    return await self._whole(connection, target, message)
+                except Closed as closed:
+                    if not closed.untouched:
+                        raise
+            try:
+                connection = await self._open(target)
+            except OSError as error:
+                raise Unreached(str(error)[:200], forbidden=isinstance(error, Forbidden)) from error
+            return await self._whole(connection, target, message)
+
+    async def _whole(self, connection: Connection, target: Target, message: bytes) -> Reply:
+        status = await self._exchange(connection, target, message)
+        return Reply(status, dict(getattr(connection, "headers", {})), connection.body)
 
     async def _send(self, target: Target, message: bytes) -> int:
         kept = self._idle.take(target.origin)
@@ -249,7 +292,9 @@ class Egress:
                     str(address),
                     target.port,
                     max_answer=MAX_ANSWER,
-                    at_headers=True,
+                    kept=self._kept,
+                    at_headers=not self._kept,
+                    kind=self._kind,
                     tls=tls,
                     server_name=target.host,
                 )

@@ -176,6 +176,21 @@ class Connection(asyncio.Protocol):
         self.close()
 
 
+class Listening(Connection):
+    """One that keeps the last answer's headers, too, by their names in lower case."""
+
+    def __init__(self, max_answer: int, kept: int = 0, *, at_headers: bool = False) -> None:
+        super().__init__(max_answer, kept, at_headers=at_headers)
+        self.headers: dict[str, str] = {}
+
+    async def request(self, message: bytes) -> int:
+        self.headers = {}
+        return await super().request(message)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+
 async def connect(
     address: str,
     port: int,
@@ -185,10 +200,11 @@ async def connect(
     at_headers: bool = False,
     tls: ssl.SSLContext | None = None,
     server_name: str = "",
+    kind: type[Connection] = Connection,
 ) -> Connection:
     """Open a connection to an address; TLS verifies `server_name`."""
     _, protocol = await asyncio.get_running_loop().create_connection(
-        lambda: Connection(max_answer, kept, at_headers=at_headers),
+        lambda: kind(max_answer, kept, at_headers=at_headers),
         address,
         port,
         ssl=tls,

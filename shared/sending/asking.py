@@ -6,16 +6,18 @@ import asyncio
 import os
 from uuid import UUID
 
+from shared.channels.common import channel
 from shared.domain.errors import Rejected, Unavailable, Uncertain
 from shared.domain.events import Event, Poll, Result, Send
 from shared.domain.ids import vendor_reference
 from shared.runtime import Context, logs
-from shared.sending.calls import perform
+from shared.sending.calls import exchange
 from shared.sending.results import key_of, outcomes, result_of, timeout_of
+from shared.sending.tokens import refused, wallet
 from shared.stores.claims import claimed_at
 from shared.stores.inbox import record_references
 from shared.stores.vendors import Entry
-from shared.vendors.base import Outbound
+from shared.vendors.base import LooksUp, Outbound, VendorResult, able, final_on
 
 SURE_AFTER_ASKS = 3
 """From this question on, a vendor that does not know a message never got it."""
@@ -43,22 +45,39 @@ async def _ask_one(
     unknown = result_of(key, "uncertain", "0300", None, now)
     if entry is None or sent_ms is None:
         return unknown
-    reference = vendor_reference(UUID(hex=message.id), message.hop)
-    outbound = Outbound(reference, message.to, "", message.type, "", lane=event.lane)
-    call = entry.adapter.look_up(entry.account, outbound, sent_ms, now, os.urandom(16).hex())
-    if call is None:
-        return unknown
+    outbound = Outbound(vendor_reference(UUID(hex=message.id), message.hop), message.to, message.type, event.lane)
     async with limit:
         try:
-            answer = await perform(ims.http, call, event.vendor, timeout_of(ims, event.lane))
-            found = entry.adapter.read_look_up(outbound, answer)
+            said = await _look_up(entry, outbound, sent_ms, timeout_of(ims, event.lane), ims)
         except (Unavailable, Uncertain, Rejected) as error:
             log.info("no answer about an uncertain message", message_id=message.id, error=str(error))
             return unknown
+    if said is None:
+        return unknown
+    (found,) = said
     if found is None:
         sure = event.attempt >= SURE_AFTER_ASKS
         return result_of(key, "unavailable" if sure else "uncertain", "0300", None, now, text="unknown to the vendor")
     state = "sent" if found.state == "pending" else found.state
+    if found.state == "sent" and final_on(entry.adapter, channel(event.channel).final_on) == "sent":
+        state = "delivered"
     result = result_of(key, state, found.code, None, now, found.raw_code, found.raw_text)
     result.vendor_ref = found.vendor_ref or None
     return result
+
+
+async def _look_up(
+    entry: Entry, message: Outbound, sent_ms: int, timeout_s: float, ims: Context
+) -> tuple[VendorResult | None] | None:
+    """What the vendor knows of a message, be it nothing; None when it cannot be asked. Raises as the adapter does."""
+    adapter = able(entry.adapter, LooksUp)
+    if adapter is None:
+        return None
+    account = await wallet(ims).with_token(entry.adapter, entry.account, timeout_s)
+    call = adapter.look_up(account, message, sent_ms, ims.now_ms(), os.urandom(16).hex())
+    if call is None:
+        return None
+    answer = await exchange(ims, call, account.vendor, timeout_s)
+    if refused(entry.adapter, account, answer, ims):
+        raise Unavailable("the vendor wants a new token")
+    return (adapter.read_look_up(message, answer),)

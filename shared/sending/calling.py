@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shared.domain.defaults import in_night_window
-from shared.domain.errors import Overloaded, Rejected, Unavailable, Uncertain
+from shared.domain.errors import ImsError, Overloaded, Rejected, Unavailable, Uncertain
 from shared.domain.events import Result, Send, SendPart
 from shared.runtime import Context, logs, metrics
-from shared.sending.calls import perform
+from shared.sending.calls import exchange
 from shared.sending.results import result_of
+from shared.sending.tokens import refused, wallet
 from shared.stores.claims import HopKey, renew
 from shared.stores.vendors import Entry
 from shared.vendors.answers import DEFAULT_RETRY_AFTER_S
-from shared.vendors.base import Outbound, VendorResult
+from shared.vendors.base import Answer, Outbound, Uploads, VendorAccount, VendorResult, able
 
 CALL_WITHIN_MS = 2000
 """A call that begins later than this after its claim begins the claim anew first."""
@@ -43,16 +44,42 @@ class Item:
     outbound: Outbound
 
 
+@dataclass(slots=True)
+class Lease:
+    """The claim that the calls of a batch rest on: since when, and whose calls have not begun."""
+
+    token: bytes
+    begun_ms: int
+    waiting: set[HopKey]
+    _renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def begin(self, keys: Sequence[HopKey], ims: Context) -> set[HopKey]:
+        """Calls for these hops begin now; those that are still ours. Raises Unavailable.
+
+        Calls wait for each other. Without a new claim another process could find this one too old, call it uncertain,
+        and start another hop beside a call that is still to come. One statement renews it for all that wait.
+        """
+        async with self._renewing:
+            now = ims.now_ms()
+            if now - self.begun_ms > CALL_WITHIN_MS:
+                self.waiting = await ims.db(renew, sorted(self.waiting), self.token, now)
+                self.begun_ms = now
+        ours = self.waiting.intersection(keys)
+        self.waiting -= ours
+        return ours
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The calls of one batch: where to, how long each may take, how many at once, and the claim they rest on."""
+    """The calls of one batch: where to, how long each may take, how many at once, the claim they rest on, and what is
+    final there."""
 
     entry: Entry
     lane: str
     timeout_s: float
     limit: asyncio.Semaphore
-    token: bytes
-    begun_ms: int
+    lease: Lease
+    final_on: str
     ims: Context
 
 
@@ -72,7 +99,7 @@ async def call_vendor(job: Job, items: list[Item]) -> list[Result]:
         try:
             file_ids = await _upload(job, items[0].outbound)
             stopped, items = await _begin(job, items)
-            answers = await _exchange(job, items, file_ids) if items else []
+            answers = await _send(job, items, file_ids) if items else []
         except NotMade as error:
             await job.ims.breakers.release(job.entry.name)
             now = job.ims.now_ms()
@@ -92,27 +119,23 @@ async def call_vendor(job: Job, items: list[Item]) -> list[Result]:
     else:
         await job.ims.breakers.release(job.entry.name)
     known, now = {a.reference: a for a in answers}, job.ims.now_ms()
-    return stopped + [_read(item, known.get(item.outbound.reference), now) for item in items]
+    return stopped + [_read(item, known.get(item.outbound.reference), now, job.final_on) for item in items]
 
 
 async def _begin(job: Job, items: list[Item]) -> tuple[list[Result], list[Item]]:
-    """Just before the call: leave out what is too late by now, and see that the claim outlasts the call.
-
-    Calls wait for each other. Without a new claim another process could find this one too old, call it uncertain, and
-    start another hop beside a call that is still to come.
-    """
+    """Just before the call: leave out what is too late by now, and see that the claim outlasts the call."""
     now = job.ims.now_ms()
     found = [stopped_by_time(i.key, i.part, job.lane, now) for i in items]
     stopped = [result for result in found if result is not None]
     going = [item for item, result in zip(items, found, strict=True) if result is None]
-    if going and now - job.begun_ms > CALL_WITHIN_MS:
-        try:
-            ours = await job.ims.db(renew, [i.key for i in going], job.token, now)
-        except Unavailable as error:
-            text = f"the claim could not be renewed: {error.detail}"
-            return stopped + [result_of(i.key, "unavailable", "3001", i.part, now, text=text) for i in going], []
-        going = [i for i in going if i.key in ours]
-    return stopped, going
+    if not going:
+        return stopped, []
+    try:
+        ours = await job.lease.begin([i.key for i in going], job.ims)
+    except Unavailable as error:
+        text = f"the claim could not be renewed: {error.detail}"
+        return stopped + [result_of(i.key, "unavailable", "3001", i.part, now, text=text) for i in going], []
+    return stopped, [i for i in going if i.key in ours]
 
 
 async def _all(
@@ -133,29 +156,60 @@ def _not_before(error: Unavailable, results: list[Result]) -> list[Result]:
 
 
 async def _upload(job: Job, outbound: Outbound) -> list[str]:
-    """The vendor's ids of a message's files."""
-    adapter, account, ims = job.entry.adapter, job.entry.account, job.ims
+    """The vendor's ids of a message's files; none where the vendor takes them with the message or takes none."""
+    if not outbound.files:
+        return []
+    adapter = able(job.entry.adapter, Uploads)
+    if adapter is None:
+        return []
     try:
-        return [
-            adapter.read_upload(await perform(ims.http, call, account.vendor, job.timeout_s))
-            for call in adapter.uploads(account, outbound, ims.now_ms(), os.urandom(16).hex())
-        ]
+        made = await _made(job, lambda account, now, nonce: adapter.uploads(account, outbound, now, nonce))
+        return [adapter.read_upload(await _answered(job, made, place)) for place in range(len(made.calls))]
     except Uncertain as error:  # only a file: nothing was sent
         raise Unavailable(str(error)) from error
 
 
-async def _exchange(job: Job, items: Sequence[Item], file_ids: list[str]) -> list[VendorResult]:
-    adapter, account, ims = job.entry.adapter, job.entry.account, job.ims
+async def _send(job: Job, items: Sequence[Item], file_ids: list[str]) -> list[VendorResult]:
+    adapter = job.entry.adapter
     batch = [i.outbound for i in items]
     if file_ids:
         batch = [replace(o, file_ids=file_ids) for o in batch]
+    made = await _made(job, lambda account, now, nonce: [adapter.send(account, batch, now, nonce)])
+    return adapter.read_send(batch, await _answered(job, made, 0), job.ims.now_ms())
+
+
+Make = Callable[[VendorAccount, int, str], list[Any]]
+
+
+@dataclass(slots=True)
+class Made:
+    """Calls that were made for an account with its token, and how they are made anew with another."""
+
+    make: Make
+    account: VendorAccount
+    calls: list[Any]
+
+
+async def _made(job: Job, make: Make) -> Made:
+    account = await wallet(job.ims).with_token(job.entry.adapter, job.entry.account, job.timeout_s)
     try:
-        call = adapter.send(account, batch, ims.now_ms(), os.urandom(16).hex())
+        return Made(make, account, make(account, job.ims.now_ms(), os.urandom(16).hex()))
+    except ImsError:
+        raise
     except Exception as error:  # an account without its settings, say: nothing has left
         log.exception("cannot make the call", vendor=job.entry.name)
         raise NotMade(f"the call cannot be made: {type(error).__name__}") from error
-    answer = await perform(ims.http, call, account.vendor, job.timeout_s)
-    return adapter.read_send(batch, answer, ims.now_ms())
+
+
+async def _answered(job: Job, made: Made, place: int) -> Answer:
+    """The answer to a call. A token that is refused is renewed once: only then does it mean that we are refused."""
+    answer = await exchange(job.ims, made.calls[place], made.account.vendor, job.timeout_s)
+    if refused(job.entry.adapter, made.account, answer, job.ims):
+        again = await _made(job, made.make)
+        made.account, made.calls = again.account, again.calls
+        answer = await exchange(job.ims, made.calls[place], made.account.vendor, job.timeout_s)
+        refused(job.entry.adapter, made.account, answer, job.ims)
+    return answer
 
 
 async def _record(entry: Entry, ims: Context, ok: int = 0, failed: int = 0) -> None:
@@ -164,10 +218,12 @@ async def _record(entry: Entry, ims: Context, ok: int = 0, failed: int = 0) -> N
     await ims.breakers.record(entry.name, ok=ok, failed=failed)
 
 
-def _read(item: Item, answer: VendorResult | None, now: int) -> Result:
+def _read(item: Item, answer: VendorResult | None, now: int, final: str) -> Result:
     if answer is None:
         return result_of(item.key, "uncertain", "0300", item.part, now, text="the answer does not name this message")
     state = "uncertain" if answer.state == "pending" else answer.state
+    if state == "sent" and final == "sent":
+        state = "delivered"
     result = result_of(item.key, state, answer.code, item.part, now, answer.raw_code, answer.raw_text)
     result.vendor_ref = answer.vendor_ref or None
     return result

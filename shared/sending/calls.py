@@ -1,21 +1,39 @@
-"""One HTTP call to a vendor, and what it means when it does not come back."""
+"""One call to a vendor, by the transport that it asks for, and what it means when it does not come back.
+
+A transport is a module with `perform(ims, call, vendor, timeout_s) -> Answer`; the built-in ones are `http` (HTTP/1.1,
+pooled), `http2` and `egress` (URLs that clients gave), any other is named by its module and lives with its vendor.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from importlib import import_module
 from typing import Any
 
 from shared.domain.errors import Unavailable, Uncertain
-from shared.runtime import metrics
+from shared.runtime import Context, metrics
 from shared.vendors.base import Answer, Call
 
+TRANSPORTS: dict[str, str] = {
+    "http2": "shared.sending.transports.http2",
+    "egress": "shared.sending.transports.egress",
+}
 GRACE_S = 1.0
 MAX_ANSWER = 8 * 1024 * 1024
 
 
+async def exchange(ims: Context, call: Any, vendor: str, timeout_s: float) -> Answer:
+    """Make a call by its transport. Unavailable: the vendor never got it. Uncertain: it may have."""
+    if call.transport == "http":
+        return await perform(ims.http, call, vendor, timeout_s)
+    transport = import_module(TRANSPORTS.get(call.transport, call.transport))
+    answer: Answer = await transport.perform(ims, call, vendor, timeout_s)
+    return answer
+
+
 async def perform(http: Any, call: Call, vendor: str, timeout_s: float) -> Answer:
-    """Make the call. Unavailable: the vendor never got it. Uncertain: it may have."""
+    """Make a call over an httpx2 client; raises as `exchange`."""
     import httpx2
 
     started = time.perf_counter()

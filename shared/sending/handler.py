@@ -11,28 +11,27 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from shared.channels.common import channel as channel_rules
-from shared.domain.errors import Rejected, Unavailable
+from shared.domain.errors import Rejected
 from shared.domain.events import Dispatch, Event, Poll, Result, Send, SendPart
 from shared.domain.ids import vendor_reference
 from shared.runtime import Context
 from shared.sending.asking import ask
-from shared.sending.calling import Item, Job, call_vendor, stopped_by_time
+from shared.sending.calling import Item, Job, Lease, call_vendor, stopped_by_time
 from shared.sending.results import key_of, outcomes, result_of, timeout_of
-from shared.stores.claims import RELEASED, Answered, Claims, HopKey, claim
+from shared.sending.slices import Slices
+from shared.stores.claims import Answered, Claims, HopKey, claim
 from shared.stores.files import file_bodies
-from shared.stores.inbox import record_answers
 from shared.stores.messages import insert_due
 from shared.stores.vendors import Entry
-from shared.vendors.base import Outbound
+from shared.vendors.base import Outbound, final_on
 
 LEASE_MARGIN_S = 4.0
 """A call is over (answered or timed out) this long after its time-out at the latest."""
-SAVE_TRIES = 8
 
 
 async def send(event: Dispatch | Poll, ims: Context) -> list[Event]:
@@ -54,18 +53,23 @@ async def _send(event: Dispatch, entry: Entry | None, ims: Context) -> list[Even
     if claims.busy:
         again_ms = max(claims.busy.values()) + lease_ms
         await ims.db(insert_due, [(again_ms, "claimed", _part_of(event, claims.busy))])
-    results, ready = await _sort(event, entry, claims, items, ims)
+    answers = Slices(ims, vendor, {key: send.type for key, (send, _) in items.items()})
+    stopped, ready = await _sort(event, entry, claims, items, ims)
+    answers.add(stopped)
     if entry is not None and ready:
         limit = asyncio.Semaphore(ims.vendor_settings.vendor_concurrency)
-        job = Job(entry, event.lane, timeout_s, limit, token, begun_ms, ims)
-        for some in await asyncio.gather(*(call_vendor(job, batch) for batch in _calls(entry, ready))):
-            results.extend(some)
-    if results:
-        rows = [_row(r, items[bytes.fromhex(r.id), r.hop][0]) for r in results]
-        await _save(ims, vendor, rows)
+        lease = Lease(token, begun_ms, {item.key for item in ready})
+        final = final_on(entry.adapter, channel_rules(event.channel).final_on)
+        job = Job(entry, event.lane, timeout_s, limit, lease, final, ims)
+        await asyncio.gather(*(_call(job, batch, answers) for batch in _calls(entry, ready)))
+    results = list(await answers.end())
     results += [_again(key, a, items[key][1], ims.now_ms()) for key, a in claims.answered.items()]
     results += [result_of(key, "uncertain", "0300", items[key][1], ims.now_ms()) for key in claims.stale]
     return outcomes(event, "answer", 0, results)
+
+
+async def _call(job: Job, batch: list[Item], answers: Slices) -> None:
+    answers.add(await call_vendor(job, batch))
 
 
 def _part_of(event: Dispatch, keys: Container[HopKey]) -> Dispatch:
@@ -102,59 +106,54 @@ async def _sort(
     if not await ims.breakers.allows(entry.name):
         text, now = "the vendor's breaker is open", ims.now_ms()
         return results + [result_of(k, "unavailable", "3001", items[k][1], now, text=text) for k in going], []
-    files: dict[str, list[bytes] | Rejected] = {}
-    ready: list[Item] = []
-    for key in going:
-        try:
-            ready.append(await _item(event, key, *items[key], files=files, ims=ims))
-        except Rejected as error:
-            results.append(result_of(key, "failed", error.code, items[key][1], ims.now_ms(), text=error.detail))
+    ready, wrong = await _ready(event, {key: items[key] for key in going}, ims)
     if not ready:
         await ims.breakers.release(entry.name)
-    return results, ready
+    return results + wrong, ready
 
 
-async def _item(
-    event: Dispatch, key: HopKey, send_: Send, part: SendPart, *, files: dict[str, list[bytes] | Rejected], ims: Context
-) -> Item:
-    """A message with its files, which `files` keeps for its neighbours; Rejected when one of them is gone."""
-    names = part.content.get("files") or []
-    if send_.type != "mms" or not names:
-        return Item(key, send_, part, _outbound(event, send_, part, []))
-    if str(names) not in files:
+async def _ready(
+    event: Dispatch, going: Mapping[HopKey, tuple[Send, SendPart]], ims: Context
+) -> tuple[list[Item], list[Result]]:
+    """The messages as they will go out, with their files; and those that cannot be made, each with its code."""
+    render = channel_rules(event.channel).render
+    files: dict[tuple[str, ...], list[bytes] | Rejected] = {(): []}
+    ready: list[Item] = []
+    wrong: list[Result] = []
+    for key, (send_, part) in going.items():
         try:
-            files[str(names)] = await ims.db(file_bodies, names)
+            payload = render(part.content, send_.vars)
+            reference = vendor_reference(UUID(hex=send_.id), send_.hop)
+            bodies = await _bodies(payload.files, files, ims)
+            outbound = Outbound(reference, send_.to, send_.type, event.lane, payload, bodies)
+            ready.append(Item(key, send_, part, outbound))
         except Rejected as error:
-            files[str(names)] = error
-    bodies = files[str(names)]
+            wrong.append(result_of(key, "failed", error.code, part, ims.now_ms(), text=error.detail))
+    return ready, wrong
+
+
+async def _bodies(
+    names: tuple[str, ...], known: dict[tuple[str, ...], list[bytes] | Rejected], ims: Context
+) -> list[bytes]:
+    """The contents of files, which `known` keeps for the neighbours; Rejected when one of them is gone."""
+    if names not in known:
+        try:
+            known[names] = await ims.db(file_bodies, names)
+        except Rejected as error:
+            known[names] = error
+    bodies = known[names]
     if isinstance(bodies, Rejected):
         raise bodies
-    return Item(key, send_, part, _outbound(event, send_, part, bodies))
-
-
-def _outbound(event: Dispatch, send_: Send, part: SendPart, files: Sequence[bytes]) -> Outbound:
-    content = part.content
-    measured = channel_rules(event.channel).measure(content, send_.vars)
-    return Outbound(
-        reference=vendor_reference(UUID(hex=send_.id), send_.hop),
-        to=send_.to,
-        sender=str(content.get("sender", "")),
-        type=send_.type,
-        text=measured.text,
-        subject=measured.subject,
-        lane=event.lane,
-        files=files,
-    )
+    return bodies
 
 
 def _calls(entry: Entry, items: Sequence[Item]) -> Iterable[list[Item]]:
     """Group what may share one call."""
     groups: dict[tuple[Any, ...], list[Item]] = defaultdict(list)
+    same, size = entry.adapter.same_content, entry.adapter.max_batch
     for item in items:
         o = item.outbound
-        text = o.text if entry.adapter.same_text else None
-        groups[o.sender, o.type, o.subject, text, tuple(item.part.content.get("files") or ())].append(item)
-    size = entry.adapter.max_batch
+        groups[o.type, o.payload if same else o.payload.shared_key()].append(item)
     for group in groups.values():
         for i in range(0, len(group), size):
             yield group[i : i + size]
@@ -165,20 +164,3 @@ def _again(key: HopKey, answer: Answered, part: SendPart, now: int) -> Result:
     result = result_of(key, answer.state, answer.code or "0000", part, now, answer.raw_code, answer.raw_text)
     result.vendor_ref = answer.vendor_ref
     return result
-
-
-def _row(r: Result, send_: Send) -> tuple[Any, ...]:
-    state = RELEASED if r.state == "unavailable" else r.state
-    return (bytes.fromhex(r.id), r.hop, send_.type, state, r.code, r.raw_code, r.raw_text, r.vendor_ref, r.at)
-
-
-async def _save(ims: Context, vendor: tuple[str, str, str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Record the answers; worth some patience, since what is not recorded becomes uncertain."""
-    for attempt in range(1, SAVE_TRIES + 1):
-        try:
-            await ims.db(record_answers, vendor, rows, ims.now_ms())
-            return
-        except Unavailable:
-            if attempt == SAVE_TRIES:
-                raise
-            await asyncio.sleep(0.25 * attempt)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 from uuid import UUID
 
 from shared.channels.common import FileInfo
@@ -65,11 +64,6 @@ def note_use(conn: Connection, account_id: int, names: Sequence[str], at_ms: int
             f"UPDATE files SET used_ms={at_ms + DAY_MS:d} WHERE file_id IN ({sql.ids(sorted(wanted))}) "  # noqa: S608
             f"AND account_id={account_id:d} AND used_ms<{at_ms:d}",
         )
-
-
-def names_in(plan: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The files that a plan's hops carry."""
-    return [name for hop in plan for name in hop.get("content", {}).get("files") or ()]
 
 
 def file_bodies(conn: Connection, names: Sequence[str]) -> list[bytes]:

@@ -9,11 +9,12 @@ from uuid import UUID
 
 import orjson
 
+from shared.channels.wanting import all_of
 from shared.domain.events import MAX_MESSAGES, Due
 from shared.domain.ids import Lane, span_of
 from shared.domain.states import State
 from shared.stores import sql
-from shared.stores.files import names_in, note_use
+from shared.stores.files import note_use
 from shared.stores.messages import insert_due
 from shared.stores.sql import Connection
 
@@ -187,4 +188,4 @@ def reschedule(conn: Connection, account_id: int, request: RequestRow, at_ms: in
         f"WHERE request_id=0x{request.request_id.hex}",
     )
     ((plan,),) = sql.fetch(conn, "SELECT plan FROM requests WHERE request_id=%s", (request.request_id.bytes,))
-    note_use(conn, account_id, names_in(orjson.loads(plan)), at_ms)
+    note_use(conn, account_id, all_of(orjson.loads(plan)), at_ms)

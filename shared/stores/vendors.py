@@ -16,7 +16,7 @@ from shared.domain.errors import Unavailable
 from shared.domain.routing import Choose, Hopeless, Need, Pick
 from shared.stores import sql
 from shared.stores.sql import Connection
-from shared.vendors.base import Adapter, VendorAccount
+from shared.vendors.base import Adapter, LooksUp, VendorAccount, able
 from shared.vendors.registry import REGISTRY
 
 TTL_SECONDS = 5.0
@@ -106,7 +106,7 @@ class Vendors:
 def pick(entries: Iterable[Entry], need: Need, avoid: Container[str], cap: Decimal | None) -> Pick | None:
     """Choose by weight among the accounts that can carry a message for at most `cap`."""
     kind = need.type
-    able = [
+    fit = [
         e
         for e in entries
         if e.channel == need.channel
@@ -117,11 +117,11 @@ def pick(entries: Iterable[Entry], need: Need, avoid: Container[str], cap: Decim
         and e.account.vendor not in avoid
         and (cap is None or e.adapter.prices.get(kind, Decimal(0)) <= cap)
     ]
-    if not able:
+    if not fit:
         return None
-    (chosen,) = random.choices(able, [max(1, e.weight) for e in able])
+    (chosen,) = random.choices(fit, [max(1, e.weight) for e in fit])
     price = chosen.adapter.prices.get(kind, Decimal(0))
-    return Pick(chosen.account.vendor, chosen.account.account, price, chosen.adapter.can_look_up)
+    return Pick(chosen.account.vendor, chosen.account.account, price, able(chosen.adapter, LooksUp) is not None)
 
 
 def read_entries(conn: Connection) -> list[Entry]:
@@ -132,7 +132,7 @@ def read_entries(conn: Connection) -> list[Entry]:
     return [
         Entry(
             VendorAccount(vendor, account, base_url, orjson.loads(settings)),
-            REGISTRY[vendor, channel],
+            REGISTRY.deferred((vendor, channel)),
             channel,
             weight,
             bool(sandbox),

@@ -1,60 +1,83 @@
-"""What every vendor adapter is: pure translation between IMS and one vendor's API.
+"""What every vendor adapter is: pure translation between IMS and one vendor's API on one channel.
 
-An adapter builds a request and reads an answer; the HTTP call itself is made by shared/runtime, so adapters test as
-plain functions and the same contract tests run over each. Adding a vendor is one file here and one line in REGISTRY.
+An adapter builds calls and reads answers; the calls themselves are made by shared/sending, so adapters test as plain
+functions and the same contract tests run over each. Every adapter sends; what else a vendor offers is a capability
+that its adapter has or has not, by having its methods: look up, upload, webhook, pull and confirm, cancel, token.
+
+A vendor is a package: `api.py` has what its channels share (proofs, envelopes, times), one module a channel has the
+adapter as `ADAPTER`. Its line stands in registry.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal, NamedTuple, Protocol
+from functools import cache
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
+
+from shared.domain.events import MAX_MESSAGES
 
 
 @dataclass(frozen=True)
 class VendorAccount:
-    """One account at a vendor. `settings` holds its secrets and identifiers by the adapter's own names."""
+    """One account at a vendor. `settings` holds its secrets and identifiers by the adapter's own names; `token` is the
+    one that `Tokens` got for it, set for every call of an adapter with that capability."""
 
     vendor: str
     account: str
     base_url: str
     settings: Mapping[str, str] = field(repr=False)
+    token: str = field(default="", repr=False)
+
+
+class Payload(Protocol):
+    """The content of one message, final (variables filled in): a frozen, hashable class of its channel."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The ids of the uploaded files whose bytes the adapter needs."""
+        ...
+
+    def shared_key(self) -> Hashable:
+        """What messages must have alike to go in one call; everything else may differ from message to message."""
+        ...
 
 
 @dataclass(frozen=True)
 class Outbound:
-    """One message as a vendor sees it: text and subject are final (variables filled in)."""
+    """One message as a vendor gets it."""
 
     reference: str
     """Our reference, 32 hex digits (message id and hop); the vendor echoes it in receipts."""
     to: str
-    """The 0-form (01012345678), or E.164 with its plus (+14155550123) for a foreign number."""
-    sender: str
+    """The address on the channel, in the form that the channel's `address` gives."""
     type: str
-    """sms, lms or mms"""
-    text: str
-    subject: str | None = None
+    """The message type within the channel: sms, lms, alimtalk, …"""
     lane: str = "realtime"
+    payload: Any = None
+    """The channel's own Payload; None where only a message sent earlier is meant (a look-up)."""
     files: Sequence[bytes] = ()
-    """Raw JPEGs of an mms."""
+    """The bytes of `payload.files`."""
     file_ids: Sequence[str] = ()
     """Vendor-side ids of the files, once uploaded."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """An HTTP request to make."""
+    """A request to make, over HTTP unless `transport` says otherwise (shared/sending/calls.py): http (HTTP/1.1,
+    pooled), http2, egress (a URL that a client gave), or the dotted name of a module with a `perform` of its own."""
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes = b""
+    transport: str = "http"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP response that came back."""
+    """An HTTP response that came back; other transports say theirs in its terms."""
 
     status: int
     headers: Mapping[str, str]
@@ -95,42 +118,28 @@ class BadReceipt(Exception):
 
 
 class Adapter(Protocol):
-    """One vendor and channel. All methods are pure; time and randomness are passed in."""
+    """One vendor on one channel. All methods are pure; time and randomness are passed in."""
 
     name: str
     channel: str
     types: frozenset[str]
-    """What it can carry: sms, lms, mms."""
+    """The channel's message types that it can carry."""
     max_batch: int
     """Messages in one call."""
     max_files: int
-    """Images that one mms may carry."""
-    same_text: bool
-    """True when one call carries one text: `send` then takes only batches whose texts are all equal."""
-    can_look_up: bool
-    """Whether `look_up` can ask by our reference after a time-out."""
-    idempotent: bool
-    """Whether sending the same reference again is harmless."""
+    """Files that one message may carry."""
+    same_content: bool
+    """True when one call carries one content: `send` then takes only batches whose payloads are all equal."""
     prices: Mapping[str, Decimal]
     """KRW by message type, unless the account's contract says otherwise."""
     codes: CodeTable
     """Every raw code that the vendor documents for this channel, but those of success."""
 
-    def uploads(self, account: VendorAccount, outbound: Outbound, now_ms: int, nonce: str) -> list[Call]:
-        """The calls that upload an mms's `files`, in order, before `send` gets their ids; empty when none is needed.
-
-        Raises Rejected for more than `max_files`.
-        """
-        ...
-
-    def read_upload(self, answer: Answer) -> str:
-        """The file's id at the vendor. Raises as `read_send` does, but a doubtful upload may simply be repeated."""
-        ...
-
     def send(self, account: VendorAccount, batch: Sequence[Outbound], now_ms: int, nonce: str) -> Call:
-        """The call that sends a batch; its messages share sender, type, subject, lane and file ids.
+        """The call that sends a batch; its messages share lane, type, file ids and their payloads' `shared_key`.
 
-        `nonce` is new for every call, retries included: some vendors take a signature only once.
+        `nonce` is new for every call, retries included: some vendors take a signature only once. Raises Rejected for
+        what the vendor cannot carry.
         """
         ...
 
@@ -143,8 +152,30 @@ class Adapter(Protocol):
         """
         ...
 
+
+def dispatch_size(adapter: Adapter) -> int:
+    """How many messages one event should bring to a sender: fewer for a vendor that takes one or a few a call, so that
+    a batch ends in seconds."""
+    return MAX_MESSAGES if adapter.max_batch > FEW else DISPATCH_OF_FEW
+
+
+FEW, DISPATCH_OF_FEW = 10, 100
+
+
+def final_on(adapter: Adapter, channel: str) -> str:
+    """What ends a message: `receipt`, or `sent` where the vendor's yes is the end. The adapter's own word
+    (`final_on`), else the channel's (`channel`)."""
+    return cast(str, getattr(adapter, "final_on", channel))
+
+
+# --- capabilities -----------------------------------------------------------------------------------------------------
+
+
+class LooksUp(Protocol):
+    """Can be asked by our reference what became of a message, after a time-out."""
+
     def look_up(self, account: VendorAccount, message: Outbound, sent_ms: int, now_ms: int, nonce: str) -> Call | None:
-        """The call that asks what became of one message by our reference; None when the vendor cannot be asked."""
+        """The call that asks what became of one message; None when this one cannot be asked for."""
         ...
 
     def read_look_up(self, message: Outbound, answer: Answer) -> VendorResult | None:
@@ -154,15 +185,109 @@ class Adapter(Protocol):
         """
         ...
 
+
+class Uploads(Protocol):
+    """Takes files before the messages that carry them."""
+
+    def uploads(self, account: VendorAccount, outbound: Outbound, now_ms: int, nonce: str) -> list[Call]:
+        """The calls that upload a message's `files`, in order, before `send` gets their ids; empty when none is needed.
+
+        Raises Rejected for more than `max_files`.
+        """
+        ...
+
+    def read_upload(self, answer: Answer) -> str:
+        """The file's id at the vendor. Raises as `read_send` does, but a doubtful upload may simply be repeated."""
+        ...
+
+
+class Webhooks(Protocol):
+    """Posts receipts to us: one webhook a vendor account, whichever of its channels the messages went by."""
+
     def read_receipt(
         self, account: VendorAccount, headers: Mapping[str, str], body: bytes, now_ms: int
     ) -> list[VendorResult]:
         """Verify and read a webhook; events other than results of messages give nothing.
 
-        Headers have lower-case names. Raises BadReceipt, or ValueError if unreadable.
+        Headers have lower-case names. Raises BadReceipt, or ValueError if unreadable. A result of another channel of
+        the same account is told too, with its raw code: route gives it the meaning of the channel that carried it.
         """
         ...
 
     def receipt_reply(self) -> tuple[int, Mapping[str, str], bytes]:
         """What this vendor expects as the webhook's answer."""
         ...
+
+
+class Pulled(NamedTuple):
+    """What one pull brought: results, what `confirm` needs to make the vendor forget them, where the next pull goes on
+    (kept between runs; None: from now), and whether more waits."""
+
+    results: list[VendorResult]
+    receipt: Any = None
+    cursor: str | None = None
+    more: bool = False
+
+
+class Pulls(Protocol):
+    """Gives results only when asked; what was taken is published first, then confirmed."""
+
+    def pull(self, account: VendorAccount, cursor: str | None, now_ms: int, nonce: str) -> Call:
+        """The call that asks for results from `cursor` on (None: the first time)."""
+        ...
+
+    def read_pull(self, account: VendorAccount, answer: Answer, now_ms: int) -> Pulled:
+        """What the answer brought. Raises Unavailable for an answer that says nothing: ask again later."""
+        ...
+
+    def confirm(self, account: VendorAccount, pulled: Pulled, now_ms: int, nonce: str) -> Call | None:
+        """The call after which the vendor does not tell these results again; None where it needs none."""
+        ...
+
+
+class Cancels(Protocol):
+    """Takes back what it has not yet sent."""
+
+    def cancel(self, account: VendorAccount, vendor_refs: Sequence[str], now_ms: int, nonce: str) -> Call:
+        """The call that takes messages back, by the vendor's references."""
+        ...
+
+    def read_cancel(self, vendor_refs: Sequence[str], answer: Answer) -> frozenset[str]:
+        """The references that will certainly not be sent any more."""
+        ...
+
+
+class Token(NamedTuple):
+    """A token of a vendor account and until when it is good (Unix ms)."""
+
+    value: str
+    expires_ms: int
+
+
+class Tokens(Protocol):
+    """Wants a token with every call: one that the vendor gives, or one that we sign ourselves."""
+
+    def token(self, account: VendorAccount, now_ms: int, nonce: str) -> Call | Token:
+        """The call that asks for a token, or the token itself."""
+        ...
+
+    def read_token(self, answer: Answer, now_ms: int) -> Token:
+        """The token of an answer. Raises as `read_send` does."""
+        ...
+
+    def token_refused(self, answer: Answer) -> bool:
+        """Whether an answer to another call refuses the token, so that nothing was taken and a new token may help."""
+        ...
+
+
+C = TypeVar("C")
+
+
+@cache
+def _methods(capability: Any) -> tuple[str, ...]:
+    return tuple(name for name, value in vars(capability).items() if callable(value) and not name.startswith("_"))
+
+
+def able(adapter: Any, capability: type[C]) -> C | None:
+    """The adapter as one with the capability (`able(adapter, LooksUp)`); None when it lacks a method of it."""
+    return cast(C, adapter) if all(hasattr(adapter, name) for name in _methods(cast(Any, capability))) else None

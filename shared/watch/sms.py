@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import orjson
 
+from shared.channels.mt_payload import MtPayload
 from shared.domain.errors import Rejected, Unavailable, Uncertain
 from shared.runtime.settings import WatchSettings
 from shared.sending.calls import perform
@@ -43,7 +44,8 @@ class Sms:
 
     async def text(self, text: str) -> Said:
         """Sent when the vendor has taken it for at least one recipient."""
-        batch = [Outbound(uuid4().hex, to, self._settings.watch_sms_sender, "sms", text) for to in self._to]
+        content = MtPayload(self._settings.watch_sms_sender, text, kind="sms")
+        batch = [Outbound(uuid4().hex, to, "sms", payload=content) for to in self._to]
         try:
             call = self._adapter.send(self._account, batch, self._now_ms(), uuid4().hex)
             answer = await perform(self._http, call, self._adapter.name, TIMEOUT_S)

@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 
 from shared.vendors.base import VendorAccount
-from shared.vendors.nhn_sms import AUTH_WORDS, CODES, DELIVERED, KST
+from shared.vendors.nhn.api import KST
+from shared.vendors.nhn.mt import AUTH_WORDS, CODES, DELIVERED
 from simulator.fate import Fate, magic
 from simulator.http import Refusal, Reply, Request, json
 from simulator.store import Record, Store

@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from shared.vendors.base import VendorAccount
-from shared.vendors.solapi import CODES, DELIVERED, FILES_PATH, LIST_PATH, SEND_PATH, sign, webhook_proof
+from shared.vendors.solapi.api import DELIVERED, FILES_PATH, LIST_PATH, SEND_PATH, sign, webhook_proof
+from shared.vendors.solapi.mt import CODES
 from simulator.fate import Fate, magic
 from simulator.http import Refusal, Reply, Request, json
 from simulator.store import Record, Store, iso

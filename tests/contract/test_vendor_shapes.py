@@ -9,8 +9,9 @@ import pytest
 
 from shared.domain.errors import Rejected, Unavailable, Uncertain
 from shared.vendors.base import Answer, BadReceipt, VendorAccount
-from shared.vendors.nhn_sms import NhnSms, sender_path
-from shared.vendors.solapi import Solapi, webhook_proof
+from shared.vendors.nhn.mt import NhnSms, sender_path
+from shared.vendors.solapi.api import webhook_proof
+from shared.vendors.solapi.mt import Solapi
 from tests.contract.vendor_bench import AD_TEXT, nonce, now_ms, outbound
 
 SOLAPI = VendorAccount(
@@ -112,7 +113,7 @@ def test_nhn_has_an_endpoint_for_each_lane_and_type(lane: str, kind: str, text: 
 
 @pytest.mark.parametrize("text", ["인증번호 1234", "1234"])
 def test_a_password_that_nhn_does_not_list_may_be_in_its_other_list(text: str) -> None:
-    asked = replace(outbound(lane="auth", type="sms", text=text), text="", sender="")
+    asked = replace(outbound(lane="auth", type="sms", text=text), payload=None)
     assert "/sender/auth/sms?" in NhnSms().look_up(NHN, asked, 1, 2, "").url  # type: ignore[union-attr]
     nothing = Answer(200, {}, orjson.dumps({"header": {"isSuccessful": True}, "body": {"data": []}}))
     with pytest.raises(Unavailable):

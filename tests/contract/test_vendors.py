@@ -109,7 +109,7 @@ async def test_the_handset_gets_the_very_text(adapter: Adapter, bench: Bench) ->
     message = outbound(text='안녕 "따옴표" \n둘째 줄 100% ##x## #{y}')
     await bench.sent(adapter, message)
     (item,) = (await bench.get(f"/received?to={message.to}"))["items"]
-    assert (item["text"], item["our_ref"], item["vendor"]) == (message.text, message.reference, adapter.name)
+    assert (item["text"], item["our_ref"], item["vendor"]) == (message.payload.text, message.reference, adapter.name)
 
 
 async def test_two_messages_to_one_number_are_two_messages(adapter: Adapter, bench: Bench) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from shared.channels.mt_payload import MtPayload
 from shared.domain import ids
 from shared.vendors.base import Adapter, Answer, Call, Outbound, VendorAccount, VendorResult
 from shared.vendors.registry import REGISTRY
@@ -34,8 +35,9 @@ def reference(index: int = 1, lane: str = "realtime", hop: int = 1) -> str:
 
 def outbound(to: str = "01012345678", **changes: Any) -> Outbound:
     """A message ready for a vendor; by default a short text."""
-    plain = Outbound(reference(), to, SENDER, "sms", "인증번호는 123456 입니다")
-    return replace(plain, **changes)
+    said = {name: changes.pop(name) for name in MtPayload._fields if name in changes and name != "files"}
+    content = MtPayload(SENDER, "인증번호는 123456 입니다")._replace(**said)
+    return replace(Outbound(reference(), to, "sms", payload=content), **changes)
 
 
 @dataclass

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.vendors.solapi import webhook_proof
+from shared.vendors.solapi.api import webhook_proof
 from tests.builders import a_text, numbers
 from tests.road import Road, until
 

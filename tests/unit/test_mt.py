@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from shared.channels import mt
 from shared.channels.acceptance import Acceptance
 from shared.channels.common import AccountView, FileInfo, InvalidRequest
+from shared.channels.wanting import files_of, wanted
 from shared.domain import ids, phone, text
 
 NOW = int(datetime(2026, 3, 2, 12, 0, tzinfo=UTC).timestamp() * 1000)
@@ -297,8 +298,9 @@ def test_variables_decide_type_and_faults_of_each_recipient() -> None:
     ]
     content = done.request.plan[0].content
     assert content["type"] == "auto"
-    assert mt.hop_type(content, done.request.messages[1].vars) == "lms"
-    assert mt.render(content, done.request.messages[0].vars) == ("김철수님, 주문 123이 발송되었습니다.", None)
+    assert mt.CHANNEL.type_of(content, done.request.messages[1].vars) == "lms"
+    message = mt.render(content, done.request.messages[0].vars)
+    assert (message.text, message.subject) == ("김철수님, 주문 123이 발송되었습니다.", None)
 
 
 def test_a_templates_own_faults_are_the_requests() -> None:
@@ -310,7 +312,8 @@ def test_replacement_reaches_into_variables_when_the_message_goes_out() -> None:
     done = accept(
         {"to": "01023456789", "variables": {"a": "봄😀"}}, text="#{a}—", subject="#{a}!", on_unsupported="replace"
     )
-    assert mt.render(done.request.plan[0].content, done.request.messages[0].vars) == ("봄-", "봄!")
+    message = mt.render(done.request.plan[0].content, done.request.messages[0].vars)
+    assert (message.text, message.subject) == ("봄-", "봄!")
 
 
 @pytest.mark.parametrize(
@@ -358,8 +361,9 @@ def test_measuring_piece_by_piece_agrees_with_the_finished_text(value: str) -> N
         return
     done = accept(recipient, text="가#{a}b#{a}")
     (message,) = done.request.messages
-    size = mt.measure(done.request.plan[0].content, message.vars)
-    assert size.length == text.byte_length(size.text)
+    payload = mt.render(done.request.plan[0].content, message.vars)
+    size = mt.measure(payload)
+    assert size.length == text.byte_length(payload.text)
     assert message.type == size.type == ("sms" if size.length <= text.SMS_BYTES else "lms")
 
 
@@ -470,9 +474,10 @@ def test_a_price_has_two_decimals(price: Decimal, shown: str) -> None:
 
 
 def test_the_files_of_a_body_are_named_before_it_is_accepted() -> None:
-    assert mt.file_ids(b'{"files": ["a"], "fallback": [{"files": ["b", 1]}, 2]}') == ["a", "b"]
-    for body in (b"{}", b'{"files": 1, "fallback": 2}', b'["files"]', b'{"files"'):
-        assert mt.file_ids(body) == []
+    body = b'{"files": ["a"], "fallback": [{"channel": "mt", "files": ["b", 1]}, 2, {"channel": "x", "files": ["c"]}]}'
+    assert files_of(wanted(mt.CHANNEL, body)) == ["a", "b"]
+    for other in (b"{}", b'{"files": 1, "fallback": 2}', b'["files"]', b'{"files"'):
+        assert not wanted(mt.CHANNEL, other)
 
 
 def test_the_published_schema_names_what_is_required_and_leaves_further_hops_open() -> None:
@@ -513,7 +518,7 @@ HOP = st.fixed_dictionaries({"channel": st.just("mt") | JSON}, optional=dict.fro
 )
 def test_no_body_at_all_can_break_the_acceptance(wild: dict[str, Any], sane: dict[str, Any]) -> None:
     body = json.dumps({**wild, **sane}).encode()
-    mt.file_ids(body)
+    wanted(mt.CHANNEL, body)
     with suppress(InvalidRequest):
         done = mt.accept(body, account=ACCOUNT, now_ms=NOW, request_id=REQUEST_ID, test=False)
         assert all(phone.recipient(m.to) or m.to.startswith("+") for m in done.request.messages)

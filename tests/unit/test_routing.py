@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.channels import mt
 from shared.domain import routing
 from shared.domain.routing import (
     Again,
@@ -341,7 +342,7 @@ def test_only_a_vendor_that_carries_all_pictures_is_asked_for() -> None:
         wanted.append(need)
         return None
 
-    picky = replace(world(), choose=choose)
+    picky = replace(world(), choose=choose, files_of=lambda hop: len(mt.CHANNEL.files(hop["content"])))
     routing.start(message(type="mms"), plan(), picky, hop=1, step=0, tries=0, avoid=None)
     three = replace(plan(), hops=[content])
     routing.start(message(type="mms"), three, picky, hop=1, step=0, tries=0, avoid=None)

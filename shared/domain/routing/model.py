@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from shared.domain.defaults import receipt_timeout_s
 from shared.domain.states import State
 
 PARKABLE_HOP = 8
@@ -185,6 +186,10 @@ class World:
     type_of: Callable[[dict[str, Any], str | None], str]
     """(hop of a plan, the recipient's variables as JSON) → the message type it will have."""
     hopeless: Hopeless = lambda *_: False
+    files_of: Callable[[dict[str, Any]], int] = lambda hop: 0
+    """(hop of a plan) → how many files each of its messages carries."""
+    receipt_s: Callable[[str, str], int] = lambda channel, kind: receipt_timeout_s(kind)
+    """(channel, message type) → seconds after sending at which a missing receipt counts as a failure."""
     park_ms: int = 2000
     unit_ms: int = 1000
     """One second of the hop retries and polls."""

@@ -64,8 +64,7 @@ def _type_at(message: Message, plan: Plan, place: int, world: World) -> str:
 def need_of(message: Message, plan: Plan, place: int, world: World) -> Need:
     """What a hop at a place of the plan asks of a vendor."""
     hop = plan.hops[place]
-    files = len(hop.get("content", {}).get("files") or ())
-    return Need(hop["channel"], _type_at(message, plan, place, world), plan.test, files)
+    return Need(hop["channel"], _type_at(message, plan, place, world), plan.test, world.files_of(hop))
 
 
 def resting(plan: Plan, world: World) -> bool:
@@ -80,7 +79,7 @@ def morning(plan: Plan, world: World) -> int:
 
 def check_ms(plan: Plan, kind: str, step: int, pick: Pick, world: World) -> int:
     """When a hop without a receipt must be looked at: at the plan's `wait` if there is another way, else at its end."""
-    end = world.now_ms + int(defaults.receipt_timeout_s(kind) * 1000 * world.receipt_scale)
+    end = world.now_ms + int(world.receipt_s(plan.hops[step]["channel"], kind) * 1000 * world.receipt_scale)
     has_next = step + 1 < len(plan.hops)
     if has_next or plan.on_uncertain == "failover":
         return min(end, world.now_ms + wait_ms(plan, step, world))

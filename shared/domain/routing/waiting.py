@@ -92,7 +92,7 @@ def _end_ms(message: Message, plan: Plan, world: World) -> int:
     if message.status is State.uncertain:
         return plan.valid_ms
     sent_ms = message.sent_ms or world.now_ms
-    return sent_ms + int(defaults.receipt_timeout_s(message.type) * 1000 * world.receipt_scale)
+    return sent_ms + int(world.receipt_s(message.channel, message.type) * 1000 * world.receipt_scale)
 
 
 def _too_early(message: Message, plan: Plan, world: World) -> int | None:

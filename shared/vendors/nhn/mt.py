@@ -1,31 +1,29 @@
 """NHN Cloud SMS v3.0: SMS, LMS and MMS.
 
-Auth: the secret key in `X-Secret-Key`. Our reference travels as `recipientGroupingKey` and comes back in answers,
+Our reference travels as `recipientGroupingKey` and comes back in answers,
 look-ups and webhooks. The lane chooses the endpoint: urgent (auth/sms) for one-time passwords, ad-sms and ad-mms for
-advertisements. One call has one body: substitution works only inside templates stored at NHN, so `same_text`. A text
+advertisements. One call has one body: substitution works only inside templates stored at NHN, so `same_content`. A text
 message has no resend at NHN (that is an option of its Kakao API), so nothing needs turning off here; NHN's console
 option to resend advertisements after the night window must stay off, because IMS owns fail-over.
-Webhooks prove themselves by `X-Toast-Webhook-Signature`, the signature agreed in the console. Times are Korean.
-`settings`: app_key, secret_key, webhook_secret.
+See api.py for proofs, envelopes and settings.
 """
 
 from __future__ import annotations
 
 import base64
-import hmac
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
 import orjson
 
-from shared.domain.errors import ImsError, Rejected, Unavailable, Uncertain
-from shared.vendors.answers import Pending, asked, check, images, listed, odd, parsed, raw_code, shaped, telling
-from shared.vendors.base import Answer, BadReceipt, Call, CodeTable, Outbound, VendorAccount, VendorResult
+from shared.channels.mt_payload import MtPayload
+from shared.domain.errors import Unavailable
+from shared.vendors.answers import Pending, asked, images, listed, raw_code, shaped, telling
+from shared.vendors.base import Adapter, Answer, Call, CodeTable, Outbound, VendorAccount, VendorResult
+from shared.vendors.nhn import api
 from shared.vendors.tables import codes, meaning
 
 DELIVERED = "1000"
@@ -121,8 +119,8 @@ CODES = codes("""
     E999   3003  other error
 """)
 
-NOT_QUEUED = "-2021"
-DOUBTFUL = "-9999"
+NOT_TAKEN = frozenset({"-2021"})
+"""NHN could not queue the request."""
 STATUS_CODES: dict[str, str] = {"CANCEL": "0302", "DUPLICATED": "1005", "FAILED_AD": "1008"}
 """IMS codes of a webhook's `messageStatus` where it has no result code."""
 AT_NHN = "RESEND_AD"
@@ -134,7 +132,6 @@ AUTH_WORDS = re.compile("auth|password|verify|にんしょう|認証|비밀번�
 """The urgent endpoint takes only texts with one of these words."""
 TITLE_CHARACTERS = 20
 """NHN wants a title for every long message; without a subject it is the text's beginning (40 bytes at most)."""
-KST = timezone(timedelta(hours=9))
 LOOK_UP_MARGIN_MS = 5 * 60_000
 
 
@@ -146,9 +143,7 @@ class NhnSms:
     types: frozenset[str] = frozenset({"sms", "lms", "mms"})
     max_batch = 500
     max_files = 3
-    same_text = True
-    can_look_up = True
-    idempotent = False
+    same_content = True
     prices: Mapping[str, Decimal] = {"sms": Decimal("9.90"), "lms": Decimal("29.70"), "mms": Decimal("99.00")}
     codes: CodeTable = CODES
 
@@ -159,7 +154,7 @@ class NhnSms:
             Call(
                 "POST",
                 url,
-                self._headers(account),
+                api.headers(account),
                 orjson.dumps(
                     {"fileName": f"{n}.jpg", "createUser": "ims", "fileBody": base64.b64encode(image).decode()}
                 ),
@@ -175,9 +170,10 @@ class NhnSms:
     def send(self, account: VendorAccount, batch: Sequence[Outbound], now_ms: int, nonce: str) -> Call:
         """One body for all recipients: the texts of the batch must be equal."""
         first = batch[0]
-        content: dict[str, Any] = {"body": first.text, "sendNo": first.sender, "userId": "ims"}
+        text: MtPayload = first.payload
+        content: dict[str, Any] = {"body": text.text, "sendNo": text.sender, "userId": "ims"}
         if first.type != "sms":
-            content["title"] = first.subject or _beginning(first.text)
+            content["title"] = text.subject or _beginning(text.text)
         if first.file_ids:
             content["attachFileIdList"] = [int(file_id) for file_id in first.file_ids]
         content["recipientList"] = [
@@ -186,7 +182,7 @@ class NhnSms:
             else {"internationalRecipientNo": m.to[1:], "recipientGroupingKey": m.reference}
             for m in batch
         ]
-        return Call("POST", self._url(account, sender_path(first)), self._headers(account), orjson.dumps(content))
+        return Call("POST", self._url(account, sender_path(first)), api.headers(account), orjson.dumps(content))
 
     def read_send(self, batch: Sequence[Outbound], answer: Answer, now_ms: int) -> list[VendorResult]:
         """`sendResultList`; a message that it does not have is pending."""
@@ -207,13 +203,13 @@ class NhnSms:
     def look_up(self, account: VendorAccount, message: Outbound, sent_ms: int, now_ms: int, nonce: str) -> Call | None:
         """The sending list of the same endpoint, by our reference and number."""
         query = {
-            "startCreateDate": _kst(sent_ms - LOOK_UP_MARGIN_MS),
-            "endCreateDate": _kst(now_ms + LOOK_UP_MARGIN_MS),
+            "startCreateDate": api.kst(sent_ms - LOOK_UP_MARGIN_MS),
+            "endCreateDate": api.kst(now_ms + LOOK_UP_MARGIN_MS),
             "recipientNo": message.to.lstrip("+"),
             "recipientGroupingKey": message.reference,
         }
         url = f"{self._url(account, sender_path(message))}?{urlencode(query)}"
-        return Call("GET", url, self._headers(account))
+        return Call("GET", url, api.headers(account))
 
     def read_look_up(self, message: Outbound, answer: Answer) -> VendorResult | None:
         """`msgStatus` 1 and 2 are under way; anything else has its `resultCode`."""
@@ -232,39 +228,23 @@ class NhnSms:
         self, account: VendorAccount, headers: Mapping[str, str], body: bytes, now_ms: int
     ) -> list[VendorResult]:
         """The hooks of MESSAGE_RESULT_UPDATE; NHN's other events carry no results."""
-        secret = account.settings.get("webhook_secret", "")
-        given = headers.get("x-toast-webhook-signature", "")
-        if not secret or not hmac.compare_digest(secret.encode(), given.encode()):
-            raise BadReceipt("X-Toast-Webhook-Signature does not match")
-        event = orjson.loads(body)
-        if not isinstance(event, dict) or not isinstance(event.get("hooks"), list):
-            raise ValueError("an NHN webhook is an object with hooks")
-        if event.get("event") != "MESSAGE_RESULT_UPDATE":
-            return []
+        found = api.hooks(account, headers, body)
         try:
-            return [_hook(hook) for hook in event["hooks"]]
+            return [_hook(hook) for hook in found]
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"not an NHN hook: {error!r}") from error
 
     def receipt_reply(self) -> tuple[int, Mapping[str, str], bytes]:
         """Any 2xx."""
-        return 200, {"content-type": "application/json"}, b"{}"
+        return api.receipt_reply()
 
     def _url(self, account: VendorAccount, path: str) -> str:
         return f"{account.base_url}/sms/v3.0/appKeys/{account.settings['app_key']}/{path}"
 
-    def _headers(self, account: VendorAccount) -> dict[str, str]:
-        return {"x-secret-key": account.settings["secret_key"], "content-type": "application/json;charset=UTF-8"}
-
     def _accepted(self, answer: Answer) -> dict[str, Any]:
         """The `data` of an answer that says that the request was taken."""
-        check(answer)
         with shaped(answer):
-            body = parsed(answer)
-            header = body["header"]
-            if header["isSuccessful"] is not True:
-                raise _refusal(header, answer)
-            data = body["body"]["data"]
+            data = api.accepted(answer, CODES, NOT_TAKEN)["body"]["data"]
             if not isinstance(data, dict):
                 raise TypeError("data is no object")
             return data
@@ -284,19 +264,8 @@ def sender_path(message: Outbound) -> str:
         return "sender/ad-sms" if message.type == "sms" else "sender/ad-mms"
     if message.type != "sms":
         return "sender/mms"
-    urgent = message.lane == "auth" and (not message.text or AUTH_WORDS.search(message.text))
+    urgent = message.lane == "auth" and (message.payload is None or AUTH_WORDS.search(message.payload.text))
     return "sender/auth/sms" if urgent else "sender/sms"
-
-
-def _refusal(header: dict[str, Any], answer: Answer) -> ImsError:
-    raw, text = raw_code(header.get("resultCode")), str(header.get("resultMessage") or "")
-    if not raw or header["isSuccessful"] is not False:
-        return odd(answer, "an answer without resultCode")
-    if raw == NOT_QUEUED:
-        return Unavailable(f"{raw} {text}")
-    if raw == DOUBTFUL:
-        return Uncertain(f"{raw} {text}")
-    return Rejected(meaning(CODES, raw).ims, text, raw)
 
 
 def _found(reference: str, item: dict[str, Any]) -> VendorResult:
@@ -307,13 +276,13 @@ def _found(reference: str, item: dict[str, Any]) -> VendorResult:
     raw = raw_code(item["resultCode"])
     if not raw:
         raise ValueError("an end without its code")
-    return _end(reference, raw, item.get("resultMessage"), vendor_ref, _ms(item.get("resultDate")))
+    return _end(reference, raw, item.get("resultMessage"), vendor_ref, api.ms(item.get("resultDate")))
 
 
 def _hook(hook: dict[str, Any]) -> VendorResult:
     # NHN's own example writes the key as recipientGropuingKey.
     reference = hook.get("recipientGroupingKey") or hook.get("recipientGropuingKey") or ""
-    vendor_ref, at_ms = f"{hook['requestId']}:{hook['recipientSeq']}", _ms(hook.get("receiveDate"))
+    vendor_ref, at_ms = f"{hook['requestId']}:{hook['recipientSeq']}", api.ms(hook.get("receiveDate"))
     raw = hook.get("resultCode")
     if raw:
         return _end(reference, str(raw), None, vendor_ref, at_ms)
@@ -336,10 +305,4 @@ def _failed(reference: str, raw: str, text: str | None, vendor_ref: str, at_ms: 
     return VendorResult(reference, "failed", code.ims, raw, str(text or code.text), vendor_ref, at_ms)
 
 
-def _kst(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).astimezone(KST).strftime("%Y-%m-%d %H:%M:%S")
-
-
-@lru_cache(maxsize=4096)
-def _ms(written: str | None) -> int | None:
-    return round(datetime.fromisoformat(written).replace(tzinfo=KST).timestamp() * 1000) if written else None
+ADAPTER: Adapter = NhnSms()

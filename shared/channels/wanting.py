@@ -1,0 +1,51 @@
+"""What a body's hops have to know of the account, gathered over all channels before the body is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import from_json
+
+from shared.channels import MODULES
+from shared.channels.common import Channel, Wants, channel
+from shared.channels.schema import MAX_FALLBACK, MAX_RECIPIENTS
+
+NOTHING: Mapping[str, Wants] = {}
+
+
+def wanted(kind: Channel, body: bytes) -> Mapping[str, Wants]:
+    """By channel; cheap for a body that wants nothing. A body that cannot be read wants nothing: its faults are told
+    when it is checked."""
+    if b'"fallback"' not in body and kind.hints and not any(hint in body for hint in kind.hints):
+        return NOTHING
+    try:
+        raw = from_json(body)
+    except ValueError:
+        return NOTHING
+    if not isinstance(raw, dict):
+        return NOTHING
+    people = raw.get("recipients")
+    recipients = people[:MAX_RECIPIENTS] if isinstance(people, list) else []
+    found = {kind.name: kind.wants(raw, recipients)}
+    further = raw.get("fallback")
+    for hop in further[:MAX_FALLBACK] if isinstance(further, list) else ():
+        name = hop.get("channel") if isinstance(hop, dict) else None
+        if isinstance(name, str) and name in MODULES:
+            more = channel(name).wants(hop, recipients)
+            found[name] = _both(found[name], more) if name in found else more
+    return {name: wants for name, wants in found.items() if any(wants)}
+
+
+def _both(a: Wants, b: Wants) -> Wants:
+    return Wants(a.files | b.files, a.identities | b.identities, a.templates | b.templates, a.devices | b.devices)
+
+
+def files_of(wants: Mapping[str, Wants]) -> list[str]:
+    """All files that a body names."""
+    return sorted({name for one in wants.values() for name in one.files})
+
+
+def all_of(hops: list[dict[str, Any]]) -> list[str]:
+    """The files that a plan's compiled hops carry."""
+    return [name for hop in hops if hop["channel"] in MODULES for name in channel(hop["channel"]).files(hop["content"])]

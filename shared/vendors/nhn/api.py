@@ -1,0 +1,90 @@
+"""What NHN Cloud's products share: the secret header, the envelope of every answer, webhooks, Korean times.
+
+Every answer is `{header: {isSuccessful, resultCode, resultMessage}, …}`, whatever its HTTP status; the name of what it
+carries changes with the product. Webhooks prove themselves by `X-Toast-Webhook-Signature`, the signature agreed in the
+console. Times have no zone: they are Korean. `settings`: app_key, secret_key, webhook_secret.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from shared.domain.errors import ImsError, Rejected, Unavailable, Uncertain
+from shared.vendors.answers import check, odd, parsed, raw_code, shaped
+from shared.vendors.base import Answer, BadReceipt, CodeTable, VendorAccount
+from shared.vendors.tables import meaning
+
+KST = timezone(timedelta(hours=9))
+RESULTS_EVENT = "MESSAGE_RESULT_UPDATE"
+DOUBTFUL = "-9999"
+"""System error: it may have been taken."""
+
+
+def headers(account: VendorAccount) -> dict[str, str]:
+    """The headers of every call."""
+    return {"x-secret-key": account.settings["secret_key"], "content-type": "application/json;charset=UTF-8"}
+
+
+def accepted(answer: Answer, codes: CodeTable, unavailable: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The body of an answer that says that the request was taken; raises as `refusal` otherwise."""
+    check(answer)
+    with shaped(answer):
+        body = parsed(answer)
+        if body["header"]["isSuccessful"] is not True:
+            raise refusal(body["header"], answer, codes, unavailable)
+        return body
+
+
+def refusal(
+    header: Mapping[str, Any], answer: Answer, codes: CodeTable, unavailable: frozenset[str] = frozenset()
+) -> ImsError:
+    """What an envelope that is not successful means; `unavailable` are raw codes of requests that were not taken."""
+    raw, text = raw_code(header.get("resultCode")), str(header.get("resultMessage") or "")
+    if not raw or header["isSuccessful"] is not False:
+        return odd(answer, "an answer without resultCode")
+    if raw in unavailable:
+        return Unavailable(f"{raw} {text}")
+    if raw == DOUBTFUL:
+        return Uncertain(f"{raw} {text}")
+    return Rejected(meaning(codes, raw).ims, text, raw)
+
+
+def hooks(account: VendorAccount, given: Mapping[str, str], body: bytes) -> list[dict[str, Any]]:
+    """The results of a webhook whose proof is right; none for events that carry no results.
+
+    Raises BadReceipt, or ValueError if unreadable.
+    """
+    secret = account.settings.get("webhook_secret", "")
+    proof = given.get("x-toast-webhook-signature", "")
+    if not secret or not hmac.compare_digest(secret.encode(), proof.encode()):
+        raise BadReceipt("X-Toast-Webhook-Signature does not match")
+    event = orjson.loads(body)
+    if not isinstance(event, dict) or not isinstance(event.get("hooks"), list):
+        raise ValueError("an NHN webhook is an object with hooks")
+    if event.get("event") != RESULTS_EVENT:
+        return []
+    if not all(isinstance(hook, dict) for hook in event["hooks"]):
+        raise ValueError("an NHN hook is an object")
+    return list(event["hooks"])
+
+
+def receipt_reply() -> tuple[int, Mapping[str, str], bytes]:
+    """Any 2xx."""
+    return 200, {"content-type": "application/json"}, b"{}"
+
+
+def kst(ms: int) -> str:
+    """A time as NHN writes it, with seconds."""
+    return datetime.fromtimestamp(ms / 1000, UTC).astimezone(KST).strftime("%Y-%m-%d %H:%M:%S")
+
+
+@lru_cache(maxsize=4096)
+def ms(written: str | None) -> int | None:
+    """NHN's time as Unix ms."""
+    return round(datetime.fromisoformat(written).replace(tzinfo=KST).timestamp() * 1000) if written else None
