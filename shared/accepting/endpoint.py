@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -141,7 +140,7 @@ NOTHING = Known()
 
 async def _view(ims: Context, who: Caller, wants: Mapping[str, Wants]) -> AccountView:
     account = who.account
-    known: Known = await ims.db(partial(look_up, test=who.test), account.account_id, wants) if wants else NOTHING
+    known: Known = await ims.db(look_up, account.account_id, wants, who.test) if wants else NOTHING
     return AccountView(account.account_id, account.username, account.senders, account.callback_uri, *known)
 
 

@@ -19,7 +19,7 @@ class Known(NamedTuple):
     devices: Mapping[str, Sequence[Mapping[str, Any]]] = {}
 
 
-def look_up(conn: Connection, account_id: int, wants: Mapping[str, Wants], *, test: bool) -> Known:
+def look_up(conn: Connection, account_id: int, wants: Mapping[str, Wants], test: bool) -> Known:
     """What there is of it; what is missing or another account's is left out. `test`: for a test key."""
     files = sorted({name for one in wants.values() for name in one.files})
     return Known(
