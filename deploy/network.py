@@ -62,6 +62,12 @@ def to_functions(bridge: Bridge) -> Json:
     return _policy(f"{dns(bridge.name)}-to-functions", _pods(bridge.name), egress=[to_ingress()])
 
 
+def waking() -> Json:
+    """Where functions scale to zero, who accepts messages wakes those that the messages will need."""
+    accepting = [f.name for f in flow.FLOW if "ims.accepted.{lane}" in f.emits]
+    return _policy("waking-to-functions", _named(accepting), egress=[to_ingress()])
+
+
 def to_ingress(namespace: str = KOURIER, ports: tuple[int, ...] = KOURIER_INTERNAL_PORTS) -> Json:
     """The way to Knative's inner listener."""
     return _to([_namespace(namespace)], _tcp(*ports))

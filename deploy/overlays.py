@@ -61,6 +61,7 @@ def files() -> Files:
         found[f"overlays/{name}/{REFERENCES}"] = [references()]
         if name != "prod":
             found[f"overlays/{name}/open.yaml"] = _open()
+            found[f"overlays/{name}/wake.yaml"] = [network.waking()]
     found["overlays/node/kustomization.yaml"] = [_node()]
     return found
 
@@ -161,7 +162,7 @@ def _dev(environment: str, components: tuple[str, ...] = ("topics-job",), prefix
     """From zero, small and few enough for one node of two cores, open inside; images are loaded into the nodes."""
     small = _small()
     return _kustomization(
-        resources=["../../base", "open.yaml"],
+        resources=["../../base", "open.yaml", "wake.yaml"],
         components=[f"../../components/{name}" for name in components],
         images=[{"name": name, "newName": f"{prefix}/{name}"} for name in _images()],
         configMapGenerator=[_generated(SETTINGS, "settings.env")],

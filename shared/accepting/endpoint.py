@@ -56,6 +56,8 @@ def endpoint(channel: Channel) -> Callable[[HttpRequest, Context], Awaitable[Res
             acceptance = await _as_at_first(draft, held)
         if flags.dry_run:
             return await _dry_run(ims, channel, who, acceptance)
+        if not acceptance.request.scheduled_at:
+            submitter.wake(channel.name, acceptance.request.lane)
         if names:  # before anything is accepted: what is on its way finds its files
             needed = max(acceptance.request.scheduled_at or 0, ims.now_ms())
             await ims.db(note_use, who.account.account_id, names, needed)

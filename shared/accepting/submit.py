@@ -15,6 +15,7 @@ from shared.accepting import limits, seen
 from shared.accepting.keys import DONE, LEASED, MAX_KEPT_ANSWER, RELEASED, TAKE_OVER, Held, Key, conflict, unpack
 from shared.accepting.packing import pack
 from shared.accepting.submission import Submission
+from shared.accepting.waking import Waker
 from shared.domain.errors import Unavailable
 from shared.domain.events import MAX_MESSAGES
 from shared.runtime import Context, logs
@@ -34,6 +35,7 @@ class Submitter:
     def __init__(self, ims: Context) -> None:
         self._ims = ims
         self._lanes: dict[str, Groups[Submission, Submission]] = {}
+        self.wake = Waker(ims)
 
     async def submit(self, submission: Submission) -> Submission:
         """Returns once the messages are in Kafka; raises the Problem that the client gets otherwise."""

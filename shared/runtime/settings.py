@@ -83,6 +83,12 @@ class AcceptSettings(_Settings):
     trusted_proxies: str = Field(
         "", description="CIDR ranges of the proxies whose X-Forwarded-For is believed; empty: the peer is the caller"
     )
+    wake_url: str = Field(
+        "",
+        description="address of a function with {name} in it, where functions scale to zero: what a message will "
+        "need is woken when it is accepted; empty: nobody sleeps",
+    )
+    wake_seconds: float = Field(20.0, gt=0, description="a channel's lane is not woken more often than this")
 
 
 class VendorSettings(_Settings):
