@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shared.accepting import files
 from shared.accepting.endpoint import endpoint
 from shared.accepting.uploads import upload
 from shared.channels import mt
@@ -11,5 +12,8 @@ main = http_function(
     [
         Route("POST", "/v1/mt/messages", endpoint(mt.CHANNEL), "messages:send"),
         Route("POST", "/v1/files", upload, "messages:send"),
+        Route("GET", "/v1/files", files.list_files, "messages:send"),
+        Route("GET", "/v1/files/{id}", files.get_file, "messages:send"),
+        Route("DELETE", "/v1/files/{id}", files.delete_file, "messages:send"),
     ]
 )

@@ -16,6 +16,9 @@ NEXT: dict[str, str] = {
     "unauthorized": "send a key that exists and has not expired: `Authorization: Bearer ims_live_…`",
     "forbidden": "`detail` says what the key may not do: its kind, its scope, your address, a closed account; or "
     "`errors` names sender numbers that are not the account's (1004): register them first",
+    "file-quota": "send a smaller file; `limit` says how much the account may keep in all",
+    "files-full": "delete files, or wait until `frees_at`; `used` and `limit` say how much is kept",
+    "in-use": "wait until `needed_until`",
     "not-found": "check the path and the id; another account's messages are not found either",
     "method-not-allowed": "use the method that `detail` names",
     "timeout": "send the whole body at once, within 60 s",
@@ -46,6 +49,9 @@ FURTHER = {
         ("idempotency-key", "idempotency-key-reused", "not-final", "no-callback", "no-mail", "not-over"), 422
     ),
     "sent-lately": 429,
+    "file-quota": 413,
+    "files-full": 429,
+    "in-use": 409,
 }
 """Types beside the usual one of their status."""
 

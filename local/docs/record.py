@@ -134,7 +134,14 @@ def _accepting(recorder: Recorder, url: str) -> Json:
     recorder.call("sendMt.mms", 202, "POST", path, {**rich, "recipients": people, "fallback": fallback, "ttl": 3600})
     mixed = {"sender": SENDER, "text": "안녕하세요", "recipients": [{"to": "01012345678"}, {"to": "0101"}]}
     recorder.call("sendMt.partly", 202, "POST", path, mixed)
+    _files(recorder, picture["file_id"])
     return accepted
+
+
+def _files(recorder: Recorder, used: str) -> None:
+    recorder.call("listFiles.page", 200, "GET", "/v1/files?limit=1")
+    recorder.call("getFile.used", 200, "GET", f"/v1/files/{used}")
+    recorder.call("deleteFile.in_use", 409, "DELETE", f"/v1/files/{used}")
 
 
 def _form(recorder: Recorder) -> None:

@@ -6,19 +6,18 @@ import os
 import struct
 from uuid import UUID
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accepting import forms
+from shared.accepting import files, forms
 from shared.accepting.callers import caller
 from shared.channels.common import FileInfo
 from shared.domain.ids import request_id
+from shared.following import reading
 from shared.runtime import Context
-from shared.runtime.clock import iso
 from shared.runtime.http import read_body
 from shared.runtime.problems import Problem
-from shared.stores.files import insert_file
+from shared.stores.files import FileRow, insert_file, room
 
 JPEG = ("image/jpeg", "image/jpg")
 MAX_NAME = 255
@@ -46,6 +45,10 @@ def jpeg_size(body: bytes) -> tuple[int, int]:
 async def upload(request: Request, ims: Context) -> Response:
     """Keep an image; 201 with its id."""
     who = await caller(request, ims)
+    quota, length = files.quota(ims), request.headers.get("content-length", "")
+    declared = int(length) if length.isdecimal() and len(length) < 12 else 0
+    with files.within():
+        await ims.db(room, who.account.account_id, who.test, min(declared, MAX_IMAGE), quota, ims.now_ms())
     written, body = await _sent(request)
     try:
         width, height = jpeg_size(body)
@@ -57,10 +60,11 @@ async def upload(request: Request, ims: Context) -> Response:
     file_id = UUID(int=request_id(now, int.from_bytes(os.urandom(8), "big")).int)
     info = FileInfo("image/jpeg", len(body), width, height)
     name = _name(written or request.query_params.get("name", "image.jpg"))
-    await ims.db(insert_file, file_id.bytes, who.account.account_id, name, info, body, now, test=who.test)
-    answer = {"file_id": str(file_id), "name": name, "media_type": info.media_type, "size": info.size}
-    answer |= {"width": width, "height": height, "created_at": iso(now)}
-    return Response(orjson.dumps(answer), 201, media_type="application/json")
+    account_id = who.account.account_id
+    with files.within():
+        await ims.db(insert_file, file_id.bytes, account_id, name, info, body, now, test=who.test, quota=quota)
+    row = FileRow(file_id.bytes, name, info.media_type, info.size, width, height, now, now)
+    return reading.answer(files.view(row, quota.keep_ms), 201)
 
 
 def _name(name: str) -> str:

@@ -153,6 +153,13 @@ def request_id(text: str) -> UUID:
     return value
 
 
+def uuid(text: str) -> UUID:
+    """Any other id."""
+    if not _UUID(text):
+        raise ValueError("is not an id")
+    return UUID(text)
+
+
 def message_id(text: str) -> UUID:
     """A message's id."""
     reference = parse_reference(text) if _UUID(text) else None
@@ -161,12 +168,12 @@ def message_id(text: str) -> UUID:
     return reference.message_id
 
 
-def path_id(request: Request, name: str, reader: Callable[[str], UUID]) -> UUID:
+def path_id(request: Request, name: str, reader: Callable[[str], UUID], what: str = "") -> UUID:
     """The id in the path; what is no id is not found."""
     try:
         return reader(request.path_params[name])
     except ValueError as error:
-        raise not_found(name.removesuffix("_id")) from error
+        raise not_found(what or name.removesuffix("_id")) from error
 
 
 def not_found(what: str) -> Problem:

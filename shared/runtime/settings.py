@@ -80,6 +80,8 @@ class AcceptSettings(_Settings):
     key_cache_seconds: float = Field(
         5.0, ge=0, le=9, description="how long keys and accounts are trusted without asking MySQL again"
     )
+    files_count: int = Field(10_000, ge=0, description="files that an account may keep, unless its own row says more")
+    files_bytes: int = Field(2 * 1024**3, ge=0, description="bytes of files that an account may keep, likewise")
     trusted_proxies: str = Field(
         "", description="CIDR ranges of the proxies whose X-Forwarded-For is believed; empty: the peer is the caller"
     )

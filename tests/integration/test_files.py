@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator
@@ -19,7 +20,7 @@ from shared.channels.common import FileInfo
 from shared.domain.errors import Rejected
 from shared.runtime import settings
 from shared.runtime.clock import now_ms
-from shared.runtime.context import Context, use
+from shared.runtime.context import Context, current, use
 from shared.runtime.mysql import Database
 from shared.stores import files, sql
 from shared.stores.retention import DAY_MS, FILES
@@ -138,3 +139,99 @@ async def test_a_file_is_kept_for_the_reservation_that_was_accepted_with_it(
     accepted = await http.post("/v1/mt/messages", json=body)
     assert accepted.status_code == 202, accepted.text
     assert used_ms(past.db, name) >= at
+
+
+# --- quota ------------------------------------------------------------------------------------------------------------
+
+
+def quota(count: int = 100, size: int = 100) -> files.Quota:
+    return files.Quota(count, size, 30 * DAY_MS)
+
+
+def keep(db: Database, days: float, allowed: files.Quota | None, size: int = 10, test: bool = False) -> bytes:
+    file_id = os.urandom(16)
+    info = FileInfo("image/jpeg", size, 1, 1)
+    at = int(NOW - days * DAY_MS)
+    db.run(files.insert_file, file_id, ACCOUNT, "a.jpg", info, b"x" * size, at, test=test)
+    if allowed is not None:
+        db.run(files.room, ACCOUNT, test, 10, allowed, int(NOW))
+    return file_id
+
+
+def test_a_quota_counts_what_has_not_run_out_and_says_when_enough_will_have(past: Past) -> None:
+    for days in (31, 20, 10, 5):
+        keep(past.db, days, None)
+    assert past.db.run(files.used, ACCOUNT, False, 30 * DAY_MS, int(NOW)) == (3, 30)
+    past.db.run(files.room, ACCOUNT, False, 10, quota(4, 40), int(NOW))
+    for allowed, size, days in ((quota(3), 10, 20), (quota(2), 10, 10), (quota(9, 39), 10, 20), (quota(9, 39), 29, 10)):
+        with pytest.raises(files.Full) as full:
+            past.db.run(files.room, ACCOUNT, False, size, allowed, int(NOW))
+        assert full.value.frees_ms == int(NOW - days * DAY_MS) + 30 * DAY_MS
+    for allowed in (quota(0), quota(9, 9)):
+        with pytest.raises(files.Full) as never:
+            past.db.run(files.room, ACCOUNT, False, 10, allowed, int(NOW))
+        assert never.value.frees_ms is None
+
+
+def test_files_of_test_keys_are_counted_apart_and_an_account_may_have_its_own_limits(past: Past) -> None:
+    keep(past.db, 1, None)
+    keep(past.db, 1, quota(2), test=True)
+    with pytest.raises(files.Full):
+        keep(past.db, 1, quota(2), test=True)
+    past.db.run(files.room, ACCOUNT, False, 10, quota(2), int(NOW))
+    ((before,),) = past.db.run(sql.fetch, f"SELECT COUNT(*) FROM accounts WHERE account_id={ACCOUNT}")
+    assert before, "the demo account"
+    past.db.run(sql.execute, f"UPDATE accounts SET files_count=1, files_bytes=15 WHERE account_id={ACCOUNT}")
+    try:
+        assert past.db.run(files.quota_of, ACCOUNT, quota()) == (1, 15, 30 * DAY_MS)
+        with pytest.raises(files.Full):
+            past.db.run(files.room, ACCOUNT, False, 10, quota(2), int(NOW))
+    finally:
+        past.db.run(sql.execute, f"UPDATE accounts SET files_count=NULL, files_bytes=NULL WHERE account_id={ACCOUNT}")
+
+
+async def test_many_uploads_at_once_stay_within_the_quota(
+    past: Past, http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ims = current()
+    monkeypatch.setattr(ims, "accept", ims.accept.model_copy(update={"files_count": 5}))
+    kind = {"content-type": "image/jpeg"}
+    answers = await asyncio.gather(*(http.post("/v1/files", content=a_jpeg(), headers=kind) for _ in range(12)))
+    assert sorted(a.status_code for a in answers) == [201] * 5 + [429] * 7
+    told = next(a for a in answers if a.status_code == 429)
+    body = told.json()
+    assert body["used"]["count"] == 5
+    assert body["limit"]["count"] == 5
+    assert body["type"].endswith("/files-full")
+    assert int(told.headers["retry-after"]) > 29 * 86_400
+    listed = (await http.get("/v1/files", params={"limit": 2})).json()
+    assert (len(listed["items"]), listed["used"]["count"], listed["limit"]["count"]) == (2, 5, 5)
+    assert listed["items"][0]["expires_at"] >= body["frees_at"]
+    rest = (await http.get("/v1/files", params={"cursor": listed["next"]})).json()
+    assert len(rest["items"]) == 3
+    assert rest["next"] is None
+    first = listed["items"][0]["id"]
+    assert (await http.get(f"/v1/files/{first}")).json() == listed["items"][0]
+    assert (await http.delete(f"/v1/files/{first}")).status_code == 204
+    for method in ("GET", "DELETE"):
+        assert (await http.request(method, f"/v1/files/{first}")).status_code == 404
+        assert (await http.request(method, "/v1/files/none")).status_code == 404
+    assert (await http.post("/v1/files", content=a_jpeg(), headers=kind)).status_code == 201
+    monkeypatch.setattr(ims, "accept", ims.accept.model_copy(update={"files_bytes": 10}))
+    answer = await http.post("/v1/files", content=a_jpeg(), headers=kind)
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (413, "file-quota")
+
+
+async def test_a_file_that_a_message_may_need_is_not_deleted(past: Past, http: httpx2.AsyncClient) -> None:
+    uploaded = await http.post("/v1/files", content=a_jpeg(), headers={"content-type": "image/jpeg"})
+    name = uploaded.json()["id"]
+    assert uploaded.json()["needed_until"] is None
+    body = {"sender": "0215441234", "text": "hi", "files": [name], "recipients": [{"to": "01012345678"}]}
+    assert (await http.post("/v1/mt/messages", json=body)).status_code == 202
+    answer = await http.delete(f"/v1/files/{name}")
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (409, "in-use")
+    assert answer.json()["needed_until"] == (await http.get(f"/v1/files/{name}")).json()["needed_until"]
+    past.db.run(
+        sql.execute, f"UPDATE files SET used_ms={now_ms() - 5 * DAY_MS} WHERE file_id={sql.literal(UUID(name).bytes)}"
+    )
+    assert (await http.delete(f"/v1/files/{name}")).status_code == 204

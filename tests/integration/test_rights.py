@@ -17,12 +17,13 @@ from starlette.requests import Request as HttpRequest
 from local.testing import Platform
 from shared import flow
 from shared.accepting import seen
+from shared.channels.common import FileInfo
 from shared.digest.days import day_at
 from shared.edge.scopes import OPERATOR, SCOPES
 from shared.runtime import Route, settings
 from shared.runtime.clock import now_ms
 from shared.runtime.context import Context, use
-from shared.stores import accounts, sql
+from shared.stores import accounts, files, sql
 from shared.stores.sql import Connection
 from tests.integration.test_api_report import HOUR, Client, add_account, ids_of
 from tests.wiring.functions import loaded
@@ -33,6 +34,9 @@ ROUTES: list[Route] = [
 RIGHTS = {
     "POST /v1/mt/messages": "messages:send",
     "POST /v1/files": "messages:send",
+    "GET /v1/files": "messages:send",
+    "GET /v1/files/{id}": "messages:send",
+    "DELETE /v1/files/{id}": "messages:send",
     "GET /v1/messages": "messages:read",
     "GET /v1/messages/{message_id}": "messages:read",
     "GET /v1/requests/{request_id}": "messages:read",
@@ -302,6 +306,13 @@ async def test_pages_of_a_test_key_hold_its_messages_however_many_live_ones_lie_
 async def test_others_ids_read_as_ids_that_never_were(pair: Pair) -> None:
     live, test = await both(pair)
     later = await pair.client.accept("01011112222", scheduled_at=now_ms() + HOUR)
+    file_id, info = os.urandom(16), FileInfo("image/jpeg", 1, 1, 1)
+    await pair.client.ims.db(files.insert_file, file_id, pair.client.account_id, "a.jpg", info, b"a", now_ms())
+    path = f"/v1/files/{UUID(bytes=file_id)}"
+    for method, token in (("GET", pair.test), ("DELETE", pair.test), ("GET", pair.other), ("DELETE", pair.other)):
+        assert await call(method, path, token) == await call(method, "/v1/files/none", token)
+        assert not (await pair.get("/v1/files", token))["items"]
+    assert (await call("GET", path, pair.live)).status == 200
     (arriving,) = [pair.client.request("01011112222")]
     pipe = pair.client.ims.redis.state.pipeline()
     seen.note(pipe, [(arriving.request_id, pair.client.account_id, 1)])
