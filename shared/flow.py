@@ -168,7 +168,10 @@ FLOW: tuple[Function, ...] = (
         41201,
         on=(Cron("* * * * *"),),
         handles=("Tick",),
-        emits=("ims.outcome.{lane}", "ims.send.mt.{lane}", "ims.dead"),
+        emits=(
+            *("ims.accepted.{lane}", "ims.outcome.{lane}", "ims.send.mt.{lane}", "ims.finished.{lane}"),
+            *("ims.reported", "ims.dead"),
+        ),
         timeout=90,
         scale=Scale(min=1, max=2),
     ),

@@ -55,6 +55,9 @@ async def _run(lane: str, until: float, ims: Context) -> bool:
             except Unavailable as error:
                 log.warning("due work waits", lane=lane, detail=error.detail)
                 pause, well = TROUBLE_SECONDS, False
+            except Exception:  # one lane's trouble must not end the others' run
+                log.exception("due work failed", lane=lane)
+                pause, well = TROUBLE_SECONDS, False
             finally:
                 _served.discard(lane)
         await asyncio.sleep(pause)

@@ -16,6 +16,8 @@ EXPIRED = "0301"
 """`valid_until` passed before the message could be sent; this project's own code, no vendor has it."""
 CANCELED = "0302"
 """The client took the message back before it left."""
+GIVEN_UP = "9001"
+"""Its event could not be handled and became a dead letter; nobody mended it within `valid_until`."""
 UNKNOWN = "3003"
 """What an adapter answers for a vendor's code that its table does not have."""
 
@@ -76,6 +78,7 @@ _TABLE = """
     4008  otp            -      no delivery report came in time
     5001  none           -      the push token is no longer valid
     5002  none           -      the mail address bounced or has unsubscribed
+    9001  none           alert  given up inside IMS: no vendor had it
 """
 
 

@@ -138,6 +138,7 @@ class Due(Event):
     """What `schedule` found due: a release (scheduled, held, parked, backlog, retry), a cancel or a time-out check.
 
     `due_at`: the time of the reservation that it was taken for; when its client has moved that since, it is void.
+    `letter`, `status`, `last_word`: of kind "given_up" only, see shared/stores/routing/given_up.py.
     """
 
     TYPE: ClassVar[str] = "com.ims.message.due.v1"
@@ -146,6 +147,9 @@ class Due(Event):
     ids: list[str]
     hop: int = 0
     due_at: int = 0
+    letter: str = ""
+    status: int | None = None
+    last_word: bool = False
     cause: str = ""
 
     @property
@@ -399,6 +403,7 @@ class ReportDue(Event):
     """Report units whose retry time has come (from the redis_expiry bridge, over HTTP) or that a client replays."""
 
     TYPE: ClassVar[str] = "com.ims.report.due.v1"
+    LISTS: ClassVar[tuple[str, ...]] = ("keys",)
     keys: list[str]
 
     def size(self) -> int:
@@ -425,8 +430,24 @@ class Tick(Event):
         self._at_ms = at_ms
 
 
+class Again(Event):
+    """A record that a function failed on and tries again a little later: until then it is due work
+    (shared/stores/due.py) and holds nobody up. It never travels as itself: what is published is the record as it was,
+    with its id.
+    """
+
+    to: str
+    attributes: dict[str, str]
+    body: str
+    """The record's value in base64."""
+
+    @property
+    def topic(self) -> str:
+        return self.to
+
+
 class Dead(Event):
-    """A record that no function could read, or that a source gave up on; store keeps a replayable copy."""
+    """A record that no function could read or handle, or that a source gave up on; store keeps a replayable copy."""
 
     TYPE: ClassVar[str] = "com.ims.dead.v1"
     source_topic: str
@@ -454,6 +475,19 @@ def _halves(model: M, lists: tuple[str, ...]) -> list[M]:
         middle = len(items) // 2
         cut = [items[:middle], items[middle:]]
     return [model.model_copy(update={lists[0]: part}) for part in cut]
+
+
+def json_halves(value: Any, lists: tuple[str, ...]) -> list[Any]:
+    """The same of an event's bare JSON, whatever it holds; as it is, where there is nothing to cut."""
+    items = value.get(lists[0]) if lists and isinstance(value, dict) else None
+    if not isinstance(items, list) or not items:
+        return [value]
+    if len(items) == 1:
+        cut = [[half] for half in json_halves(items[0], lists[1:])]
+    else:
+        middle = len(items) // 2
+        cut = [items[:middle], items[middle:]]
+    return [{**value, lists[0]: part} for part in cut]
 
 
 def by_lane(events: Iterable[E]) -> list[tuple[str, list[E]]]:

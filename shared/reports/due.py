@@ -18,11 +18,16 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from shared.reports.keys import SHARDS, Keys, raw_id, shard_of
+import orjson
+
+from shared.reports.keys import SHARDS, Keys, message_of, raw_id, shard_of
 from shared.reports.scripts import Readiness, Script
 from shared.reports.units import Unit
+from shared.runtime import logs
 
 T = TypeVar("T")
+
+log = logs.get(__name__)
 
 ALARM_AFTER_MS = 2
 EARLY_MS = 10
@@ -172,9 +177,9 @@ class DueSet:
             states = await self._state.hmget(self.keys.units(shard), names)
             scores = await self._state.zmscore(self.keys.due(shard), names)
             out += [
-                (Unit.unpack(name, state), int(score))
+                (unit, int(score))
                 for name, state, score in zip(names, states, scores, strict=True)
-                if state and score is not None
+                if state and score is not None and (unit := _readable(name, state)) is not None
             ]
         return out
 
@@ -235,8 +240,9 @@ class DueSet:
             for found in answer:
                 if len(found) == 1:
                     leads.add(found[0].decode())
+                elif (unit := _readable(found[0].decode(), found[1])) is None:
+                    await self._drop_spoiled(found[0].decode())
                 else:
-                    unit = Unit.unpack(found[0].decode(), found[1])
                     unit.lease = lease
                     claimed.append((unit, int(float(found[2]))))
         return claimed, leads
@@ -256,7 +262,16 @@ class DueSet:
         found = iter(await self._reports.mget(keys))
         for unit in units:
             data = [next(found) for _ in unit.keys]
-            unit.data = data if all(d is not None for d in data) else []
+            unit.spoiled = [d for d in data if d is not None and not _is_report(d)]
+            unit.data = data if all(d is not None for d in data) and not unit.spoiled else []
+
+    async def _drop_spoiled(self, lead: str) -> None:
+        """A unit whose state is unreadable: without it, the row in MySQL is found overdue, and makes a new one."""
+        shard = shard_of(lead)
+        log.error("the state of a waiting report is unreadable, MySQL's row will do", key=lead)
+        await self._state.hdel(self.keys.units(shard), lead)
+        await self._state.hdel(self.keys.members(shard), raw_id(message_of(lead)))
+        await self._state.zrem(self.keys.due(shard), lead)
 
     def _strangers(self, units: Sequence[Unit]) -> dict[int, list[tuple[bytes, str]]]:
         if not self.keys.cluster:
@@ -272,6 +287,20 @@ class DueSet:
     async def _forget_strangers(self, units: Sequence[Unit]) -> None:
         for shard, pairs in self._strangers(units).items():
             await self._state.hdel(self.keys.members(shard), *(i for i, _ in pairs))
+
+
+def _readable(lead: str, state: bytes) -> Unit | None:
+    try:
+        return Unit.unpack(lead, state)
+    except (ValueError, TypeError):
+        return None
+
+
+def _is_report(value: bytes) -> bool:
+    try:
+        return isinstance(orjson.loads(value), dict)
+    except ValueError:
+        return False
 
 
 async def overdue(state: Any, keys: Keys, now_ms: int, limit: int) -> list[str]:

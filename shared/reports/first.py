@@ -23,7 +23,7 @@ from shared.domain.errors import Unavailable
 from shared.domain.events import Attempt, Event, Finished, Report, Reported
 from shared.reports.claims import BUSY, CLOSED, ENDED, GONE, NEW, PENDING, was_taken
 from shared.reports.desk import Desk, reported
-from shared.reports.keys import message_of
+from shared.reports.keys import check, message_of
 from shared.reports.units import Account, Try, Unit, plan
 from shared.runtime import logs
 from shared.runtime.redis import away
@@ -35,6 +35,8 @@ log = logs.get(__name__)
 
 async def first_tries(event: Finished, desk: Desk) -> list[Event]:
     """Send what nobody has sent; tell again what was sent already."""
+    for report in event.reports:
+        check(report.data)  # what fails on a report must come before its neighbours' claims
     claimed_ms = desk.ims.now_ms()
     mark = hashlib.sha256(event.replay.encode()).digest()[:8] if event.replay else b""
     reports = {str(r.data["message_id"]): r for r in event.reports}

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from shared.domain.ids import dashed
+
 SHARDS = 16
 _PREFIX = re.compile(r"^(?:timer|report):\{\d+\}:")
 
@@ -18,6 +20,13 @@ _PREFIX = re.compile(r"^(?:timer|report):\{\d+\}:")
 def report_key(data: dict[str, Any]) -> str:
     """The key of a report: its user, the channel that ended the message, and the message id as the client sees it."""
     return f"{data['username']}:{data['channel']}:{data['message_id']}"
+
+
+def check(data: dict[str, Any]) -> None:
+    """ValueError or KeyError for a report that has no key."""
+    key = report_key(data)
+    if not is_report_key(key) or dashed(raw_id(str(data["message_id"])).hex()) != data["message_id"]:
+        raise ValueError(f"no report of a message: {key[:100]!r}")
 
 
 def message_of(key: str) -> str:

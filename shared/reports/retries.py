@@ -17,12 +17,19 @@ from shared.reports import measures
 from shared.reports.desk import Desk, reported
 from shared.reports.keys import is_report_key
 from shared.reports.units import Try, Unit, too_old
+from shared.runtime import logs
+from shared.runtime.burying import publish
+from shared.runtime.letters import Buried, forms
 from shared.runtime.redis import away
 from shared.stores import reports as store
 
 MESSAGES_A_ROUND = 5000
 CALL_MS = 7000
 UNKNOWN_RETRY_MS = 5000
+SPOILED_MS = 60_000
+"""A report that is unreadable in db0 may take so long to reach MySQL; then it is given up."""
+
+log = logs.get(__name__)
 
 
 async def retries(event: ReportDue, desk: Desk) -> list[Event]:
@@ -47,7 +54,10 @@ async def _round(desk: Desk, units: list[Unit]) -> list[Try]:
     now_ms = desk.ims.now_ms()
     units = [u for u in units if u.lease - now_ms > CALL_MS]  # the others' leases end too soon for a call
     unknown = await _load(desk, units)
-    tries = [Try(u, "deferred", now_ms, now_ms + UNKNOWN_RETRY_MS) for u in unknown]
+    lost = [u for u in unknown if u.spoiled and now_ms - (u.since_ms or 0) > SPOILED_MS]
+    await _bury(desk, lost)
+    tries = [Try(u, "exhausted", now_ms, error="unreadable") for u in lost]
+    tries += [Try(u, "deferred", now_ms, now_ms + UNKNOWN_RETRY_MS) for u in unknown if u not in lost]
     unit_s = desk.settings.retry_unit_seconds
     tries += [Try(u, "exhausted", now_ms) for u in units if u.data and too_old(u, now_ms, unit_s)]
     callable_units, disabled = await desk.without_gone([u for u in units if u.data and not too_old(u, now_ms, unit_s)])
@@ -57,6 +67,17 @@ async def _round(desk: Desk, units: list[Unit]) -> list[Try]:
     await desk.settle(tries, now_ms)
     desk.finish_later(under_way, now_ms)
     return tries
+
+
+async def _bury(desk: Desk, units: list[Unit]) -> None:
+    """Letters of what db0 held in the place of reports that nobody has: the client can still ask for the messages."""
+    for unit in units:
+        headers = {"ce_id": f"report {unit.webhook_id}"[:64], "ce_type": "report", "key": unit.lead[:255]}
+        for value in unit.spoiled:
+            log.error("a waiting report is unreadable", key=unit.lead)
+            await publish(
+                forms(Buried("", headers, value), "report retry: unreadable in Redis", desk.ims.now_ms()), desk.ims
+            )
 
 
 async def _load(desk: Desk, units: list[Unit]) -> list[Unit]:

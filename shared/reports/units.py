@@ -40,7 +40,8 @@ class Account(Protocol):
 
 @dataclass(slots=True)
 class Unit:
-    """One callback. `tries` are those that counted; `since_ms` is the first failure; `lease` is this claim's score."""
+    """One callback. `tries` are those that counted; `since_ms` is the first failure; `lease` is this claim's score;
+    `spoiled` are its reports in db0 that are none."""
 
     account_id: int
     username: str
@@ -51,6 +52,7 @@ class Unit:
     since_ms: int | None = None
     lease: int = 0
     data: list[bytes] = field(default_factory=list)
+    spoiled: list[bytes] = field(default_factory=list)
 
     @property
     def lead(self) -> str:

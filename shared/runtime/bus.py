@@ -7,14 +7,15 @@ for their acknowledgements together. Records have no key: no hot partition, and 
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from shared.domain.errors import Unavailable
-from shared.domain.events import MAX_BYTES, Event
+from shared.domain.events import MAX_BYTES, Again, Event
 from shared.runtime import metrics, trace
 from shared.runtime.clock import iso, now_ms
 from shared.runtime.cloudevents import JSON, STRUCTURED, put_together
@@ -58,6 +59,8 @@ Record = tuple[str, bytes, list[tuple[str, bytes]]]
 
 def records(event: Event, source: str, traceparent: str | None, mode: str = "binary") -> list[Record]:
     """An event as records of the CloudEvents Kafka protocol binding; halved until it is not too large."""
+    if isinstance(event, Again):
+        return [_record(event.topic, event.attributes, base64.b64decode(event.body), mode)]
     value = event.model_dump_json(exclude_defaults=True).encode()
     if len(value) > MAX_BYTES:
         parts = event.halves()
@@ -73,10 +76,14 @@ def records(event: Event, source: str, traceparent: str | None, mode: str = "bin
     }
     if traceparent:
         attributes["traceparent"] = traceparent
+    return [_record(event.topic, attributes, value, mode)]
+
+
+def _record(topic: str, attributes: Mapping[str, str], value: bytes, mode: str) -> Record:
     if mode == "structured":
-        return [(event.topic, put_together(attributes, value), [("content-type", STRUCTURED.encode())])]
+        return topic, put_together(attributes, value), [("content-type", STRUCTURED.encode())]
     headers = [(f"ce_{name}", text.encode()) for name, text in attributes.items()]
-    return [(event.topic, value, [*headers, ("content-type", JSON.encode())])]
+    return topic, value, [*headers, ("content-type", JSON.encode())]
 
 
 def too_large(event: Event, error: Exception) -> bool:
@@ -84,10 +91,14 @@ def too_large(event: Event, error: Exception) -> bool:
 
     Every topic must take MAX_BYTES, and kafka-python refuses what stands beside a record that is too large with it.
     """
+    return of_size(error) and len(event.model_dump_json(exclude_defaults=True).encode()) > MAX_BYTES
+
+
+def of_size(error: Exception) -> bool:
+    """Whether a publish failed because something in it was too large."""
     from kafka import errors
 
-    of_size = isinstance(error.__cause__, (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError))
-    return of_size and len(event.model_dump_json(exclude_defaults=True).encode()) > MAX_BYTES
+    return isinstance(error.__cause__, (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError))
 
 
 class Bus:

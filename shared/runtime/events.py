@@ -1,8 +1,9 @@
 """`event_function`: from a handler over typed events to a CloudEvents function of the framework.
 
 Answers (design §3): done → 2xx; `Unavailable` → 503; `Overloaded` → 429; a record that cannot be read → `ims.dead` and
-2xx. Events that arrive while the handler works are merged and handled together; the handler's events are published
-before anyone gets a 2xx, so a crash anywhere means redelivery, never loss.
+2xx; one that cannot be handled → taken apart, tried again a few times, then the same (shared/runtime/burying.py).
+Events that arrive while the handler works are merged and handled together; the handler's events are published before
+anyone gets a 2xx, so a crash anywhere means redelivery, never loss.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from datetime import datetime
 from types import UnionType
 from typing import Any, Union
 
+import orjson
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from shared.domain.errors import Overloaded, Unavailable
-from shared.domain.events import Dead, Event, Tick
-from shared.runtime import logs, metrics, trace
-from shared.runtime.bus import too_large
+from shared.domain.events import Dead, Event, Tick, json_halves
+from shared.runtime import burying, logs, metrics, trace
 from shared.runtime.context import Context, current
 from shared.runtime.groups import Groups
 from shared.runtime.settings import FunctionSettings, load
@@ -74,20 +75,57 @@ def event_function(
     async def receive(attributes: Mapping[str, Any], data: Any) -> None:
         """The same from bare attributes and data; bytes are JSON that nobody has parsed yet."""
         trace.start(attributes.get("traceparent"))
-        event = _read(types, attributes, data)
+        ims = current()
+        if not burying.is_for(attributes, ims):
+            return
         try:
-            if isinstance(event, Dead) and not (Dead.TYPE in types and event.event_id):
-                await _bury(event)
-                return
-            queue = "" if in_list else f"{event.TYPE} {event.lane}"
-            if queue not in groups:
-                groups[queue] = _groups(handler, event.TYPE, in_list, parallel)
-            await groups[queue](event)
+            events, unreadable = _read(types, attributes, data)
+            for part, reason in unreadable:
+                await burying.bury_unreadable(attributes, part, reason, ims, part=bool(events))
+            for event in events:
+                await _handled(event, attributes, data, whole=not unreadable)
         except Overloaded as error:
             raise HTTPException(429, error.detail) from error
         except Unavailable as error:
             log.warning("not now", detail=error.detail, type=attributes["type"])
             raise HTTPException(503, error.detail) from error
+
+    async def _handled(event: Event, attributes: Mapping[str, Any], data: Any, *, whole: bool) -> None:
+        """Handle an event, or what can be handled of it; the rest rests, or is buried: as a whole, where all is bad."""
+        suspect, until = burying.TRIES in attributes, time.monotonic() + burying.APART_SECONDS
+        left, failed, handled = [event], list[tuple[Event, Exception]](), not whole
+        while left:
+            part = left.pop()
+            error = await _tried(part, suspect=suspect)
+            if error is None:
+                handled = True
+                continue
+            suspect = True
+            halves = part.halves()
+            if len(halves) > 1 and time.monotonic() < until:
+                left += reversed(halves)
+            else:
+                failed.append((part, error))
+        if not handled:
+            failed = [(event, error) for _, error in failed[:1]]
+        for part, error in failed:
+            cut = part is not event or not whole
+            await burying.Failed(part, attributes, data, part=cut).settle(error, current())
+
+    async def _tried(event: Event, *, suspect: bool) -> Exception | None:
+        """Handle an event in company; those that have failed keep to themselves. The error that will not pass."""
+        queue = f"{'suspect ' * suspect}{'' if in_list else f'{event.TYPE} {event.lane}'}"
+        if queue not in groups:
+            groups[queue] = _groups(handler, event.TYPE, in_list, parallel)
+        try:
+            await groups[queue](event)
+        except Unavailable:
+            raise
+        except Exception as error:
+            if burying.passes(error, current()):
+                raise Unavailable(f"{type(error).__name__}: {error}"[:200]) from error
+            return error
+        return None
 
     main.receive = receive  # type: ignore[attr-defined]
     main.handles = tuple(dict.fromkeys(types.values()))  # type: ignore[attr-defined]
@@ -96,21 +134,48 @@ def event_function(
     return main
 
 
-def _read(types: dict[str, type[Event]], attributes: Any, data: Any) -> Event:
+Parts = list[tuple[Any, str]]
+"""What of an event cannot be read, and why."""
+
+
+def _read(types: dict[str, type[Event]], attributes: Mapping[str, Any], data: Any) -> tuple[list[Event], Parts]:
+    """The events of a record: one, or what is readable of it."""
     if "knativeerrordest" in attributes and Dead.TYPE in types:
-        return _given_up(attributes, data)
+        return [burying.given_up(attributes, data, current().now_ms())], []
     kind = types.get(attributes["type"])
     if kind is None:
-        return _dead(attributes, data, f"no handler for the type {attributes['type']}")
+        return [], [(data, f"no handler for the type {attributes['type']}")]
+    events, unreadable = _validated(kind, data)
+    for event in events:
+        event.received(str(attributes["id"]))
+        if isinstance(event, Tick):
+            event.happened(_milliseconds(attributes.get("time")))
+    return events, unreadable
+
+
+def _validated(kind: type[Event], data: Any) -> tuple[list[Event], Parts]:
+    """The event; of one that is not as it should be, the parts that are, and each one that is not with its reason."""
     try:
-        event = kind.model_validate_json(data) if isinstance(data, bytes) else kind.model_validate(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        return _dead(attributes, data, f"unreadable: {first['loc']}: {first['msg']}")
-    event.received(str(attributes["id"]))
-    if isinstance(event, Tick):
-        event.happened(_milliseconds(attributes.get("time")))
-    return event
+        return [kind.model_validate_json(data) if isinstance(data, bytes) else kind.model_validate(data)], []
+    except (ValidationError, RecursionError) as error:
+        reason = _reason(error)
+    try:
+        raw = orjson.loads(data) if isinstance(data, bytes) else data
+        parts = json_halves(raw, kind.LISTS)
+    except (ValueError, RecursionError):
+        return [], [(data, reason)]
+    if len(parts) < 2:
+        return [], [(data, reason)]
+    found = [_validated(kind, orjson.dumps(part)) for part in parts]
+    events = [event for readable, _ in found for event in readable]
+    return (events, [u for _, unreadable in found for u in unreadable]) if events else ([], [(data, reason)])
+
+
+def _reason(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return f"unreadable: {type(error).__name__}"
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"unreadable: {first['loc']}: {first['msg']}"
 
 
 def _milliseconds(time_attribute: str | None) -> int | None:
@@ -120,45 +185,6 @@ def _milliseconds(time_attribute: str | None) -> int | None:
     except ValueError:
         return None
     return round(moment.timestamp() * 1000) if moment.tzinfo else None
-
-
-def _text(data: Any) -> str:
-    import orjson
-
-    if isinstance(data, bytes):
-        return data.decode(errors="replace")
-    return data if isinstance(data, str) else orjson.dumps(data, default=repr).decode()
-
-
-def _given_up(attributes: Any, data: Any) -> Dead:
-    """An event that KafkaSource gave up on: it comes as it was, with knativeerror* attributes.
-
-    There is no code when there was no answer: in time, or at all.
-    """
-    headers = {k: str(v) for k, v in attributes.items()}
-    code = headers.get("knativeerrorcode")
-    reason = f"given up by the source: {f'HTTP {code}' if code else 'no answer'}"
-    topic = headers.get("knativekafkatopic", "")
-    dead = Dead(source_topic=topic[:64], reason=reason, headers=headers, body=_text(data), at=current().now_ms())
-    dead.received(f"dead {headers['id']}")
-    return dead
-
-
-def _dead(attributes: Any, data: Any, reason: str) -> Dead:
-    headers, body = {k: str(v) for k, v in attributes.items()}, _text(data)
-    log.error("dead letter", reason=reason, event_id=headers.get("id"))
-    topic = headers.get("knativekafkatopic", "")
-    return Dead(source_topic=topic, reason=reason[:255], headers=headers, body=body, at=current().now_ms())
-
-
-async def _bury(letter: Dead) -> None:
-    """Publish a dead letter of our own; what is too large is left to the source, whose letters can be smaller (422)."""
-    try:
-        await current().bus.publish([letter])
-    except Unavailable as error:
-        if too_large(letter, error):
-            raise HTTPException(422, letter.reason) from error
-        raise
 
 
 def _groups(handler: Handler, type_name: str, in_list: bool, parallel: int | None) -> Groups[Event, None]:
@@ -174,8 +200,6 @@ def _groups(handler: Handler, type_name: str, in_list: bool, parallel: int | Non
             await ims.bus.publish(out)
         except BaseException as error:
             metrics.HANDLED.labels(type_name, type(error).__name__).inc(len(events))
-            if not isinstance(error, Unavailable):
-                log.exception("handler failed", type=type_name)
             raise
         metrics.SECONDS.labels(type_name).observe(time.perf_counter() - started)
         metrics.HANDLED.labels(type_name, "done").inc(len(events))

@@ -23,8 +23,8 @@ class Groups(Generic[I, R]):
     follow a group of several by `pause` seconds: where much comes at once, larger groups cost less; what comes alone
     waits for nobody.
 
-    When a group of several items fails with an unexpected error, each is handled alone, so that one bad item cannot
-    fail its neighbours; errors in `shared_fate` go to all items of the group as they are.
+    When a group of several items fails with an unexpected error, it is halved until what fails is alone, so that one
+    bad item cannot fail its neighbours; errors in `shared_fate` go to all items of the group as they are.
     """
 
     def __init__(
@@ -116,22 +116,23 @@ class Groups(Generic[I, R]):
         return group
 
     async def _run(self, group: list[tuple[I, asyncio.Future[R]]]) -> None:
-        if not group:
-            return
-        try:
-            results = await self._handle([item for item, _ in group])
-        except self._shared_fate as error:
-            self._fail(group, error)
-        except Exception as error:
-            if len(group) == 1:
-                self._fail(group, error)
+        """Handle a group; of one that fails, its halves, the halves of the half that fails, and so on."""
+        left = [group] if group else []
+        while left:
+            part = left.pop()
+            try:
+                results = await self._handle([item for item, _ in part])
+            except self._shared_fate as error:
+                self._fail(part, error)
+            except Exception as error:
+                if len(part) == 1:
+                    self._fail(part, error)
+                else:
+                    left += [part[len(part) // 2 :], part[: len(part) // 2]]
             else:
-                for one in group:
-                    await self._run([one])
-        else:
-            for (_, future), result in zip(group, results, strict=True):
-                if not future.done():
-                    future.set_result(result)
+                for (_, future), result in zip(part, results, strict=True):
+                    if not future.done():
+                        future.set_result(result)
 
     @staticmethod
     def _fail(group: list[tuple[I, asyncio.Future[R]]], error: BaseException) -> None:

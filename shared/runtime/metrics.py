@@ -6,6 +6,8 @@ from prometheus_client import Counter, Gauge, Histogram
 
 HANDLED = Counter("ims_events_total", "Events handled, by type and result", ["type", "result"])
 MESSAGES = Counter("ims_messages_total", "Messages handled, by event type", ["type"])
+RESTED = Counter("ims_events_rested_total", "Events that could not be handled and are tried again", ["type"])
+BURIED = Counter("ims_events_buried_total", "Events given up by a function, by type and why", ["type", "why"])
 SECONDS = Histogram(
     "ims_handler_seconds",
     "Time of one merged handler call, publishing included",

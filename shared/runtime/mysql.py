@@ -27,6 +27,10 @@ T = TypeVar("T")
 
 DEADLOCK, LOCK_WAIT = 1213, 1205
 RETRIED = frozenset({DEADLOCK, LOCK_WAIT, 1020})
+PACKET_TOO_LARGE = 1153
+NO_SUCH_TABLE = 1146
+OF_THE_DATA = ("21", "22", "23")
+"""Classes of SQLSTATE for what a value is to blame for: trying again cannot help."""
 MAX_TRIES = 6
 SQL_MODE = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 """Set for each connection, so that statements mean the same on every server."""
@@ -49,10 +53,22 @@ def encryption(query: str) -> dict[str, Any]:
     return {}
 
 
+def _will_not_pass(error: Any) -> bool:
+    """Whether the statement or a value in it is to blame, not the server. A table that is not there may come: its
+    migration is under way."""
+    import pymysql
+
+    number = error.args[0] if error.args else 0
+    if isinstance(error, pymysql.err.ProgrammingError):
+        return number != NO_SUCH_TABLE
+    return number == PACKET_TOO_LARGE or str(getattr(error, "sqlstate", None) or "").startswith(OF_THE_DATA)
+
+
 class Database:
     """One server. `await db(fn, *args)` runs fn(connection, *args) in a transaction and commits it.
 
-    Deadlocks are retried; a lost connection is Unavailable, and the caller's event comes again.
+    Deadlocks are retried; a lost connection is Unavailable, and the caller's event comes again. What a value or a
+    statement is to blame for is raised as it is.
     """
 
     def __init__(self, url: str, *, pool: int = 4, timeout: float = 15.0) -> None:
@@ -75,8 +91,11 @@ class Database:
                 result = fn(conn, *args, **kwargs)
                 conn.commit()
                 return result
-            except pymysql.err.OperationalError as error:
+            except (pymysql.err.OperationalError, pymysql.err.ProgrammingError) as error:
                 number = error.args[0] if error.args else 0
+                if _will_not_pass(error):
+                    self._rollback(conn)
+                    raise
                 if number not in RETRIED:
                     self._drop()
                     raise Unavailable(f"MySQL: {number}") from error
@@ -87,6 +106,9 @@ class Database:
             except (pymysql.err.InterfaceError, OSError) as error:
                 self._drop()
                 raise Unavailable(f"MySQL: {type(error).__name__}") from error
+            except StopIteration as error:  # a future cannot carry it: who waits for it would wait for ever
+                self._rollback(conn)
+                raise RuntimeError("StopIteration in a transaction") from error
             except BaseException:
                 self._rollback(conn)
                 raise

@@ -32,6 +32,11 @@ class FunctionSettings(_Settings):
     body_seconds: float = Field(60.0, gt=0, description="a body that takes longer to come is given up (408)")
     group_limit: int = Field(500, description="messages that one merged handler call may carry")
     parallel_groups: int = Field(4, description="merged handler calls at once in one process")
+    give_up_unit_seconds: float = Field(
+        1.0,
+        ge=0,
+        description="one second of the waits (3, 12, 25) between the tries of an event that cannot be handled",
+    )
 
 
 class KafkaSettings(_Settings):

@@ -30,6 +30,8 @@ from shared.stores.messages import insert_due
 from shared.stores.vendors import Entry
 from shared.vendors.base import Outbound, final_on
 
+Made = tuple[str, Any] | Rejected
+"""Our reference and the payload, or why there is none."""
 LEASE_MARGIN_S = 4.0
 """A call is over (answered or timed out) this long after its time-out at the latest."""
 
@@ -48,13 +50,14 @@ async def _send(event: Dispatch, entry: Entry | None, ims: Context) -> list[Even
     timeout_s = timeout_of(ims, event.lane)
     lease_ms = int((timeout_s + LEASE_MARGIN_S) * 1000)
     hops = [(*key, send.type) for key, (send, _) in sorted(items.items())]
+    made = _rendered(event.channel, items)
     token, begun_ms = os.urandom(8), ims.now_ms()
     claims: Claims = await ims.db(claim, hops, vendor, token, begun_ms, lease_ms)
     if claims.busy:
         again_ms = max(claims.busy.values()) + lease_ms
         await ims.db(insert_due, [(again_ms, "claimed", _part_of(event, claims.busy))])
     answers = Slices(ims, vendor, {key: send.type for key, (send, _) in items.items()})
-    stopped, ready = await _sort(event, entry, claims, items, ims)
+    stopped, ready = await _sort(event, entry, claims, items, made, ims)
     answers.add(stopped)
     if entry is not None and ready:
         limit = asyncio.Semaphore(ims.vendor_settings.vendor_concurrency)
@@ -87,6 +90,7 @@ async def _sort(
     entry: Entry | None,
     claims: Claims,
     items: dict[HopKey, tuple[Send, SendPart]],
+    made: Mapping[HopKey, Made],
     ims: Context,
 ) -> tuple[list[Result], list[Item]]:
     """What of the claimed messages is not sent now, and what is."""
@@ -106,30 +110,48 @@ async def _sort(
     if not await ims.breakers.allows(entry.name):
         text, now = "the vendor's breaker is open", ims.now_ms()
         return results + [result_of(k, "unavailable", "3001", items[k][1], now, text=text) for k in going], []
-    ready, wrong = await _ready(event, {key: items[key] for key in going}, ims)
+    ready, wrong = await _ready(event.lane, {key: items[key] for key in going}, made, ims)
     if not ready:
         await ims.breakers.release(entry.name)
     return results + wrong, ready
 
 
+def _rendered(channel: str, items: Mapping[HopKey, tuple[Send, SendPart]]) -> dict[HopKey, Made]:
+    """What each message will say, before any is claimed: what breaks on one of them must not leave its neighbours with
+    claims and no answer."""
+    render = channel_rules(channel).render
+    made: dict[HopKey, Made] = {}
+    for key, (send_, part) in items.items():
+        reference = vendor_reference(UUID(hex=send_.id), send_.hop)
+        try:
+            made[key] = reference, render(part.content, send_.vars)
+        except Rejected as error:
+            made[key] = error
+    return made
+
+
 async def _ready(
-    event: Dispatch, going: Mapping[HopKey, tuple[Send, SendPart]], ims: Context
+    lane: str, going: Mapping[HopKey, tuple[Send, SendPart]], made: Mapping[HopKey, Made], ims: Context
 ) -> tuple[list[Item], list[Result]]:
     """The messages as they will go out, with their files; and those that cannot be made, each with its code."""
-    render = channel_rules(event.channel).render
     files: dict[tuple[str, ...], list[bytes] | Rejected] = {(): []}
     ready: list[Item] = []
     wrong: list[Result] = []
     for key, (send_, part) in going.items():
         try:
-            payload = render(part.content, send_.vars)
-            reference = vendor_reference(UUID(hex=send_.id), send_.hop)
+            reference, payload = _taken(made[key])
             bodies = await _bodies(payload.files, files, ims)
-            outbound = Outbound(reference, send_.to, send_.type, event.lane, payload, bodies)
+            outbound = Outbound(reference, send_.to, send_.type, lane, payload, bodies)
             ready.append(Item(key, send_, part, outbound))
         except Rejected as error:
             wrong.append(result_of(key, "failed", error.code, part, ims.now_ms(), text=error.detail))
     return ready, wrong
+
+
+def _taken(made: Made) -> tuple[str, Any]:
+    if isinstance(made, Rejected):
+        raise made
+    return made
 
 
 async def _bodies(

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.domain.errors import Unavailable
 from shared.domain.events import Result
-from shared.runtime import Context
+from shared.runtime import Context, logs
 from shared.stores.claims import RELEASED, HopKey, Sender
 from shared.stores.inbox import record_answers
 
@@ -16,6 +16,8 @@ SLICE = 200
 """As many answers are recorded at once, and those that have waited for so many seconds."""
 PATIENCE_S = 1.0
 SAVE_TRIES = 8
+
+log = logs.get(__name__)
 
 
 class Slices:
@@ -59,7 +61,8 @@ class Slices:
         return (*key, self._types[key], state, r.code, r.raw_code, r.raw_text, r.vendor_ref, r.at)
 
     async def _save(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Worth some patience."""
+        """Worth some patience. Of an answer that cannot be recorded as it is, the vendor's own words are left out: its
+        neighbours must not become uncertain by it."""
         for attempt in range(1, SAVE_TRIES + 1):
             try:
                 await self._ims.db(record_answers, self._sender, rows, self._ims.now_ms())
@@ -68,3 +71,17 @@ class Slices:
                 if attempt == SAVE_TRIES:
                     raise
                 await asyncio.sleep(0.25 * attempt)
+            except Exception:
+                if len(rows) == 1 and rows[0] == _bare(rows[0]):
+                    raise
+                log.exception("answers cannot be recorded as they are", n=len(rows))
+                middle = len(rows) // 2
+                for part in (rows[:middle], rows[middle:]) if middle else ([_bare(rows[0])],):
+                    await self._save(part)
+                return
+
+
+def _bare(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The answer without the vendor's own words, which may be anything; its reference only where it is plain."""
+    ref = row[7] if row[7] is None or (row[7].isascii() and row[7].isprintable()) else None
+    return (*row[:5], None, None, ref, row[8])

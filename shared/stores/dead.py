@@ -14,14 +14,19 @@ from pydantic import ValidationError
 
 from shared.domain.cutting import cut, cut_name
 from shared.domain.events import REGISTRY, Dead
+from shared.runtime import clock
 from shared.runtime.cloudevents import JSON
-from shared.stores import sql
+from shared.runtime.letters import LETTER_OFFSET, LETTER_PARTITION
+from shared.stores import buried, sql
 from shared.stores.sql import Connection
 
 WAITING, REPLAYED, DROPPED = "waiting", "replayed", "dropped"
 STATES = (WAITING, REPLAYED, DROPPED)
 _COLUMNS = "dead_id, event_id, topic, reason, headers, body, state, at_ms, replayed_ms"
-_ADDED = frozenset({"body-encoding", "ce_knativekafkapartition", "ce_knativekafkaoffset", "ce_knativekafkatopic"})
+_ADDED = frozenset({"body-encoding", "ce_imstries", "ce_imsfor", "ce_imsnested"}) | {
+    f"ce_{name}"
+    for name in ("knativekafkapartition", "knativekafkaoffset", "knativekafkatopic", LETTER_PARTITION, LETTER_OFFSET)
+}
 """Headers that a source or we have added on the way, besides knativeerror*."""
 
 
@@ -78,10 +83,21 @@ class Letter:
     @property
     def original(self) -> Place | None:
         """Where to find the record of which the letter has only the beginning; None when the letter has it all."""
-        if self.headers.get("body-encoding") != _CUT:
-            return None
-        place = (self.headers.get(f"ce_knativekafka{name}", "") for name in ("partition", "offset"))
-        return Place(self.topic, *map(int, place))
+        return self.place if self.headers.get("body-encoding") == _CUT else None
+
+    @property
+    def place(self) -> Place | None:
+        """Where the record itself lies; None where nobody noted it."""
+        return self._noted(self.topic, "knativekafkapartition", "knativekafkaoffset")
+
+    @property
+    def letter_place(self) -> Place | None:
+        """Where in `ims.dead` the letter lies, of one that came through a KafkaSink."""
+        return self._noted("ims.dead", LETTER_PARTITION, LETTER_OFFSET)
+
+    def _noted(self, topic: str, *names: str) -> Place | None:
+        place = [self.headers.get(f"ce_{name}") or self.headers.get(name) or "" for name in names]
+        return Place(topic, *map(int, place)) if all(p.isascii() and p.isdigit() for p in place) else None
 
     def record(self, topic: str = "", original: Record | None = None) -> Record | None:
         """The record to publish again, with the same id; None when nobody knows its topic.
@@ -118,16 +134,18 @@ def keep(conn: Connection, letters: Sequence[Dead]) -> None:
     saw them, never by the clock of who replays."""
     if not letters:
         return
+    named = [(cut_name(d.headers.get("id") or d.headers.get("ce_id") or d.event_id, 64), d) for d in letters]
+    fresh = buried.fresh(conn, named, REPLAYED)
     rows = [
         (
-            cut_name(d.headers.get("id") or d.headers.get("ce_id") or d.event_id, 64),
+            event_id,
             cut(d.source_topic, 64),
             cut(d.reason, 255),
             orjson.dumps(d.headers).decode(),
             d.body,
             d.at,
         )
-        for d in letters
+        for event_id, d in named
     ]
     again = f"state='{REPLAYED}' AND VALUES(at_ms)>at_ms"
     tail = (
@@ -135,6 +153,14 @@ def keep(conn: Connection, letters: Sequence[Dead]) -> None:
         f"at_ms=IF(state='{WAITING}', GREATEST(at_ms, VALUES(at_ms)), at_ms)"  # last: the others compare what was there
     )
     sql.insert(conn, "dead_letters", "event_id, topic, reason, headers, body, at_ms", rows, tail)
+    kept = [Letter(0, i, d.source_topic, d.reason, d.headers, d.body.encode(), WAITING, d.at, None) for i, d in fresh]
+    buried.follow(conn, [(letter.event_id, letter.type, letter.value) for letter in kept], clock.now_ms())
+
+
+def by_event(conn: Connection, event_id: str) -> Letter | None:
+    """The dead letter of an event."""
+    found = _letters(conn, f"SELECT {_COLUMNS} FROM dead_letters WHERE event_id=%s", (event_id,))  # noqa: S608
+    return found[0] if found else None
 
 
 def find(conn: Connection, state: str = WAITING, limit: int = 50, before: int | None = None) -> list[Letter]:

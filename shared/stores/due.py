@@ -15,8 +15,11 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from shared.domain.events import REGISTRY, Dead, Due, Event
+from shared.domain.errors import Unavailable
+from shared.domain.events import MAX_BYTES, REGISTRY, Again, Dead, Due, Event
 from shared.domain.ids import Lane
+from shared.runtime.bus import of_size
+from shared.runtime.letters import Buried, forms, whole
 from shared.stores import sql
 from shared.stores.sql import Connection
 
@@ -28,6 +31,8 @@ ACCOUNTS = 100
 ROUNDS = 4
 """A call frees at most so many times BATCH from backlogs, of all accounts together: its rows are in memory at once."""
 SOURCE = "/ims/schedule"
+AGAIN = "ims.again"
+"""The type of a row that holds a record which a function failed on."""
 _COLUMNS = "due_id, type, topic, payload, due_ms"
 
 
@@ -166,39 +171,76 @@ def _in_turn(
     return chosen
 
 
+def rest(conn: Connection, record: Again, due_ms: int) -> None:
+    """Let a record that a function failed on wait for its next try."""
+    columns = "due_ms, kind, lane, messages, topic, type, payload"
+    row = (due_ms, "again", int(Lane[record.lane]), 1, record.to, AGAIN, record.model_dump_json())
+    sql.insert(conn, "due", columns, [row])
+
+
 def _leave(conn: Connection, rows: Sequence[Row], now_ms: int, publish: Publish) -> None:
     if not rows:
         return
-    publish([_event(row, now_ms) for row in rows])
+    events = [_event(row, now_ms) for row in rows]
+    try:
+        publish(events)
+    except Unavailable:
+        large = [len(row.payload) > MAX_BYTES for row in rows]
+        if not any(large):
+            raise
+        publish([event for event, too in zip(events, large, strict=True) if not too])
+        for row, event in zip(rows, events, strict=True):
+            if len(row.payload) > MAX_BYTES:
+                _leave_large(row, event, now_ms, publish)
     listed = ",".join(str(row.due_id) for row in rows)
     sql.execute(conn, f"DELETE FROM due WHERE due_id IN ({listed})")  # noqa: S608 - integers
 
 
+def _leave_large(row: Row, event: Event, now_ms: int, publish: Publish) -> None:
+    """A row that may be larger than Kafka takes must not hold the others: it goes by itself, or as a letter."""
+    tried: list[Event] = [event, *forms(_record(row), "due work: larger than Kafka takes", now_ms)]
+    for form in tried:
+        try:
+            return publish([form])
+        except Unavailable as error:
+            failure = error
+            if not of_size(error):
+                raise
+    raise failure
+
+
 def _event(row: Row, now_ms: int) -> Event:
     """The event that a row holds; the dead letter of a row that holds none, or one for another topic than it says."""
-    kind = REGISTRY.get(row.type)
+    kind: type[Event] | None = Again if row.type == AGAIN else REGISTRY.get(row.type)
     if kind is None:
         return _dead(row, f"no event of the type {row.type}", now_ms)
     try:
         event = kind.model_validate_json(row.payload)
+        topic = event.topic
+        if isinstance(event, Again):
+            base64.b64decode(event.body, validate=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         return _dead(row, f"unreadable: {first['loc']}: {first['msg']}", now_ms)
-    if event.topic != row.topic:
-        return _dead(row, f"an event for {event.topic} in a row for {row.topic}", now_ms)
+    except Exception as error:  # whatever it is, it must not hold the other rows
+        return _dead(row, f"unreadable: {type(error).__name__}", now_ms)
+    if topic != row.topic:
+        return _dead(row, f"an event for {topic} in a row for {row.topic}", now_ms)
     if isinstance(event, Due) and event.kind == "scheduled":
         event.due_at = row.due_ms or 0
     return event
 
 
-def _dead(row: Row, reason: str, now_ms: int) -> Dead:
+def _record(row: Row) -> Buried:
     digest = hashlib.blake2b(row.payload, digest_size=8).hexdigest()
     headers = {
         "ce_specversion": "1.0", "ce_id": f"due-{row.due_id}-{digest}", "ce_type": row.type, "ce_source": SOURCE,
         "content-type": "application/json",
     }  # fmt: skip
-    try:
-        body = row.payload.decode()
-    except UnicodeDecodeError:
-        body, headers["body-encoding"] = base64.b64encode(row.payload).decode(), "base64"
-    return Dead(source_topic=row.topic, reason=f"due work: {reason}"[:255], headers=headers, body=body, at=now_ms)
+    return Buried(row.topic, headers, row.payload)
+
+
+def _dead(row: Row, reason: str, now_ms: int) -> Dead:
+    if len(row.payload) > MAX_BYTES // 2:
+        return list(forms(_record(row), f"due work: {reason}", now_ms))[1]
+    return whole(_record(row), f"due work: {reason}", now_ms)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -62,13 +63,29 @@ def insert_requests(conn: Connection, requests: Iterable[Request]) -> None:
         sql.insert_ignore(conn, "requests", _REQUEST, values)
 
 
-def load_plans(conn: Connection, request_ids: Iterable[bytes]) -> dict[bytes, Plan]:
-    """The plans of requests by id."""
+def load_plans(conn: Connection, request_ids: Iterable[bytes], *, lenient: bool = False) -> dict[bytes, Plan]:
+    """The plans of requests by id; `lenient`: without the hops of those that cannot be read."""
     wanted = list(request_ids)
     if not wanted:
         return {}
     found = sql.fetch(conn, f"SELECT {_REQUEST} FROM requests WHERE request_id IN ({sql.ids(wanted)})")  # noqa: S608
-    return {row[0]: plan_of_row(row) for row in found}
+    return {row[0]: _lenient_plan(row) if lenient else plan_of_row(row) for row in found}
+
+
+def _lenient_plan(row: Sequence[Any]) -> Plan:
+    try:
+        plan = plan_of_row(row)
+        return plan if plan.hops and plan.hops[0]["channel"] else replace(plan, hops=bare_hops("mt"))
+    except (ValueError, TypeError, LookupError, AttributeError):
+        values = list(row)
+        values[3] = row[3] if row[3] in list(Lane) else Lane.realtime
+        values[7] = orjson.dumps(bare_hops("mt"))
+        return plan_of_row(values)
+
+
+def bare_hops(channel: str) -> list[dict[str, Any]]:
+    """The plan of a message whose plan nobody can read, and nobody needs any more."""
+    return [{"channel": channel, "content": {}}]
 
 
 def plan_of_row(row: Sequence[Any]) -> Plan:
@@ -95,8 +112,8 @@ def insert_messages(conn: Connection, values: Sequence[Sequence[Any]]) -> int:
     return sql.insert_ignore(conn, "messages", _INSERT_MESSAGE, values) if values else 0
 
 
-def lock_messages(conn: Connection, ids: Iterable[bytes]) -> dict[bytes, Message]:
-    """Lock rows in id order and read them."""
+def lock_messages(conn: Connection, ids: Iterable[bytes], *, lenient: bool = False) -> dict[bytes, Message]:
+    """Lock rows in id order and read them; `lenient`: a status that is none counts as accepted."""
     wanted = sorted(set(ids))
     if not wanted:
         return {}
@@ -105,11 +122,13 @@ def lock_messages(conn: Connection, ids: Iterable[bytes]) -> dict[bytes, Message
         f"SELECT {_MESSAGE} FROM messages WHERE message_id IN ({sql.ids(wanted)}) "  # noqa: S608
         "ORDER BY message_id FOR UPDATE",
     )
-    return {r[0]: _message(r) for r in found}
+    return {r[0]: _message(r, lenient=lenient) for r in found}
 
 
-def _message(row: Sequence[Any]) -> Message:
+def _message(row: Sequence[Any], *, lenient: bool) -> Message:
     values = list(row)
+    if lenient and row[7] not in list(State):
+        row = [*row[:7], State.accepted, *row[8:]]
     values[7], values[11], values[12] = State(row[7]), bool(row[11]), bool(row[12])
     return Message(*values)
 

@@ -52,6 +52,12 @@ def accept(
     return flush(conn, work)
 
 
+def insert_ended(conn: Connection, work: Work, event: Accepted, end: End) -> None:
+    """Store messages that were never stored, as such that end now."""
+    store.insert_requests(conn, event.requests)
+    _insert(conn, work, [(batch, end) for batch in _batches(event.requests)])
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Messages of one request that share a type, so one decision serves all."""
@@ -85,7 +91,7 @@ def _plan_of(request: Request) -> Plan:
         test=request.test,
         request_ref=request.request_ref,
         callback_uri=request.callback_uri,
-        hops=[h.model_dump(exclude_none=True) for h in request.plan],
+        hops=[h.model_dump(exclude_none=True) for h in request.plan] or store.bare_hops("mt"),
         on_uncertain=request.on_uncertain,
         max_price=None if request.max_price is None else Decimal(request.max_price),
         accepted_ms=request.accepted_at,

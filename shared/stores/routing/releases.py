@@ -10,14 +10,18 @@ from shared.domain.ids import request_bytes
 from shared.domain.routing import Message, Plan, Start, World
 from shared.stores import messages as store
 from shared.stores.accounts import send_windows
+from shared.stores.buried import GIVEN_UP
 from shared.stores.routing.applying import apply, locked, plans_of
 from shared.stores.routing.ending import flush
+from shared.stores.routing.given_up import given_up
 from shared.stores.routing.work import DEFAULT_WINDOW, Price, Work, cause_of
 from shared.stores.sql import Connection
 
 
 def due(conn: Connection, event: Due, world: World, price: Price) -> list[Event]:
-    """Decide what is due of a batch: a release, a time-out check or a cancellation."""
+    """Decide what is due of a batch: a release, a time-out check, a cancellation, the end of what was given up."""
+    if event.kind == GIVEN_UP:
+        return given_up(conn, event, world, price)
     work = Work(world, event.lane, price)
     rows = locked(conn, [bytes.fromhex(i) for i in event.ids])
     plans, cause = plans_of(conn, rows), cause_of(event.cause)
