@@ -13,12 +13,17 @@ from shared.domain.events import MAX_MESSAGES, Dead, Event, Outcome, Receipt, Re
 from shared.domain.ids import parse_reference
 from shared.runtime import Context, Route, http_function, logs
 from shared.runtime.groups import Groups
-from shared.runtime.http import read_body
+from shared.runtime.http import own_body, read_body
 from shared.runtime.problems import Problem
 from shared.stores.vendors import Entry
-from shared.vendors.base import BadReceipt, VendorResult
+from shared.vendors.base import BadReceipt, ProvedByHeaders, VendorResult
 
 log = logs.get(__name__)
+MAX_BODY = 4 * 1024 * 1024
+"""Bytes of a webhook. No vendor documents how long its webhooks may be; the largest list of results that one documents
+is 1,000 at once (LG U+), which is about 1 MB as the most wordy of them (Solapi) writes a result."""
+MAX_PARTS = 200_000
+"""Objects, lists and members of one webhook; 1,000 results have 40,000. What has more is kept as unreadable."""
 DEAD_BYTES = 300_000
 """Of a body that nobody can read, the beginning is kept: it must fit into one record."""
 
@@ -26,10 +31,12 @@ _publishers: dict[int, Groups[list[Event], None]] = {}
 
 
 async def receipt(request: Request, ims: Context) -> Response:
-    """401 for a bad proof, 404 for an unknown vendor account; anything else is kept before it is answered."""
-    entries = await _entries(request, ims)
-    body = await read_body(request)
+    """401 for a bad proof, 404 for an unknown vendor account, both before the body is read as far as headers tell;
+    anything else is kept before it is answered."""
     headers = {k.lower(): v for k, v in request.headers.items()}
+    entries = _proved(await _entries(request, ims), headers, ims.now_ms())
+    own_body(request, f"vendor:{entries[0].name}")
+    body = await read_body(request, MAX_BODY)
     entry, results = _read(entries, headers, body, ims.now_ms())
     events = [] if results is None else outcomes(entry, results, ims.now_ms())
     if results is None or any(not (r.vendor_ref or _named(r)) for r in results):
@@ -56,12 +63,31 @@ async def _entries(request: Request, ims: Context) -> list[Entry]:
     return found
 
 
+def _proved(entries: Sequence[Entry], headers: dict[str, str], now_ms: int) -> list[Entry]:
+    """The accounts whose proof may be in these headers; 401 when there is none."""
+    found = [
+        entry
+        for entry in entries
+        if not isinstance(entry.adapter, ProvedByHeaders) or entry.adapter.may_be_from(entry.account, headers, now_ms)
+    ]
+    if not found:
+        raise _unproved()
+    return found
+
+
+def _unproved() -> Problem:
+    return Problem(401, "The webhook's signature is missing or wrong.")
+
+
 def _read(
     entries: Sequence[Entry], headers: dict[str, str], body: bytes, now_ms: int
 ) -> tuple[Entry, list[VendorResult] | None]:
     """The first account whose proof and format it is, with the results; None when only the proof was right."""
     proved: Entry | None = None
+    costly = sum(body.count(sign) for sign in (b"{", b"[", b",")) > MAX_PARTS
     for entry in entries:
+        if costly and isinstance(entry.adapter, ProvedByHeaders):
+            return entry, None
         try:
             return entry, entry.adapter.read_receipt(entry.account, headers, body, now_ms)
         except BadReceipt:
@@ -70,7 +96,7 @@ def _read(
             log.warning("not a receipt", vendor=entry.name, channel=entry.channel, error=str(error)[:200])
             proved = proved or entry
     if proved is None:
-        raise Problem(401, "The webhook's signature is missing or wrong.")
+        raise _unproved()
     return proved, None
 
 

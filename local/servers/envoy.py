@@ -45,7 +45,14 @@ LOCAL_REPLIES = {
 UPSTREAM_IDLE = "30s"
 """Shorter than the functions' own keep-alive, so that no request meets a closing connection."""
 CLIENT_IDLE = "300s"
-LIMITS = {"max_connections": 1024, "max_pending_requests": 2048, "max_requests": 2048, "max_retries": 64}
+HEAD_SECONDS = 10
+"""A request's line and headers must be here by then (408)."""
+DOWNSTREAM_CONNECTIONS = 16_384
+"""Open at once from clients; more are closed as they come."""
+BUFFER_BYTES = 64 * 1024
+"""Held of one connection, each way, before the gateway stops reading from it."""
+LIMITS = {"max_connections": 4096, "max_pending_requests": 2048, "max_requests": 4096, "max_retries": 64}
+"""As many connections to a function as it takes itself: what it refuses, it refuses at once."""
 STALE_SECONDS = 5
 """Time beyond the function's own time-out before the gateway gives up."""
 
@@ -78,6 +85,7 @@ def configuration(options: Options, behind: Behind | None = None) -> Json:
     served = [s for s in public if behind is None or s[1][0].rstrip("/") in behind.rewrites]
     return {
         "admin": {"address": address(options.ports["envoy-admin"])},
+        "overload_manager": _overload(),
         "static_resources": {
             "listeners": [_listener(options.ports["gateway"], served, behind)],
             "clusters": [
@@ -85,6 +93,19 @@ def configuration(options: Options, behind: Behind | None = None) -> Json:
                 for process, _ in served
             ],
         },
+    }
+
+
+def _overload() -> Json:
+    """No more connections than that, whoever opens them."""
+    limit = {
+        "@type": f"{TYPE}resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+        "max_active_downstream_connections": DOWNSTREAM_CONNECTIONS,
+    }
+    return {
+        "resource_monitors": [
+            {"name": "envoy.resource_monitors.global_downstream_max_connections", "typed_config": limit}
+        ]
     }
 
 
@@ -116,6 +137,7 @@ def _listener(port: int, served: list[tuple[flow.Process, tuple[str, ...]]], beh
         "use_remote_address": True,
         "server_header_transformation": "PASS_THROUGH",
         "stream_idle_timeout": CLIENT_IDLE,
+        "request_headers_timeout": f"{HEAD_SECONDS}s",
         "common_http_protocol_options": {"idle_timeout": CLIENT_IDLE},
         "access_log": [_access_log()],
         "local_reply_config": {"mappers": [_local_reply(status) for status in LOCAL_REPLIES]},
@@ -123,7 +145,12 @@ def _listener(port: int, served: list[tuple[flow.Process, tuple[str, ...]]], beh
         "route_config": {"virtual_hosts": [{"name": "ims", "domains": ["*"], "routes": routes}]},
     }
     filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
-    return {"name": "gateway", "address": address(port), "filter_chains": [{"filters": filters}]}
+    return {
+        "name": "gateway",
+        "address": address(port),
+        "per_connection_buffer_limit_bytes": BUFFER_BYTES,
+        "filter_chains": [{"filters": filters}],
+    }
 
 
 def router() -> Json:
@@ -157,6 +184,7 @@ def static_cluster(name: str, ports: Sequence[int]) -> Json:
         "name": name,
         "type": "STATIC",
         "connect_timeout": "1s",
+        "per_connection_buffer_limit_bytes": BUFFER_BYTES,
         "lb_policy": "LEAST_REQUEST",
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]},
         "circuit_breakers": {"thresholds": [LIMITS]},

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from starlette.requests import Request
 
 from shared.edge.scopes import opened
 from shared.runtime import Context, Route
-from shared.runtime.http import ROUTE
+from shared.runtime.http import ROUTE, own_body
+from shared.runtime.peers import client_address
 from shared.runtime.problems import Problem
-from shared.runtime.settings import AcceptSettings, load
 from shared.stores.accounts import Account, ApiKey
 
 
@@ -41,6 +39,7 @@ async def caller(request: Request, ims: Context) -> Caller:
     account = await ims.accounts.by_id(key.account_id)
     if account is None or not account.enabled:
         raise Problem(403, "This account is closed.")
+    own_body(request, f"account:{account.account_id}")
     return Caller(account, key.kind == "test")
 
 
@@ -68,42 +67,3 @@ async def _key(request: Request, ims: Context) -> ApiKey:
     if key is None or (key.expires_ms is not None and key.expires_ms <= ims.now_ms()):
         raise Problem(401, "This key does not exist, has expired or was revoked.")
     return key
-
-
-def client_address(request: Request) -> str:
-    """The caller's address: the peer's, or where that is a trusted proxy, the last that the proxies before it name.
-
-    X-Forwarded-For is believed from right to left, as far as trusted proxies wrote it; whatever a caller puts into it
-    stands further left. OpenFaaS' gateway writes addresses with the port: `10.0.0.7:51234`, `[2001:db8::7]:51234`.
-    """
-    address = request.client.host if request.client else ""
-    trusted = _networks(load(AcceptSettings).trusted_proxies)
-    if not trusted:
-        return address
-    said = [entry.strip() for line in request.headers.getlist("x-forwarded-for") for entry in line.split(",")]
-    while said and _within(address, trusted):
-        address = _without_port(said.pop())
-    return address
-
-
-def _without_port(entry: str) -> str:
-    if entry.startswith("["):
-        return entry[1:].partition("]")[0]
-    return entry.partition(":")[0] if entry.count(":") == 1 else entry
-
-
-Networks = tuple[IPv4Network | IPv6Network, ...]
-
-
-@lru_cache(maxsize=8)
-def _networks(ranges: str) -> Networks:
-    return tuple(ip_network(part.strip(), strict=False) for part in ranges.split(",") if part.strip())
-
-
-@lru_cache(maxsize=4096)
-def _within(address: str, ranges: Networks) -> bool:
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        return False
-    return any(ip in network for network in ranges)

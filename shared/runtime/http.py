@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -17,8 +16,10 @@ from shared.domain.errors import Overloaded, Unavailable
 from shared.edge import scopes
 from shared.runtime import logs, metrics, trace
 from shared.runtime.context import Context, current
+from shared.runtime.door import FREE_BYTES, WORKED_ON, door
+from shared.runtime.peers import client_address
 from shared.runtime.problems import Problem
-from shared.runtime.settings import FunctionSettings, load
+from shared.runtime.settings import DoorSettings, FunctionSettings, load
 
 Handler = Callable[[Request, Context], Awaitable[Response]]
 
@@ -30,7 +31,12 @@ TAKEN_IN = "ims.body"
 """In a request's scope once its body is here."""
 DISCARD_BYTES = 64 * 1024 * 1024
 DISCARD_SECONDS = 5.0
-"""As much of a refused body is still taken in, and thrown away, before the refusal is sent."""
+DISCARD_STALL_SECONDS = 0.2
+DISCARDED_AT_ONCE = 32
+"""As much of a refused body is still taken in, and thrown away, before the refusal is sent; of so many at once, and
+only as long as something comes."""
+OWNER, HELD = "ims.owner", "ims.held"
+"""In a request's scope: whose body it is; who holds how many bytes for it."""
 
 log = logs.get(__name__)
 
@@ -96,6 +102,10 @@ def http_function(routes: Sequence[Route]) -> Callable[[Request], Awaitable[Resp
         except Exception:
             log.exception("unexpected error", route=label)
             response = Problem(500, "Our fault; it is logged. Trying again is safe with an Idempotency-Key.").response()
+        finally:
+            held = request.scope.pop(HELD, None)
+            if held is not None:
+                door().release(*held)
         if response.status_code >= 400:
             await _discard_body(request, response)
         span = trace.current()
@@ -135,58 +145,153 @@ def _match(routes: Sequence[Route], request: Request) -> Route:
     raise Problem(404, f"There is nothing at {path[:200]}.")
 
 
+def own_body(request: Request, owner: str) -> None:
+    """Say whose body is about to be read, by a name among all that a process serves: its share is that of this owner.
+
+    To be called once the headers have proved it; until then a body is its address's.
+    """
+    request.scope[OWNER] = owner
+
+
 async def read_body(request: Request, limit: int | None = None) -> bytes:
-    """The whole body; 413 as soon as it exceeds the limit, 408 when it takes too long to come."""
-    settings = load(FunctionSettings)
-    limit = settings.body_limit if limit is None else limit
+    """The whole body; 413 as soon as it exceeds the limit, 408 when it comes too slowly, 429 and 503 as in Door.
+
+    One that is here with its headers is taken as it is; what must be waited for takes a place, and memory when it is
+    large, which it has until the request is answered.
+    """
+    limit = load(FunctionSettings).body_limit if limit is None else limit
     length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > limit:
+    declared = int(length) if length.isdecimal() and len(length) < 20 else 0
+    if declared > limit or len(length) >= 20:
         raise Problem(413, f"The body may have at most {limit} bytes.")
-    chunks, size = [], 0
+    coming = _Begun(request.receive())
+    if coming.message is not None and _last(coming.message):
+        return _taken(request, [coming.message.get("body", b"")], limit)
+    address = client_address(request)
+    owner = request.scope.get(OWNER, address)
+    here = door()
+    here.enter(owner, address)
     try:
-        async with asyncio.timeout(settings.body_seconds):
-            more = True
-            while more:
-                message = await request.receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientDisconnect
-                chunk, more = message.get("body", b""), message.get("more_body", False)
-                size += len(chunk)
-                if not more:
-                    request.scope[TAKEN_IN] = True
+        return _taken(request, await _parts(request, coming, limit, declared, owner), limit)
+    finally:
+        coming.close()
+        here.leave(owner, address)
+
+
+def _last(message: Any) -> bool:
+    """Whether a body ends with this; ClientDisconnect when it never will."""
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return not message.get("more_body", False)
+
+
+def _taken(request: Request, parts: list[bytes], limit: int) -> bytes:
+    request.scope[TAKEN_IN] = True
+    body = parts[0] if len(parts) == 1 else b"".join(parts)
+    if len(body) > limit:
+        raise Problem(413, f"The body may have at most {limit} bytes.")
+    return body
+
+
+async def _parts(request: Request, coming: _Begun, limit: int, declared: int, owner: str) -> list[bytes]:
+    """What comes, until it ends, as long as it comes fast enough."""
+    rules, settings, clock = load(DoorSettings), load(FunctionSettings), asyncio.get_running_loop().time
+    parts: list[bytes] = []
+    size = 0
+    if declared > FREE_BYTES:
+        await _hold(request, owner, declared * WORKED_ON)
+    began = clock()
+    try:
+        async with asyncio.timeout_at(began + min(rules.body_grace_seconds, settings.body_seconds)) as timer:
+            message = coming.message or await coming
+            while True:
+                last = _last(message)
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                if last:
+                    return parts
                 if size > limit:
                     raise Problem(413, f"The body may have at most {limit} bytes.")
-                chunks.append(chunk)
+                if size * WORKED_ON > request.scope.get(HELD, (owner, FREE_BYTES * WORKED_ON))[1]:
+                    timer.reschedule(None)
+                    await _hold(request, owner, min(2 * size, limit) * WORKED_ON)
+                least = began + rules.body_grace_seconds + size / rules.body_least_rate
+                timer.reschedule(min(least, began + settings.body_seconds))
+                message = await request.receive()
     except TimeoutError as error:
         raise Problem(
-            408, f"The body must be here within {settings.body_seconds:g} s.", headers={"connection": "close"}
+            408,
+            f"The body must begin to come within {rules.body_grace_seconds:g} s, bring {rules.body_least_rate} bytes "
+            f"a second and be here within {settings.body_seconds:g} s.",
+            headers={"connection": "close"},
         ) from error
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def _hold(request: Request, owner: str, size: int) -> None:
+    """Have `size` bytes until the request is answered, what it has already included."""
+    _, had = request.scope.get(HELD, (owner, 0))
+    await door().hold(owner, size - had)
+    request.scope[HELD] = owner, size
+
+
+class _Begun:
+    """A `receive` that was begun: `message` is there when it had not to be waited for; else await it."""
+
+    def __init__(self, receiving: Any) -> None:
+        self.message: Any = None
+        self._receiving = receiving
+        try:
+            self._future = receiving.send(None)
+        except StopIteration as end:
+            self.message = end.value
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        try:
+            yield self._future
+        except BaseException as error:
+            self._receiving.throw(error)
+            raise
+        return (yield from self._receiving.__await__())
+
+    def close(self) -> None:
+        """Leave it, if nobody waited for it."""
+        self._receiving.close()
 
 
 async def _discard_body(request: Request, response: Response) -> None:
     """Take in what a refused request still sends; past the bounds, close the connection after the answer.
 
-    Most clients read no answer while they write: one that comes too early reaches them as a connection reset.
+    Most clients read no answer while they write: one that comes too early reaches them as a connection reset. But
+    nobody is waited for who does not go on writing, and only for so many at once.
     """
     length = request.headers.get("content-length", "0")
     if TAKEN_IN in request.scope or (length == "0" and "transfer-encoding" not in request.headers):
         return
     if "close" in response.headers.get("connection", "") or "expect" in request.headers:
         return  # a client with `Expect: 100-continue` waits for a word before it sends its body
-    if not length.isdecimal() or int(length) > DISCARD_BYTES or not await _taken_in(request):
+    if not length.isdecimal() or len(length) > 9 or int(length) > DISCARD_BYTES or not await _taken_in(request):
         response.headers["connection"] = "close"
 
 
 async def _taken_in(request: Request) -> bool:
-    left = DISCARD_BYTES
-    with suppress(TimeoutError):
-        async with asyncio.timeout(DISCARD_SECONDS):
+    here = door()
+    if here.discarding >= DISCARDED_AT_ONCE:
+        return False
+    here.discarding += 1
+    left, loop = DISCARD_BYTES, asyncio.get_running_loop()
+    end = loop.time() + DISCARD_SECONDS
+    try:
+        async with asyncio.timeout(None) as timer:
             while left > 0:
+                timer.reschedule(min(loop.time() + DISCARD_STALL_SECONDS, end))
                 message = await request.receive()
                 if not message.get("more_body", False):
                     return True
                 left -= len(message.get("body", b""))
+    except TimeoutError:
+        return False
+    finally:
+        here.discarding -= 1
     return False
 
 

@@ -15,6 +15,7 @@ SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 HTTP = Counter("ims_http_requests_total", "HTTP requests, by method, route and status", ["method", "route", "status"])
+TURNED_AWAY = Counter("ims_turned_away_total", "What was refused at a bound, by reason", ["reason"])
 PUBLISHED = Counter("ims_published_total", "Events published, by topic and result", ["topic", "result"])
 IN_FLIGHT = Gauge("ims_in_flight", "Requests in flight")
 VENDOR_CALLS = Counter("ims_vendor_calls_total", "Calls to vendors, by result", ["vendor", "account", "result"])

@@ -39,6 +39,24 @@ class FunctionSettings(_Settings):
     )
 
 
+class DoorSettings(_Settings):
+    """What connections and bodies may take of one process (docs/security.md)."""
+
+    connections: int = Field(4096, gt=0, description="open at once; over it the longest idle one is closed")
+    connections_by_address: int = Field(1024, gt=0, description="of one address that is no trusted proxy's")
+    head_seconds: float = Field(10.0, gt=0, description="a request's line and headers must be here by then (408)")
+    head_bytes: int = Field(128 * 1024, gt=0, description="largest request line with headers (431 beyond it)")
+    bodies: int = Field(512, gt=0, description="bodies that may be on their way at once (503 beyond it)")
+    bodies_by_account: int = Field(128, gt=0, description="of one account, a vendor's too (429 beyond it)")
+    bodies_by_address: int = Field(256, gt=0, description="of one address (429 beyond it)")
+    body_grace_seconds: float = Field(5.0, gt=0, description="a body must begin to come by then (408)")
+    body_least_rate: int = Field(10 * 1024, gt=0, description="bytes a second that it must bring after that (408)")
+    body_memory: int = Field(48 * 1024 * 1024, gt=0, description="of bodies over 64 KiB, twice their size each")
+    body_memory_share: int = Field(50, gt=0, le=100, description="percent of it that one account may take")
+    bodies_waiting: int = Field(64, gt=0, description="bodies that may wait for it, a quarter of them of one account")
+    body_wait_seconds: float = Field(5.0, gt=0, description="how long (503 then)")
+
+
 class KafkaSettings(_Settings):
     """The bus."""
 

@@ -14,7 +14,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
 
 from shared.domain.events import MAX_MESSAGES
 
@@ -115,6 +115,19 @@ CodeTable = Mapping[str, RawCode]
 
 class BadReceipt(Exception):
     """The webhook's proof is wrong (401)."""
+
+
+@runtime_checkable
+class ProvedByHeaders(Protocol):
+    """An adapter whose vendor's proof stands in a webhook's headers, wholly or in part.
+
+    A webhook without it is refused before a byte of its body is read.
+    """
+
+    def may_be_from(self, account: VendorAccount, headers: Mapping[str, str], now_ms: int) -> bool:
+        """Whether the headers (names in small letters) prove the vendor; for a signature over the body: whether it is
+        there, of the right form, and fresh."""
+        ...
 
 
 class Adapter(Protocol):

@@ -55,14 +55,19 @@ def refusal(
     return Rejected(meaning(codes, raw).ims, text, raw)
 
 
+def proved(account: VendorAccount, given: Mapping[str, str]) -> bool:
+    """Whether X-Toast-Webhook-Signature, a static string, proves that a webhook is of this account."""
+    secret = account.settings.get("webhook_secret", "")
+    proof = given.get("x-toast-webhook-signature", "")
+    return bool(secret) and hmac.compare_digest(secret.encode(), proof.encode())
+
+
 def hooks(account: VendorAccount, given: Mapping[str, str], body: bytes) -> list[dict[str, Any]]:
     """The results of a webhook whose proof is right; none for events that carry no results.
 
     Raises BadReceipt, or ValueError if unreadable.
     """
-    secret = account.settings.get("webhook_secret", "")
-    proof = given.get("x-toast-webhook-signature", "")
-    if not secret or not hmac.compare_digest(secret.encode(), proof.encode()):
+    if not proved(account, given):
         raise BadReceipt("X-Toast-Webhook-Signature does not match")
     event = orjson.loads(body)
     if not isinstance(event, dict) or not isinstance(event.get("hooks"), list):

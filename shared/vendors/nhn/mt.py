@@ -224,6 +224,10 @@ class NhnSms:
                 raise Unavailable("without its text nobody knows which of two endpoints carried it: it may be there")
         return None
 
+    def may_be_from(self, account: VendorAccount, headers: Mapping[str, str], now_ms: int) -> bool:
+        """X-Toast-Webhook-Signature proves it."""
+        return api.proved(account, headers)
+
     def read_receipt(
         self, account: VendorAccount, headers: Mapping[str, str], body: bytes, now_ms: int
     ) -> list[VendorResult]:

@@ -115,13 +115,17 @@ class MessageApi:
             raise Unavailable(f"{LOOK_UP_LIMIT} messages to this number, and ours is not among them")
         return None
 
+    def may_be_from(self, account: VendorAccount, headers: Mapping[str, str], now_ms: int) -> bool:
+        """X-Solapi-Secret proves it."""
+        secret = account.settings.get("webhook_secret", "")
+        given = headers.get("x-solapi-secret", "").encode()
+        return bool(secret) and hmac.compare_digest(webhook_proof(secret).encode(), given)
+
     def read_receipt(
         self, account: VendorAccount, headers: Mapping[str, str], body: bytes, now_ms: int
     ) -> list[VendorResult]:
         """An array of reports, each bare or wrapped as {eventDataId, data, retryCount}."""
-        secret = account.settings.get("webhook_secret", "")
-        given = headers.get("x-solapi-secret", "").encode()
-        if not secret or not hmac.compare_digest(webhook_proof(secret).encode(), given):
+        if not self.may_be_from(account, headers, now_ms):
             raise BadReceipt("X-Solapi-Secret does not match")
         if headers.get("x-solapi-event-name", "SINGLE-REPORT") != "SINGLE-REPORT":
             return []
