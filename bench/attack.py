@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 import uvloop
 
 ANSWER_SECONDS = 30.0
-AGAIN_SECONDS = 2.0
-"""Until a connection that was closed is opened again."""
+AGAIN_SECONDS = 5.0
+"""Until a connection that was closed is opened again, on average."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,9 @@ class Attacker:
 
     async def run(self) -> None:
         """All connections, until the time is over."""
-        await asyncio.gather(*(self._connection() for _ in range(self._attack.count)))
+        await asyncio.gather(*(self._connection(n / self._attack.count) for n in range(self._attack.count)))
 
-    async def _connection(self) -> None:
+    async def _connection(self, place: float) -> None:
         done = 0
         while (left := self._end - time.monotonic()) > 0 and (not self._attack.rounds or done < self._attack.rounds):
             done += 1
@@ -111,7 +111,7 @@ class Attacker:
             except OSError as error:
                 self.answers[type(error).__name__] += 1
             if self._attack.kind == "silent":
-                await asyncio.sleep(min(AGAIN_SECONDS, max(0.0, self._end - time.monotonic())))
+                await asyncio.sleep(min(AGAIN_SECONDS * (0.5 + place), max(0.0, self._end - time.monotonic())))
 
     async def _once(self) -> str:
         reader, writer = await asyncio.open_connection(self._at.hostname, self._at.port)

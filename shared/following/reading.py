@@ -26,6 +26,8 @@ from shared.runtime.problems import Problem
 
 MAX_LIMIT, DEFAULT_LIMIT = 200, 50
 MAX_TO, MAX_REF = 254, 255
+MAX_BODY = 256 * 1024
+"""Bytes of a body that is no message: settings, filters, changes."""
 
 M = TypeVar("M", bound=BaseModel)
 Reader = Callable[[str], Any]
@@ -68,7 +70,7 @@ def query(request: Request, readers: Mapping[str, Reader]) -> dict[str, Any]:
 
 async def body(request: Request, model: type[M], check: Callable[[M], Awaitable[Iterable[Fault]]] | None = None) -> M:
     """The body as a model, an empty one as `{}`; 422 with all faults, those that `check` finds included."""
-    raw = await read_body(request)
+    raw = await read_body(request, MAX_BODY)
     if raw.strip():
         require_json(request)
     try:

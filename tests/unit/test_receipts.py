@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,6 +11,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
 from starlette.testclient import TestClient
 
 from shared.domain.events import Dead, Event, Outcome, Receipts
@@ -18,6 +23,8 @@ from shared.runtime.clock import new_request_id, now_ms
 from shared.runtime.context import use
 from shared.stores.vendors import Entry
 from shared.vendors.base import BadReceipt, VendorAccount, VendorResult
+from shared.vendors.registry import REGISTRY
+from shared.vendors.solapi.api import webhook_proof
 from tests.wiring.functions import loaded
 
 
@@ -140,4 +147,46 @@ def test_a_wrong_proof_is_401_an_unknown_account_404_and_an_unreadable_body_a_de
     assert ims.post("/v1/receipts/nhn/other") == 404
     assert ims.published == []
     assert ims.post() == 200
+    assert [type(e) for e in ims.published] == [Dead]
+
+
+@pytest.mark.parametrize(
+    ("vendor", "header", "proof"),
+    [("solapi", "x-solapi-secret", webhook_proof("s3cret")), ("nhn", "x-toast-webhook-signature", "s3cret")],
+)
+@pytest.mark.parametrize("given", [None, "", "wrong", "s3cre", "s3cret "])
+async def test_without_its_proof_a_webhook_is_refused_before_its_body_is_read(
+    vendor: str, header: str, proof: str, given: str | None
+) -> None:
+    account = VendorAccount(vendor, "main", "http://vendor", {"webhook_secret": "s3cret"})
+    use(Ims(Entry(account, REGISTRY[vendor, "mt"], "mt", 1, sandbox=False)))  # type: ignore[arg-type]
+    main, asked = loaded("api_receipt"), list[str]()
+
+    async def post(path: str, value: str | None) -> int:
+        async def receive() -> dict[str, Any]:
+            asked.append(path)
+            await asyncio.Event().wait()
+            return {}
+
+        headers = [(b"content-length", b"999999999")] + ([(header.encode(), value.encode())] if value else [])
+        scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
+        response: Response = await asyncio.wait_for(main(Request(scope, receive)), 2)
+        return response.status_code
+
+    assert await post(f"/v1/receipts/{vendor}/main", given) == 401
+    assert await post(f"/v1/receipts/{vendor}/other", proof) == 404
+    assert await post("/v1/receipts/nobody/main", proof) == 404
+    assert asked == [], "no byte of a body was asked for"
+    assert await post(f"/v1/receipts/{vendor}/main", proof) == 413
+
+
+@pytest.mark.parametrize("body", [b"[" + b"{}," * 300_000 + b"{}]", b"[" + b"[]," * 300_000 + b"{}]"])
+def test_a_webhook_of_absurdly_many_parts_is_kept_without_being_taken_apart(body: bytes) -> None:
+    account = VendorAccount("nhn", "main", "http://vendor", {"webhook_secret": "s3cret"})
+    ims = Ims(Entry(account, REGISTRY["nhn", "mt"], "mt", 1, sandbox=False))
+    use(ims)  # type: ignore[arg-type]
+    main = loaded("api_receipt")
+    client = TestClient(Starlette(routes=[StarletteRoute("/{path:path}", main, methods=["POST"])]))
+    answer = client.post("/v1/receipts/nhn/main", headers={"x-toast-webhook-signature": "s3cret"}, content=body)
+    assert answer.status_code == 200
     assert [type(e) for e in ims.published] == [Dead]
