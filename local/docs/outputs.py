@@ -7,6 +7,7 @@ from collections.abc import Callable
 import local.docs.asyncapi as topics
 import local.docs.errors as errors
 import local.docs.openapi as gateway
+import local.docs.replacements as replacements
 import local.docs.settings as settings
 from local.home import ROOT
 
@@ -16,6 +17,7 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "docs/errors.md": errors.page,
     "docs/openapi.yaml": gateway.document_text,
     "docs/asyncapi.yaml": topics.document_text,
+    "shared/domain/replacements.py": replacements.render,
 }
 """Path in the project → what makes its text."""
 

@@ -54,10 +54,12 @@ class MtMessage:
     def __init__(self, content: MtContent, sender: str, body: Line, subject: Line | None, lane: str) -> None:
         self._body, self._subject = body, subject
         self.names = frozenset((*body.names, *(subject.names if subject else ())))
+        self._open_title = subject is not None and subject.blank
+        """Whether a subject is there only where a recipient's variables fill it."""
         self._open_ad = lane == "ad" and not content.international and ad_fault(body.text) is not None
         files = content.files or []
-        kind = _type(content, subject, body.fixed or 0)
-        if kind == "sms" and content.type == "auto" and body.names and not content.international:
+        kind = _type(content, None if self._open_title else subject, body.fixed or 0)
+        if kind == "sms" and content.type == "auto" and self.names and not content.international:
             kind = "auto"
         self.content: dict[str, Any] = {
             "sender": sender,
@@ -78,17 +80,26 @@ class MtMessage:
         if self.content["international"]:
             return self._foreign(values)
         size = self._body.size(values)
-        if self._body.blank and not render(self.content, values).text.strip():
+        text, title = self._seen(values)
+        if self._body.blank and rules.blank(text):
             raise Refused("/variables", "1003", "with these variables the text is blank")
         if kind == "auto":
-            kind = "sms" if size <= rules.SMS_BYTES else "lms"
+            kind = "sms" if size <= rules.SMS_BYTES and title is None else "lms"
         if size > rules.LIMITS[kind]:
             raise Refused("/variables", "1002", f"with these variables {too_long(size, kind)}")
-        if self._subject and (size := self._subject.size(values)) > rules.SUBJECT_BYTES:
+        subject = None if self._open_title and title is None else self._subject
+        if subject and (size := subject.size(values)) > rules.SUBJECT_BYTES:
             raise Refused("/variables", "1002", f"the subject has {size} bytes, at most {rules.SUBJECT_BYTES}")
         if self._open_ad and (wrong := ad_fault(render(self.content, values).text)):
             raise Refused("/variables", "1008", wrong)
         return kind
+
+    def _seen(self, values: Mapping[str, str]) -> tuple[str, str | None]:
+        """Text and subject of one recipient, filled in only where one of them may show nothing."""
+        if not self._body.blank and not self._open_title:
+            return "", None
+        payload = render(self.content, values)
+        return payload.text, payload.subject
 
     def _foreign(self, values: Mapping[str, str]) -> str:
         if wrong := _foreign_fault(render(self.content, values).text):
@@ -117,6 +128,11 @@ def _sender(written: str | None, account: AccountView) -> tuple[str, tuple[str, 
     return number, None if known else ("1004", "not registered for this account: register it first")
 
 
+def _subject(line: Line) -> Line | None:
+    """The subject; none where it shows nothing, whoever gets it."""
+    return None if line.blank and not line.names else line
+
+
 def _body_fault(body: Line, content: MtContent, subject: Line | None, lane: str) -> tuple[str, str] | None:
     if len(body.names) > MAX_VARIABLES:
         return "range", f"has {len(body.names)} variables, at most {MAX_VARIABLES}"
@@ -130,15 +146,19 @@ def _body_fault(body: Line, content: MtContent, subject: Line | None, lane: str)
     if lane == "ad" and not body.names and (wrong := ad_fault(body.text)):
         return "1008", wrong
     return (
-        ("1003", "it is blank, or nothing is left of it after replacement") if body.blank and not body.names else None
+        ("1003", "it is blank: nothing of it is seen, or is left after replacement")
+        if body.blank and not body.names
+        else None
     )
 
 
 def _foreign_fault(text: str) -> tuple[str, str] | None:
     if rules.has_control(text):
         return "1003", "has control characters"
-    if not text.strip():
-        return "1003", "it is blank"
+    if rules.blank(text):
+        return "1003", "it is blank: nothing of it is seen"
+    if rules.HALF in text:
+        return "1003", listed([(text.index(rules.HALF), rules.HALF)])
     parts = rules.parts(text)
     if parts > rules.INTERNATIONAL_PARTS:
         return "1002", f"takes {parts} short messages, at most {rules.INTERNATIONAL_PARTS}"
@@ -207,7 +227,8 @@ class Mt(Channel):
         if wrong and "sender" not in broken:
             faults.append(Fault(f"{pointer}/sender", *wrong))
         if content.subject:
-            subject = Line(content.subject, replace)
+            subject = _subject(Line(content.subject, replace))
+        if subject is not None:
             faults += [Fault(pointer + p, c, d) for p, c, d in _subject_faults(subject, content)]
         if content.files:
             faults += [Fault(pointer + p, c, d) for p, c, d in _file_faults(content, account)]

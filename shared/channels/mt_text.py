@@ -41,6 +41,7 @@ class Line:
     """A text or subject whose fixed part is measured once, so that a recipient costs only its variables."""
 
     def __init__(self, source: str, replace: bool) -> None:
+        source = rules.tidy(source)
         self.text = variables.map_literals(source, rules.replace_unsupported) if replace else source
         self.names = variables.names(self.text)
         self._counts = variables.compiled(self.text).counts if self.names else {}
@@ -48,8 +49,8 @@ class Line:
         literal = variables.compiled(self.text).literal if self.names else self.text
         self.fixed = rules.measure(literal)
         """Bytes of all that is the same for everybody; None when a character of it cannot be sent."""
-        self.blank = not literal.strip()
-        """Whether all that is the same for everybody is blank."""
+        self.blank = rules.blank(literal)
+        """Whether all that is the same for everybody shows nothing."""
 
     def unsupported(self) -> list[tuple[int, str]]:
         """What cannot be sent of the part that is the same for everybody."""
@@ -68,14 +69,17 @@ class Line:
 
 
 def render(content: Mapping[str, Any], values: Mapping[str, str] | None) -> MtPayload:
-    """One message as the vendor gets it: variables filled in, characters replaced if so asked."""
+    """One message as the vendor gets it: variables filled in, characters replaced if so asked.
+
+    A subject that shows nothing is none.
+    """
     if values and content.get("on_unsupported") == "replace":
         values = {name: rules.replace_unsupported(value) for name, value in values.items()}
-    subject = content.get("subject")
+    subject = variables.fill(content.get("subject") or "", values)
     return MtPayload(
         content.get("sender", ""),
         variables.fill(content["text"], values),
-        variables.fill(subject, values) if subject else None,
+        None if rules.blank(subject) else subject,
         tuple(content.get("files") or ()),
         content.get("type", "auto"),
         bool(content.get("international")),

@@ -15,6 +15,7 @@ from shared.channels.common import Hop, Refused, channel
 from shared.channels.reading import escape
 from shared.channels.schema import MAX_REF
 from shared.domain.events import Recipient
+from shared.domain.text import tidy
 
 FIELDS = frozenset({"to", "ref", "variables", "addresses"})
 MAX_VARIABLE = 4000
@@ -83,6 +84,9 @@ class Reader:
     def _values(self, given: Any) -> dict[str, str]:
         given = given or {}
         missing = [name for name in self._names if name not in given]
+        if missing:  # perhaps only written otherwise: names are compared as texts are
+            given = {tidy(name): value for name, value in given.items()}
+            missing = [name for name in self._names if name not in given]
         if missing:
             raise Refused("/variables", "1010", f"missing: {', '.join(missing[:LISTED])}")
         values = {name: _value(name, given[name]) for name in self._names}
@@ -108,7 +112,7 @@ def _extras(item: Mapping[str, Any], row: dict[str, Any]) -> None:
 
 
 def _value(name: str, value: Any) -> str:
-    text = value if type(value) is str else _number(name, value)
+    text = tidy(value) if type(value) is str else _number(name, value)
     if len(text) > MAX_VARIABLE:
         raise Refused(f"/variables/{escape(name)}", "range", f"has {len(text)} characters, at most {MAX_VARIABLE}")
     return text

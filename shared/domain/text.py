@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 
 SMS_BYTES = 90
 """NHN SMS v3.0, SENS, Solapi 1014."""
@@ -36,26 +36,6 @@ GSM7_EXTENDED = frozenset("^{}\\[~]|€\f")
 """Two septets each."""
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-
-REPLACEMENTS: dict[str, str] = {
-    **dict.fromkeys("\u201b\u2032\u02bc\u2039\u203a", "'"),
-    **dict.fromkeys("\u201f\u201e\u2033\u00ab\u00bb", '"'),
-    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\ufe58\ufe63", "-"),
-    **dict.fromkeys("\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f", " "),
-    **dict.fromkeys("\u2028\u2029\u0085\u000b\u000c", "\n"),
-    **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f", ""),
-    "\u2022": "\u00b7",
-    "\u2023": "\u00b7",
-    "\u2043": "-",
-    "\u20a9": "\uffe6",
-    "\u301c": "\uff5e",
-    "\u00a9": "(c)",
-    "\u2713": "v",
-    "\u2714": "v",
-    "\u2705": "v",
-    "\u2764": "\u2665",
-}
-"""What a person would have typed instead, for characters that cp949 lacks."""
 
 _DROPPED = ("Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me", "Sk", "So")
 """Unicode categories dropped on replacement: emoji and their modifiers, marks, control and format characters."""
@@ -117,17 +97,46 @@ def replace_unsupported(text: str) -> str:
     return composed.translate({ord(c): _instead(c) for c in set(composed)})
 
 
+_INVISIBLE = (
+    "\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
+    "\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3"
+    "\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""White space, controls and what Unicode shows as nothing (Default_Ignorable_Code_Point), with the blanks of braille,
+Hangul and music that are no white space by name."""
+_SHOWN = re.compile(f"[^{_INVISIBLE}]").search
+
+
+def blank(text: str) -> bool:
+    """Whether a text shows nothing."""
+    return _SHOWN(text) is None
+
+
+HALF = "\ufffd"
+"""What half an emoji is read as (REPLACEMENT CHARACTER): no handset shows it."""
+
+
+def tidy(text: str) -> str:
+    """A text as it is kept, compared and measured: composed (NFC; a Mac gives it apart), lines ending in `\\n`."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
 @lru_cache(maxsize=16_384)
 def _instead(char: str) -> str:
     if sendable(char):
         return char
-    if (known := REPLACEMENTS.get(char)) is not None:
+    if (known := _replacements().get(char)) is not None:
         return known
-    if unicodedata.category(char) in _DROPPED:
-        return ""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", char) if not unicodedata.combining(c))
-    plain = unicodedata.normalize("NFC", plain)
-    return plain if plain != char and measure(plain) is not None else "?"
+    return "" if unicodedata.category(char) in _DROPPED or blank(char) else "?"
+
+
+@cache
+def _replacements() -> dict[str, str]:
+    from shared.domain import replacements  # large, and only for texts that need it
+
+    return replacements.read()
 
 
 def gsm7_length(text: str) -> int | None:

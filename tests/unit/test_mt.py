@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -267,6 +269,82 @@ def test_a_blank_text_is_refused_whether_written_so_or_by_variables(kind: str) -
     blank, filled = ({"to": "01023456789", "variables": {"a": value}} for value in (" ", "x"))
     done = accept([blank, filled], text=" #{a}\n", type=kind)
     assert [(r.index, r.code) for r in done.rejected] == [(0, "1003")]
+
+
+NOTHING = ["", " ", "\n", "\u3164", "\u2800", "\u200b\ufeff", "\u00a0\u3000", "\u115f", "\x07", "\u00ad"]
+
+
+@pytest.mark.parametrize("subject", [n for n in NOTHING if n])
+def test_a_subject_that_shows_nothing_is_none(subject: str) -> None:
+    for fields in ({}, {"type": "sms"}, {"on_unsupported": "replace"}, {"type": "lms"}):
+        done = accept(text="x", subject=subject, **fields)
+        assert done.request.messages[0].type == fields.get("type", "sms")
+        assert done.request.plan[0].content["subject"] is None
+    assert accept("+1 415 555 0123", text="x", subject=subject, international=True).request.messages[0].type == "sms"
+
+
+@pytest.mark.parametrize(
+    ("subject", "value", "replace", "type_"),
+    [
+        *(("😀🎉", "", True, "sms"), ("#{a}", "", False, "sms"), ("#{a}", " \u3164", False, "sms"), ("#{a}", "😀",
+          True, "sms")),
+        *((" #{a}\n#{a}", " ", False, "sms"), ("#{a}", "안내", False, "lms"), ("#{a}", "😀!", True, "lms"),
+          ("안내#{a}", "", False, "lms")),
+        *(("😀#{a}", "", True, "sms"), ("#{a}", " " * 50, False, "sms"), ("#{a}", "\u200b", False, "sms")),
+    ],
+)  # fmt: skip
+def test_a_subject_that_variables_leave_empty_is_none(subject: str, value: str, replace: bool, type_: str) -> None:
+    way = "replace" if replace else "reject"
+    done = accept({"to": "01023456789", "variables": {"a": value}}, text="x", subject=subject, on_unsupported=way)
+    (message,), content = done.request.messages, done.request.plan[0].content
+    payload = mt.render(content, message.vars)
+    assert (message.type, mt.measure(payload).type) == (type_, type_)
+    assert (payload.subject is None) == (type_ == "sms")
+    assert (
+        done.plan_view({"sms": Decimal(8), "lms": Decimal(25)})["messages"][0]["price"]
+        == {"sms": "8.00", "lms": "25.00"}[type_]
+    )
+
+
+def test_a_subject_that_only_some_fill_makes_only_theirs_an_lms() -> None:
+    to = [{"to": "01023456789", "variables": {"a": value}} for value in ("", "안내", " ", "😀")]
+    done = accept(to, text="x", subject="#{a}")
+    assert [m.type for m in done.request.messages] == ["sms", "lms", "sms"]
+    assert [(r.index, r.code, r.pointer) for r in done.rejected] == [(3, "1003", "/recipients/3/variables/a")]
+
+
+@pytest.mark.parametrize("nothing", [n for n in NOTHING if n])
+def test_a_text_that_shows_nothing_is_refused_where_it_stands(nothing: str) -> None:
+    for more in ({}, {"on_unsupported": "replace"}, {"type": "lms"}):
+        assert faults(text=nothing, **more) == [("/text", "1003")]
+        done = accept([{"to": "01023456789", "variables": {"a": v}} for v in (nothing, "x")], text="#{a}", **more)
+        assert [(r.index, r.code) for r in done.rejected] == [(0, "1003")]
+    assert faults("+1 415 555 0123", text=nothing, international=True) == [("/text", "1003")]
+    to = {"to": "+1 415 555 0123", "variables": {"a": nothing}}
+    assert [code for _, code in faults(to, text="#{a}", international=True)] == ["1003"]
+
+
+def apart(value: str) -> str:
+    return unicodedata.normalize("NFD", value)
+
+
+def test_what_a_mac_writes_is_what_everybody_writes() -> None:
+    sent = accept(
+        {"to": "01023456789", "variables": {"이름": "김철수", "끝": "안녕히"}},
+        text="#{이름}님\n#{끝}",
+        subject="한글 제목",
+    )
+    for text_, name, end in product((apart, str), repeat=3):
+        values = {name("이름"): end("김철수"), end("끝"): name("안녕히")}
+        done = accept(
+            {"to": "01023456789", "variables": values}, text=text_("#{이름}님\r\n#{끝}"), subject=text_("한글 제목")
+        )
+        assert done.request.plan == sent.request.plan
+        assert done.request.messages == sent.request.messages
+    assert accept(text=apart("가" * 45)).request.messages[0].type == "sms"
+    assert accept(text=apart("각" * 1000)).request.messages[0].type == "lms"
+    assert faults(text=apart("각" * 1001)) == [("/text", "1002")]
+    assert accept(text="가\r\n나\r다").request.plan[0].content["text"] == "가\n나\n다"
 
 
 def test_variables_decide_type_and_faults_of_each_recipient() -> None:
