@@ -110,7 +110,7 @@ def accept_in_steps(
     scheduled, valid = _times(draft, now_ms, faults)
     plan, hops = _plan(kind, draft, account, broken, faults)
     faults += [*_other_faults(draft, broken), *_plan_faults(plan)]
-    reader = Reader(partial(kind.address, draft), [] if faults else hops)
+    reader = Reader(partial(kind.address, draft), [] if faults else hops, body)
     messages, rejected = yield from _read_all(reader, draft.recipients or [])
     if faults or not messages or (rejected and draft.strict):
         if draft.strict or not messages:

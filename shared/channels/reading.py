@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
+from shared.channels import exact
 from shared.channels.common import Fault, InvalidRequest
 
 M = TypeVar("M", bound=BaseModel)
@@ -34,12 +36,57 @@ _CODES: dict[str, str] = {
 }
 
 
+def parse(body: bytes) -> Any:
+    """A body as it is read: half an emoji is U+FFFD; raises ValueError when it is no JSON."""
+    try:
+        return from_json(body)
+    except ValueError:
+        if (mended := exact.mended(body)) == body:
+            raise
+    return from_json(mended)
+
+
 def read_body(model: type[M], body: bytes) -> tuple[M, list[Fault]]:
-    """The body as a model, faulty fields left out, and their faults; raises InvalidRequest when it is no object."""
+    """The body as a model, faulty fields left out, and their faults; raises InvalidRequest when it is no object.
+
+    A key that is given twice is a fault of its place; within a recipient it is that recipient's (recipients.py).
+    """
+    value, faults = _read_body(model, body)
+    if exact.may_be_doubled(body, value):
+        faults += _doubled(value, body, faults)
+    return value, faults
+
+
+def _doubled(value: BaseModel, body: bytes, faults: list[Fault]) -> Iterator[Fault]:
+    told, read = {fault.pointer for fault in faults}, exact.Exact(body)
+    items = getattr(value, "recipients", None)
+    for place in read.doubled():
+        pointer = "".join(f"/{escape(str(step))}" for step in place)
+        if items and place[0] == "recipients" and len(place) > 2 and isinstance(index := place[1], int):
+            if type(items[index]) is dict:
+                items[index] = Twice(items[index], "".join(f"/{escape(str(step))}" for step in place[2:]))
+        elif pointer not in told:
+            yield Fault(pointer, "conflict", TWICE)
+
+
+TWICE = "is given twice: JSON readers differ in which of them they take"
+
+
+class Twice(dict[str, Any]):
+    """A recipient with a key that is given twice, at `pointer`."""
+
+    def __init__(self, item: dict[str, Any], pointer: str) -> None:
+        super().__init__(item)
+        self.pointer = pointer
+
+
+def _read_body(model: type[M], body: bytes) -> tuple[M, list[Fault]]:
     try:
         return model.model_validate_json(body), []
     except ValidationError as error:
         problems = _problems(error)
+    if problems[0]["type"] == "json_invalid" and (mended := exact.mended(body)) != body:
+        return _read_body(model, mended)
     if problems[0]["type"] == "json_invalid":
         detail = problems[0]["msg"].replace("Invalid JSON: ", "")
         if body.startswith(BOM_UTF8):

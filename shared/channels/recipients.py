@@ -12,7 +12,8 @@ from pydantic import TypeAdapter
 
 from shared.channels import MODULES, names
 from shared.channels.common import Hop, Refused, channel
-from shared.channels.reading import escape
+from shared.channels.exact import Exact
+from shared.channels.reading import TWICE, Twice, escape
 from shared.channels.schema import MAX_REF
 from shared.domain.events import Recipient
 from shared.domain.text import tidy
@@ -48,7 +49,8 @@ class Rejected:
 class Reader:
     """Reads recipients for a plan. Without `hops` (they have faults) only what does not depend on them is checked."""
 
-    def __init__(self, address: Callable[[str], str], hops: Sequence[Hop]) -> None:
+    def __init__(self, address: Callable[[str], str], hops: Sequence[Hop], body: bytes) -> None:
+        self._exact = Exact(body)
         self._address = address
         self._hops = hops
         self._names: list[str] = sorted({name for hop in hops for name in hop.names})
@@ -68,6 +70,8 @@ class Reader:
 
     def _row(self, index: int, item: Any) -> dict[str, Any]:
         if type(item) is not dict:
+            if isinstance(item, Twice):
+                raise Refused(item.pointer, "conflict", TWICE)
             raise Refused("", "type", "must be an object with `to`")
         to = item.get("to")
         if type(to) is not str:
@@ -76,12 +80,12 @@ class Reader:
         if len(item) > 1:
             _extras(item, row)
         if self._names:
-            values = self._values(item.get("variables"))
+            values = self._values(index, item.get("variables"))
             row["vars"] = values
             row["type"], *_ = [hop.type_for(values) for hop in self._hops]
         return row
 
-    def _values(self, given: Any) -> dict[str, str]:
+    def _values(self, index: int, given: Any) -> dict[str, str]:
         given = given or {}
         missing = [name for name in self._names if name not in given]
         if missing:  # perhaps only written otherwise: names are compared as texts are
@@ -89,10 +93,28 @@ class Reader:
             missing = [name for name in self._names if name not in given]
         if missing:
             raise Refused("/variables", "1010", f"missing: {', '.join(missing[:LISTED])}")
-        values = {name: _value(name, given[name]) for name in self._names}
+        values = {name: self._value(index, name, given[name]) for name in self._names}
         if self._room < 6 * sum(map(len, values.values())):  # what JSON makes of a character has at most six bytes
             _check_size(values)
         return values
+
+    def _value(self, index: int, name: str, value: Any) -> str:
+        text = tidy(value) if type(value) is str else self._number(index, name, value)
+        if len(text) > MAX_VARIABLE:
+            raise Refused(f"/variables/{escape(name)}", "range", f"has {len(text)} characters, at most {MAX_VARIABLE}")
+        return text
+
+    def _number(self, index: int, name: str, value: Any) -> str:
+        """A number in decimal notation, as it was written where that is plain: 1.50 is "1.50", 1e21 has 22 digits."""
+        pointer = f"/variables/{escape(name)}"
+        if type(value) is float and isfinite(value):
+            if text := self._exact.written(index, name, value):
+                return text
+            raise Refused(pointer, "range", f"has more than {MAX_VARIABLE} digits in decimal notation")
+        if type(value) is int:
+            return str(value)
+        given = _NO_TEXT.get(type(value), "one that is not finite")
+        raise Refused(pointer, "type", f"must be a string or a finite number, not {given}")
 
 
 def _extras(item: Mapping[str, Any], row: dict[str, Any]) -> None:
@@ -111,25 +133,10 @@ def _extras(item: Mapping[str, Any], row: dict[str, Any]) -> None:
         row["addresses"] = _addresses(item["addresses"])
 
 
-def _value(name: str, value: Any) -> str:
-    text = tidy(value) if type(value) is str else _number(name, value)
-    if len(text) > MAX_VARIABLE:
-        raise Refused(f"/variables/{escape(name)}", "range", f"has {len(text)} characters, at most {MAX_VARIABLE}")
-    return text
-
-
 def _check_size(values: Mapping[str, str]) -> None:
     size = len(orjson.dumps(values))
     if size > MAX_VALUES:
         raise Refused("/variables", "range", f"have {size} bytes as JSON, at most {MAX_VALUES}")
-
-
-def _number(name: str, value: Any) -> str:
-    """A number as JSON writes it: 12.5 is "12.5"."""
-    if type(value) is int or (type(value) is float and isfinite(value)):
-        return str(value)
-    given = _NO_TEXT.get(type(value), "one that is not finite")
-    raise Refused(f"/variables/{escape(name)}", "type", f"must be a string or a finite number, not {given}")
 
 
 def _addresses(given: Any) -> dict[str, str]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import from_json
-
 from shared.channels import MODULES
 from shared.channels.common import Channel, Wants, channel
+from shared.channels.reading import parse
 from shared.channels.schema import MAX_FALLBACK, MAX_RECIPIENTS
 
 NOTHING: Mapping[str, Wants] = {}
@@ -20,7 +19,7 @@ def wanted(kind: Channel, body: bytes) -> Mapping[str, Wants]:
     if b'"fallback"' not in body and kind.hints and not any(hint in body for hint in kind.hints):
         return NOTHING
     try:
-        raw = from_json(body)
+        raw = parse(body)
     except ValueError:
         return NOTHING
     if not isinstance(raw, dict):

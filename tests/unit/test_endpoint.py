@@ -199,7 +199,7 @@ MANY = {f"k{n}": 1 for n in range(100_000)}
         (b"{", 400, ""),
         (b"\xef\xbb\xbf" + GOOD, 400, ""),
         (GOOD.replace(b"hi", b"\xff"), 400, ""),
-        (GOOD.replace(b"hi", b"\\ud800"), 400, ""),
+        (GOOD.replace(b"hi", b"\\ud800"), 422, "/text"),
         (b"[" * 100_000, 400, ""),
         (b"null", 422, ""),
         (b"NaN", 422, ""),

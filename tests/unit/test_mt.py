@@ -189,7 +189,7 @@ def test_what_is_required_is_asked_for() -> None:
     assert faults(text="") == [("/text", "range")]
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b'{"text": "\xff"}', b"nonsense", b'{"text": "\\ud800"}'])
+@pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b'{"text": "\xff"}', b"nonsense"])
 def test_what_is_no_json_is_400(raw: bytes) -> None:
     assert faults(raw=raw, status=400) == [("", "format")]
 
