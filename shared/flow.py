@@ -111,7 +111,7 @@ FLOW: tuple[Function, ...] = (
         "route",
         40001,
         on=(Kafka(("ims.accepted.{lane}",)), Kafka(("ims.outcome.{lane}",))),
-        handles=("Accepted", "Outcome", "Receipts", "Due"),
+        handles=("Accepted", "Outcome", "Receipts", "Unread", "Due"),
         emits=("ims.send.mt.{lane}", "ims.outcome.{lane}", "ims.finished.{lane}", "ims.dead"),
         pools=("fast", "slow"),
         scale=Scale(min=1, max=20),
@@ -159,7 +159,7 @@ FLOW: tuple[Function, ...] = (
                 )
             ),
         ),
-        handles=("Outcome", "Receipts", "Due", "Finished", "Reported", "Dead"),
+        handles=("Outcome", "Receipts", "Unread", "Due", "Finished", "Reported", "Dead"),
         emits=("ims.dead",),
         scale=Scale(min=1, max=6),
     ),

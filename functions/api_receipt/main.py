@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.domain.events import MAX_MESSAGES, Dead, Event, Outcome, Receipt, Receipts, Result
-from shared.domain.ids import parse_reference
-from shared.runtime import Context, Route, http_function, logs
+from shared.domain.events import MAX_MESSAGES, Event
+from shared.receiving import letters, nameless, outcomes, read, unread
+from shared.runtime import Context, Route, http_function
 from shared.runtime.groups import Groups
 from shared.runtime.http import own_body, read_body
 from shared.runtime.problems import Problem
 from shared.stores.vendors import Entry
-from shared.vendors.base import BadReceipt, ProvedByHeaders, VendorResult
+from shared.vendors.base import ProvedByHeaders, VendorResult
 
-log = logs.get(__name__)
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of a webhook. No vendor documents how long its webhooks may be; the largest list of results that one documents
 is 1,000 at once (LG U+), which is about 1 MB as the most wordy of them (Solapi) writes a result."""
-MAX_PARTS = 200_000
-"""Objects, lists and members of one webhook; 1,000 results have 40,000. What has more is kept as unreadable."""
-DEAD_BYTES = 300_000
-"""Of a body that nobody can read, the beginning is kept: it must fit into one record."""
 
 _publishers: dict[int, Groups[list[Event], None]] = {}
 
@@ -37,16 +30,26 @@ async def receipt(request: Request, ims: Context) -> Response:
     entries = _proved(await _entries(request, ims), headers, ims.now_ms())
     own_body(request, f"vendor:{entries[0].name}")
     body = await read_body(request, MAX_BODY)
-    entry, results = _read(entries, headers, body, ims.now_ms())
-    events = [] if results is None else outcomes(entry, results, ims.now_ms())
-    if results is None or any(not (r.vendor_ref or _named(r)) for r in results):
-        log.error("unreadable receipt", vendor=entry.name)
-        text = body[:DEAD_BYTES].decode(errors="replace")
-        dead = Dead(source_topic=request.url.path, reason="unreadable receipt", headers={}, body=text, at=ims.now_ms())
-        events.append(dead)
-    await _publish(ims, events)
+    found = read(entries, headers, body, ims.now_ms())
+    if found is None:
+        raise _unproved()
+    entry, results = found
+    await _publish(ims, _events(entry, results, headers, body, request.query_params.get("channel"), ims.now_ms()))
     status, answer_headers, answer = entry.adapter.receipt_reply()
     return Response(answer, status, dict(answer_headers))
+
+
+def _events(
+    entry: Entry, results: list[VendorResult] | None, headers: dict[str, str], body: bytes, named: str | None, now: int
+) -> list[Event]:
+    """What a webhook says, and letters of what of it nobody can read."""
+    if results is None:
+        return [*letters(entry.account, named, headers, [body], now)]
+    bad = [body] if nameless(results) else unread(results)
+    return [
+        *outcomes(entry, results, now),
+        *letters(entry.account, entry.channel, headers, bad, now),
+    ]
 
 
 async def _entries(request: Request, ims: Context) -> list[Entry]:
@@ -77,57 +80,6 @@ def _proved(entries: Sequence[Entry], headers: dict[str, str], now_ms: int) -> l
 
 def _unproved() -> Problem:
     return Problem(401, "The webhook's signature is missing or wrong.")
-
-
-def _read(
-    entries: Sequence[Entry], headers: dict[str, str], body: bytes, now_ms: int
-) -> tuple[Entry, list[VendorResult] | None]:
-    """The first account whose proof and format it is, with the results; None when only the proof was right."""
-    proved: Entry | None = None
-    costly = sum(body.count(sign) for sign in (b"{", b"[", b",")) > MAX_PARTS
-    for entry in entries:
-        if costly and isinstance(entry.adapter, ProvedByHeaders):
-            return entry, None
-        try:
-            return entry, entry.adapter.read_receipt(entry.account, headers, body, now_ms)
-        except BadReceipt:
-            continue
-        except ValueError as error:
-            log.warning("not a receipt", vendor=entry.name, channel=entry.channel, error=str(error)[:200])
-            proved = proved or entry
-    if proved is None:
-        raise _unproved()
-    return proved, None
-
-
-def _named(result: VendorResult) -> bool:
-    reference = parse_reference(result.reference)
-    return reference is not None and reference.hop > 0
-
-
-def outcomes(entry: Entry, results: Iterable[VendorResult], now_ms: int) -> list[Event]:
-    """The results as events: an Outcome a lane, for our reference names message, lane and hop; Receipts without it."""
-    by_lane: dict[str, list[Result]] = defaultdict(list)
-    others: list[Receipt] = []
-    for r in results:
-        if r.state not in ("delivered", "failed"):
-            continue
-        said = {"state": r.state, "code": r.code, "raw_code": r.raw_code or None, "raw_text": r.raw_text or None}
-        said |= {"vendor_ref": r.vendor_ref or None, "at": r.at_ms or now_ms}
-        reference = parse_reference(r.reference)
-        if reference is not None and reference.hop:
-            by_lane[reference.lane].append(Result(id=reference.message_id.hex, hop=reference.hop, **said))
-        elif r.vendor_ref:
-            others.append(Receipt(**said))
-    who = {"channel": entry.channel, "vendor": entry.account.vendor, "account": entry.account.account}
-    named = [
-        Outcome(lane=lane, via="receipt", results=part, **who) for lane, rs in by_lane.items() for part in _parts(rs)
-    ]
-    return [*named, *(Receipts(receipts=part, **who) for part in _parts(others))]
-
-
-def _parts(items: list[Any]) -> Iterable[list[Any]]:
-    return (items[i : i + MAX_MESSAGES] for i in range(0, len(items), MAX_MESSAGES))
 
 
 async def _publish(ims: Context, events: list[Event]) -> None:

@@ -9,16 +9,19 @@ import orjson
 
 from shared.channels import common
 from shared.domain import defaults
-from shared.domain.events import Accepted, Due, Event, Outcome, Receipts
+from shared.domain.events import Accepted, Due, Event, Outcome, Receipts, Unread
 from shared.domain.routing import World
+from shared.receiving import read_again
 from shared.runtime import Context, event_function
 from shared.stores import inbox, routing
 
 
-async def route(event: Accepted | Outcome | Receipts | Due, ims: Context) -> list[Event]:
+async def route(event: Accepted | Outcome | Receipts | Unread | Due, ims: Context) -> list[Event]:
     """One transaction a batch: rows first, events after the commit; the same cause again publishes the same events."""
     if isinstance(event, Receipts):
         return await _find_hops(event, ims)
+    if isinstance(event, Unread):
+        return read_again(await ims.vendors.entries(), event, ims.now_ms())
     world = await _world(ims)
     prices = await ims.vendors.prices()
 

@@ -320,6 +320,29 @@ class Receipts(Event):
         return [cls(lane=k[0], channel=k[1], vendor=k[2], account=k[3], receipts=v) for k, v in groups.items()]
 
 
+class Unread(Event):
+    """Webhooks of a vendor account that nobody could read when they came, from a dead letter: route reads them anew.
+
+    `bodies`: each a webhook in the vendor's own format, as text or in base64. Their proof was right when they came.
+    """
+
+    TYPE: ClassVar[str] = "com.ims.receipt.unread.v1"
+    LISTS: ClassVar[tuple[str, ...]] = ("bodies",)
+    vendor: str
+    account: str
+    channel: str | None = None
+    headers: dict[str, str] = {}
+    bodies: list[str]
+    text: bool = True
+
+    @property
+    def topic(self) -> str:
+        return f"ims.outcome.{self.lane}"
+
+    def size(self) -> int:
+        return len(self.bodies)
+
+
 class Report(Model):
     """One final report: `data` is what the client's callback carries."""
 

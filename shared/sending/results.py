@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from shared.domain.cutting import RAW_CODE, RAW_TEXT, cut
 from shared.domain.events import MAX_MESSAGES, Dispatch, Event, Outcome, Poll, Result, Send, SendPart
 from shared.runtime import Context
 from shared.stores.claims import HopKey
@@ -31,8 +32,8 @@ def result_of(
         hop=key[1],
         state=state,
         code=code,
-        raw_code=raw or None,
-        raw_text=text or None,
+        raw_code=cut(raw, RAW_CODE) or None,
+        raw_text=cut(text, RAW_TEXT) or None,
         at=now,
         account_id=account_id,
     )

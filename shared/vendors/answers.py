@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
@@ -113,19 +114,20 @@ class Pending:
 
     def __init__(self, batch: Sequence[Outbound]) -> None:
         self._by_reference = {m.reference: m for m in batch}
-        self._by_number: dict[str, list[str]] | None = None
+        self._by_number: dict[str, deque[str]] | None = None
 
-    def take(self, reference: str | None, to: str) -> str | None:
+    def take(self, reference: Any, to: str) -> str | None:
         """The reference of the message meant: by our reference, or by its number, in order, if none is echoed."""
         if reference:
-            return reference if self._by_reference.pop(reference, None) else None
+            known = isinstance(reference, str) and self._by_reference.pop(reference, None) is not None
+            return str(reference) if known else None
         if self._by_number is None:
             self._by_number = {}
             for m in self._by_reference.values():
-                self._by_number.setdefault(m.to.lstrip("+"), []).append(m.reference)
-        waiting = self._by_number.get(to, [])
+                self._by_number.setdefault(m.to.lstrip("+"), deque()).append(m.reference)
+        waiting = self._by_number.get(to, deque())
         while waiting:
-            if self._by_reference.pop(found := waiting.pop(0), None):
+            if self._by_reference.pop(found := waiting.popleft(), None):
                 return found
         return None
 

@@ -88,18 +88,19 @@ class VendorResult(NamedTuple):
     """What the vendor said of one message.
 
     `state`: sent (accepted by the vendor), delivered, failed, or pending: a look-up that knows no end yet, or an answer
-    that does not mention the message (code 0300: ask before acting).
+    that does not mention the message (code 0300: ask before acting). Or unread: a part of a webhook that cannot be
+    read, which stands in `raw_text` as a webhook of its own.
     """
 
     reference: str
-    state: Literal["sent", "delivered", "failed", "pending"]
+    state: Literal["sent", "delivered", "failed", "pending", "unread"]
     code: str
     """The IMS code; 0000 for sent and delivered."""
     raw_code: str = ""
     raw_text: str = ""
     vendor_ref: str = ""
     at_ms: int | None = None
-    """The vendor's own time of the event, when it gives one."""
+    """The vendor's own time of the event, when it gives one that can be believed."""
 
 
 class RawCode(NamedTuple):
@@ -222,13 +223,23 @@ class Webhooks(Protocol):
     ) -> list[VendorResult]:
         """Verify and read a webhook; events other than results of messages give nothing.
 
-        Headers have lower-case names. Raises BadReceipt, or ValueError if unreadable. A result of another channel of
-        the same account is told too, with its raw code: route gives it the meaning of the channel that carried it.
+        Headers have lower-case names. Each part stands alone: one that cannot be read is `unread` beside the others
+        (shared/vendors/reading.py). Raises BadReceipt, or ValueError if nothing is readable. A result of another
+        channel of the same account is told too, with its raw code: route gives it the meaning of the channel that
+        carried it.
         """
         ...
 
     def receipt_reply(self) -> tuple[int, Mapping[str, str], bytes]:
         """What this vendor expects as the webhook's answer."""
+        ...
+
+
+class ReadsAgain(Protocol):
+    """Reads a webhook without its proof, which was right when it came: from its dead letter, once mended."""
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, now_ms: int) -> list[VendorResult]:
+        """As `read_receipt`; of the headers there may be only `content-type`."""
         ...
 
 

@@ -403,3 +403,62 @@ def test_a_doubt_that_nobody_clears_ends_at_valid_until(road: Road) -> None:
     query = "SELECT due_ms, payload FROM due WHERE kind='timeout' ORDER BY due_ms"
     mine = [due_ms for due_ms, payload in road.db.run(sql.fetch, query) if road.id.hex() in bytes(payload).decode()]
     assert mine[0] - now_ms() <= 3_601_000, "valid_until is in an hour, the receipt time-out in 25"
+
+
+def told(road: Road, *said: tuple[str, str], cause: str = "") -> list[Event]:
+    """Receipts of one message in one event: (state, raw text)."""
+    cause = cause or os.urandom(16).hex()
+    results = [
+        Result(id=road.id.hex(), hop=1, state=state, code="0000", raw_text=text, at=now_ms(), cause=cause or str(n))  # type: ignore[arg-type]
+        for n, (state, text) in enumerate(said)
+    ]
+    event = Outcome(channel="mt", vendor="solapi", account="main", via="receipt", results=results)
+    return road.db.run(routing.outcome, event, world("solapi"), price)
+
+
+@pytest.mark.parametrize("text", ["the same", "another {n}"])
+def test_a_thousand_receipts_of_one_message_end_it_once(road: Road, text: str) -> None:
+    road.accept("solapi")
+    road.claim(SOLAPI)
+    road.answer(SOLAPI, "sent")
+    many = [("delivered", text.format(n=n)) for n in range(1000)]
+    (finished,) = told(road, *many)
+    assert isinstance(finished, Finished)
+    assert finished.size() == 1
+    assert road.row()[0] is State.delivered
+
+
+def test_a_thousand_receipts_of_many_causes_end_it_once_and_leave_their_trail(road: Road) -> None:
+    """As they are merged when they come one by one."""
+    road.accept("solapi")
+    road.claim(SOLAPI)
+    road.answer(SOLAPI, "sent")
+    results = [
+        Result(id=road.id.hex(), hop=1, state="delivered", code="0000", at=now_ms(), cause=os.urandom(16).hex())
+        for _ in range(1000)
+    ]
+    event = Outcome(channel="mt", vendor="solapi", account="main", via="receipt", results=results)
+    events = road.db.run(routing.outcome, event, world("solapi"), price)
+    assert [type(e) for e in events] == [Finished]
+    query = "SELECT COUNT(*) FROM trail WHERE message_id=%s"
+    assert road.db.run(sql.fetch, query, (road.id,)) == [(999,)]
+
+
+def test_failed_and_delivered_in_one_event_are_decided_in_their_order(road: Road) -> None:
+    road.accept("solapi")
+    road.claim(SOLAPI)
+    road.answer(SOLAPI, "sent")
+    (finished,) = told(road, ("failed", "no"), ("delivered", "yes"), ("failed", "no"))
+    assert isinstance(finished, Finished)
+    assert [r.data["status"] for r in finished.reports] == ["failed"]
+
+
+def test_the_same_event_again_tells_its_end_again_once(road: Road) -> None:
+    road.accept("solapi")
+    road.claim(SOLAPI)
+    road.answer(SOLAPI, "sent")
+    cause = os.urandom(16).hex()
+    many = [("delivered", ""), ("failed", ""), *(("delivered", str(n)) for n in range(100))]
+    for _ in range(2):
+        (finished,) = told(road, *many, cause=cause)
+        assert finished.size() == 1

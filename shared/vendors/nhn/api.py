@@ -8,16 +8,16 @@ console. Times have no zone: they are Korean. `settings`: app_key, secret_key, w
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
-from functools import lru_cache
 from typing import Any
 
 import orjson
 
 from shared.domain.errors import ImsError, Rejected, Unavailable, Uncertain
 from shared.vendors.answers import check, odd, parsed, raw_code, shaped
-from shared.vendors.base import Answer, BadReceipt, CodeTable, VendorAccount
+from shared.vendors.base import Answer, BadReceipt, CodeTable, VendorAccount, VendorResult
+from shared.vendors.reading import Moment, each, moment, text
 from shared.vendors.tables import meaning
 
 KST = timezone(timedelta(hours=9))
@@ -45,14 +45,14 @@ def refusal(
     header: Mapping[str, Any], answer: Answer, codes: CodeTable, unavailable: frozenset[str] = frozenset()
 ) -> ImsError:
     """What an envelope that is not successful means; `unavailable` are raw codes of requests that were not taken."""
-    raw, text = raw_code(header.get("resultCode")), str(header.get("resultMessage") or "")
+    raw, said = raw_code(header.get("resultCode")), text(header.get("resultMessage"))
     if not raw or header["isSuccessful"] is not False:
         return odd(answer, "an answer without resultCode")
     if raw in unavailable:
-        return Unavailable(f"{raw} {text}")
+        return Unavailable(f"{raw} {said}")
     if raw == DOUBTFUL:
-        return Uncertain(f"{raw} {text}")
-    return Rejected(meaning(codes, raw).ims, text, raw)
+        return Uncertain(f"{raw} {said}")
+    return Rejected(meaning(codes, raw).ims, said, raw)
 
 
 def proved(account: VendorAccount, given: Mapping[str, str]) -> bool:
@@ -62,21 +62,20 @@ def proved(account: VendorAccount, given: Mapping[str, str]) -> bool:
     return bool(secret) and hmac.compare_digest(secret.encode(), proof.encode())
 
 
-def hooks(account: VendorAccount, given: Mapping[str, str], body: bytes) -> list[dict[str, Any]]:
-    """The results of a webhook whose proof is right; none for events that carry no results.
-
-    Raises BadReceipt, or ValueError if unreadable.
-    """
+def prove(account: VendorAccount, given: Mapping[str, str]) -> None:
+    """Raise BadReceipt for a webhook whose proof is wrong."""
     if not proved(account, given):
         raise BadReceipt("X-Toast-Webhook-Signature does not match")
+
+
+def results_of(body: bytes, read: Callable[[Any], VendorResult | None]) -> list[VendorResult]:
+    """What `read` makes of each hook of a webhook; nothing for events that carry no results."""
     event = orjson.loads(body)
     if not isinstance(event, dict) or not isinstance(event.get("hooks"), list):
         raise ValueError("an NHN webhook is an object with hooks")
     if event.get("event") != RESULTS_EVENT:
         return []
-    if not all(isinstance(hook, dict) for hook in event["hooks"]):
-        raise ValueError("an NHN hook is an object")
-    return list(event["hooks"])
+    return each(event["hooks"], read, lambda hook: {"event": RESULTS_EVENT, "hooks": [hook]})
 
 
 def receipt_reply() -> tuple[int, Mapping[str, str], bytes]:
@@ -89,7 +88,6 @@ def kst(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).astimezone(KST).strftime("%Y-%m-%d %H:%M:%S")
 
 
-@lru_cache(maxsize=4096)
-def ms(written: str | None) -> int | None:
-    """NHN's time as Unix ms."""
-    return round(datetime.fromisoformat(written).replace(tzinfo=KST).timestamp() * 1000) if written else None
+def when(written: Any, now_ms: int = 0) -> Moment:
+    """NHN's time."""
+    return moment(written, now_ms, KST)

@@ -24,6 +24,7 @@ from shared.domain.errors import Unavailable
 from shared.vendors.answers import Pending, asked, images, listed, raw_code, shaped, telling
 from shared.vendors.base import Adapter, Answer, Call, CodeTable, Outbound, VendorAccount, VendorResult
 from shared.vendors.nhn import api
+from shared.vendors.reading import Moment, dig, joined, objects, reference, result, text
 from shared.vendors.tables import codes, meaning
 
 DELIVERED = "1000"
@@ -188,16 +189,14 @@ class NhnSms:
         """`sendResultList`; a message that it does not have is pending."""
         data, waiting, results = self._accepted(answer), Pending(batch), []
         with shaped(answer):
-            for item in listed(data.get("sendResultList") or []):
-                raw, vendor_ref = (
-                    raw_code(item.get("resultCode")),
-                    f"{data.get('requestId')}:{item.get('recipientSeq')}",
-                )
-                ref = waiting.take(item.get("recipientGroupingKey"), item.get("recipientNo") or "") if raw else None
+            for item in objects(data.get("sendResultList") or []):
+                raw = raw_code(item.get("resultCode"))
+                vendor_ref = joined(data.get("requestId"), item.get("recipientSeq"))
+                ref = waiting.take(item.get("recipientGroupingKey"), text(item.get("recipientNo"))) if raw else None
                 if ref and raw == "0":
-                    results.append(VendorResult(ref, "sent", "0000", raw, "", vendor_ref, now_ms))
+                    results.append(result(ref, "sent", "0000", raw, "", vendor_ref, Moment(now_ms)))
                 elif ref:
-                    results.append(_failed(ref, raw, item.get("resultMessage"), vendor_ref, now_ms))
+                    results.append(_failed(ref, raw, item.get("resultMessage"), vendor_ref, Moment(now_ms)))
             return results + waiting.unmentioned()
 
     def look_up(self, account: VendorAccount, message: Outbound, sent_ms: int, now_ms: int, nonce: str) -> Call | None:
@@ -232,11 +231,12 @@ class NhnSms:
         self, account: VendorAccount, headers: Mapping[str, str], body: bytes, now_ms: int
     ) -> list[VendorResult]:
         """The hooks of MESSAGE_RESULT_UPDATE; NHN's other events carry no results."""
-        found = api.hooks(account, headers, body)
-        try:
-            return [_hook(hook) for hook in found]
-        except (AttributeError, KeyError, TypeError) as error:
-            raise ValueError(f"not an NHN hook: {error!r}") from error
+        api.prove(account, headers)
+        return self.read_webhook(headers, body, now_ms)
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, now_ms: int) -> list[VendorResult]:
+        """The same without its proof."""
+        return api.results_of(body, lambda hook: _hook(hook, now_ms))
 
     def receipt_reply(self) -> tuple[int, Mapping[str, str], bytes]:
         """Any 2xx."""
@@ -272,41 +272,48 @@ def sender_path(message: Outbound) -> str:
     return "sender/auth/sms" if urgent else "sender/sms"
 
 
-def _found(reference: str, item: dict[str, Any]) -> VendorResult:
+def _found(ours: str, item: dict[str, Any]) -> VendorResult:
     """What a look-up says of a message."""
-    vendor_ref = f"{item.get('requestId')}:{item.get('recipientSeq')}"
+    vendor_ref = joined(item.get("requestId"), item.get("recipientSeq"))
     if raw_code(item["msgStatus"]) in PENDING_STATUSES:
-        return VendorResult(reference, "pending", "0000", "", "", vendor_ref)
+        return result(ours, "pending", "0000", vendor_ref=vendor_ref)
     raw = raw_code(item["resultCode"])
     if not raw:
         raise ValueError("an end without its code")
-    return _end(reference, raw, item.get("resultMessage"), vendor_ref, api.ms(item.get("resultDate")))
+    return _end(ours, raw, item.get("resultMessage"), vendor_ref, api.when(item.get("resultDate")))
 
 
-def _hook(hook: dict[str, Any]) -> VendorResult:
+def _hook(hook: Any, now_ms: int) -> VendorResult:
     # NHN's own example writes the key as recipientGropuingKey.
-    reference = hook.get("recipientGroupingKey") or hook.get("recipientGropuingKey") or ""
-    vendor_ref, at_ms = f"{hook['requestId']}:{hook['recipientSeq']}", api.ms(hook.get("receiveDate"))
-    raw = hook.get("resultCode")
-    if raw:
-        return _end(reference, str(raw), None, vendor_ref, at_ms)
+    ours = reference(dig(hook, "recipientGroupingKey") or dig(hook, "recipientGropuingKey"))
+    vendor_ref = joined(hook.get("requestId"), hook.get("recipientSeq"))
+    at = api.when(hook.get("receiveDate"), now_ms)
+    if not ours and not vendor_ref:
+        raise ValueError("a hook that names no message")
+    if hook.get("resultCode"):
+        raw = raw_code(hook["resultCode"])
+        if not raw:
+            raise TypeError("resultCode is neither text nor number")
+        return _end(ours, raw, hook.get("resultMessage"), vendor_ref, at)
     status = hook["messageStatus"]
+    if not isinstance(status, str):
+        raise TypeError("messageStatus is no text")
     if status == AT_NHN:
-        return VendorResult(reference, "sent", "0000", status, "", vendor_ref, at_ms)
+        return result(ours, "sent", "0000", status, "", vendor_ref, at)
     if status == "COMPLETED":
-        return VendorResult(reference, "delivered", "0000", status, "", vendor_ref, at_ms)
-    return VendorResult(reference, "failed", STATUS_CODES.get(status, "3003"), status, "", vendor_ref, at_ms)
+        return result(ours, "delivered", "0000", status, "", vendor_ref, at)
+    return result(ours, "failed", STATUS_CODES.get(status, "3003"), status, "", vendor_ref, at)
 
 
-def _end(reference: str, raw: str, text: str | None, vendor_ref: str, at_ms: int | None) -> VendorResult:
+def _end(ours: str, raw: str, said: Any, vendor_ref: str, at: Moment) -> VendorResult:
     if raw == DELIVERED:
-        return VendorResult(reference, "delivered", "0000", raw, "", vendor_ref, at_ms)
-    return _failed(reference, raw, text, vendor_ref, at_ms)
+        return result(ours, "delivered", "0000", raw, "", vendor_ref, at)
+    return _failed(ours, raw, said, vendor_ref, at)
 
 
-def _failed(reference: str, raw: str, text: str | None, vendor_ref: str, at_ms: int | None) -> VendorResult:
+def _failed(ours: str, raw: str, said: Any, vendor_ref: str, at: Moment) -> VendorResult:
     code = meaning(CODES, raw)
-    return VendorResult(reference, "failed", code.ims, raw, str(text or code.text), vendor_ref, at_ms)
+    return result(ours, "failed", code.ims, raw, said or code.text, vendor_ref, at)
 
 
 ADAPTER: Adapter = NhnSms()

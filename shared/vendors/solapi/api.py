@@ -12,7 +12,6 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -32,6 +31,7 @@ from shared.vendors.answers import (
     telling,
 )
 from shared.vendors.base import Answer, BadReceipt, Call, CodeTable, Outbound, VendorAccount, VendorResult
+from shared.vendors.reading import Moment, dig, each, moment, objects, reference, result, text
 from shared.vendors.tables import meaning
 
 DELIVERED = "4000"
@@ -69,22 +69,20 @@ class MessageApi:
         if refused is None and "groupInfo" not in body:
             raise self.refusal(body, answer)
         with shaped(answer):
-            return self._read_lists(Pending(batch), listed(refused or []), body.get("messageList"), now_ms)
+            return self._read_lists(Pending(batch), refused or [], body.get("messageList"), now_ms)
 
-    def _read_lists(
-        self, waiting: Pending, refused: Sequence[dict[str, Any]], messages: Any, now_ms: int
-    ) -> list[VendorResult]:
-        results = [self._failed(ref, item, now_ms) for item in refused if (ref := _take(waiting, item))]
-        if messages is None:
-            return results + [VendorResult(ref, "sent", "0000", at_ms=now_ms) for ref in waiting.rest()]
-        for item in listed(messages):
+    def _read_lists(self, waiting: Pending, refused: Any, messages: Any, now_ms: int) -> list[VendorResult]:
+        now = Moment(now_ms)
+        results = [self._failed(ref, item, now) for item in objects(refused) if (ref := _take(waiting, item))]
+        if messages is None and len(results) == len(refused):
+            return results + [result(ref, "sent", "0000", at=now) for ref in waiting.rest()]
+        for item in objects(messages or []):
             if ref := _take(waiting, item):
                 raw = raw_code(item.get("statusCode")) or "2000"
                 if raw in ACCEPTED:
-                    sent = VendorResult(ref, "sent", "0000", raw, "", _vendor_ref(item), now_ms)
-                    results.append(sent)
+                    results.append(result(ref, "sent", "0000", raw, "", _vendor_ref(item), now))
                 else:
-                    results.append(self._failed(ref, item, now_ms))
+                    results.append(self._failed(ref, item, now))
         return results + waiting.unmentioned()
 
     def look_up(self, account: VendorAccount, message: Outbound, sent_ms: int, now_ms: int, nonce: str) -> Call | None:
@@ -107,10 +105,10 @@ class MessageApi:
         with telling(answer):
             items = listed(body["messageList"])
             for item in items:
-                if (item.get("customFields") or {}).get("ref") == message.reference:
+                if dig(item, "customFields", "ref") == message.reference:
                     raw = raw_code(item.get("statusCode")) or "2000"
-                    pending = VendorResult(message.reference, "pending", "0000", raw, "", _vendor_ref(item))
-                    return pending if raw in ACCEPTED else self._final(message.reference, item)
+                    pending = result(message.reference, "pending", "0000", raw, "", _vendor_ref(item))
+                    return pending if raw in ACCEPTED else self._final(message.reference, item, 0)
         if len(items) >= LOOK_UP_LIMIT:
             raise Unavailable(f"{LOOK_UP_LIMIT} messages to this number, and ours is not among them")
         return None
@@ -127,17 +125,16 @@ class MessageApi:
         """An array of reports, each bare or wrapped as {eventDataId, data, retryCount}."""
         if not self.may_be_from(account, headers, now_ms):
             raise BadReceipt("X-Solapi-Secret does not match")
+        return self.read_webhook(headers, body, now_ms)
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, now_ms: int) -> list[VendorResult]:
+        """The same without its proof."""
         if headers.get("x-solapi-event-name", "SINGLE-REPORT") != "SINGLE-REPORT":
             return []
         events = orjson.loads(body)
         if not isinstance(events, list):
             raise ValueError("a Solapi report is an array")
-        try:
-            items = [event.get("data", event) for event in events]
-            ends = (self._final((i.get("customFields") or {}).get("ref") or "", i) for i in items)
-            return [end for end in ends if end]
-        except (AttributeError, KeyError, TypeError) as error:
-            raise ValueError(f"not a Solapi report: {error!r}") from error
+        return each(events, lambda event: self._report(event, now_ms), lambda event: [event])
 
     def receipt_reply(self) -> tuple[int, Mapping[str, str], bytes]:
         """Any 2xx within five seconds."""
@@ -149,28 +146,35 @@ class MessageApi:
         proof = f"HMAC-SHA256 apiKey={account.settings['api_key']}, date={date}, salt={salt}, signature={signature}"
         return {"authorization": proof, "content-type": "application/json"}
 
-    def _final(self, reference: str, item: dict[str, Any]) -> VendorResult | None:
+    def _report(self, event: Any, now_ms: int) -> VendorResult | None:
+        item = event.get("data", event)
+        return self._final(reference(dig(item, "customFields", "ref")), item, now_ms)
+
+    def _final(self, ours: str, item: dict[str, Any], now_ms: int) -> VendorResult | None:
         raw = raw_code(item["statusCode"])
         if raw in ACCEPTED:
             return None
-        at_ms = _ms(item.get("dateReceived") or item.get("dateReported") or item.get("dateUpdated"))
+        vendor_ref = _vendor_ref(item)
+        if not raw or not (ours or vendor_ref):
+            raise ValueError("a report without its code, or without a message")
+        at = moment(item.get("dateReceived") or item.get("dateReported") or item.get("dateUpdated"), now_ms)
         if raw == DELIVERED:
-            return VendorResult(reference, "delivered", "0000", raw, "", _vendor_ref(item), at_ms)
-        return self._failed(reference, item, at_ms)
+            return result(ours, "delivered", "0000", raw, "", vendor_ref, at)
+        return self._failed(ours, item, at)
 
-    def _failed(self, reference: str, item: dict[str, Any], at_ms: int | None) -> VendorResult:
+    def _failed(self, ours: str, item: dict[str, Any], at: Moment) -> VendorResult:
         raw = raw_code(item.get("statusCode"))
         code = meaning(self.codes, raw)
-        text = str(item.get("statusMessage") or item.get("reason") or code.text)
-        return VendorResult(reference, "failed", code.ims, raw, text, _vendor_ref(item), at_ms)
+        said = item.get("statusMessage") or item.get("reason") or code.text
+        return result(ours, "failed", code.ims, raw, said, _vendor_ref(item), at)
 
     def refusal(self, body: dict[str, Any], answer: Answer) -> Rejected | Uncertain | Unavailable:
-        name, text = raw_code(body.get("errorCode")), str(body.get("errorMessage") or "")
+        name, said = raw_code(body.get("errorCode")), text(body.get("errorMessage"))
         if not name:
             return odd(answer, "an answer without errorCode")
         if name == REPLAYED:
-            return Uncertain(f"{name} {text}")
-        return Rejected(ERRORS.get(name, "1009"), text, name[:32])
+            return Uncertain(f"{name} {said}")
+        return Rejected(ERRORS.get(name, "1009"), said, name)
 
 
 def sign(secret: str, date: str, salt: str) -> str:
@@ -184,11 +188,11 @@ def webhook_proof(secret: str) -> str:
 
 
 def _take(waiting: Pending, item: dict[str, Any]) -> str | None:
-    return waiting.take((item.get("customFields") or {}).get("ref"), item.get("to") or "")
+    return waiting.take(dig(item, "customFields", "ref"), text(item.get("to")))
 
 
 def _vendor_ref(item: dict[str, Any]) -> str:
-    return str(item.get("messageId") or "")
+    return text(item.get("messageId"))
 
 
 def foreign(e164: str) -> dict[str, str]:
@@ -200,8 +204,3 @@ def foreign(e164: str) -> dict[str, str]:
 
 def _iso(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-@lru_cache(maxsize=4096)
-def _ms(written: str | None) -> int | None:
-    return round(datetime.fromisoformat(written).timestamp() * 1000) if written else None
