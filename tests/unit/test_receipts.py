@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,8 +18,10 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 from starlette.testclient import TestClient
 
-from shared.domain.events import Dead, Event, Outcome, Receipts
+from shared.domain.events import Dead, Event, Outcome, Receipts, Unread
 from shared.domain.ids import message_id, vendor_reference
+from shared.receiving import letters
+from shared.runtime.bus import records
 from shared.runtime.clock import new_request_id, now_ms
 from shared.runtime.context import use
 from shared.stores.vendors import Entry
@@ -190,3 +193,45 @@ def test_a_webhook_of_absurdly_many_parts_is_kept_without_being_taken_apart(body
     answer = client.post("/v1/receipts/nhn/main", headers={"x-toast-webhook-signature": "s3cret"}, content=body)
     assert answer.status_code == 200
     assert [type(e) for e in ims.published] == [Dead]
+
+
+def test_the_same_receipt_a_thousand_times_is_one() -> None:
+    ims = Ims(entry("mt", *[named()] * 1000, *[UNNAMED] * 1000))
+    assert ims.post() == 200
+    assert [e.size() for e in ims.published] == [1, 1]
+
+
+def test_what_cannot_be_read_is_a_letter_beside_the_good_results() -> None:
+    bad = VendorResult("", "unread", "", raw_text='{"odd": 1}')
+    ims = Ims(entry("mt", named(), bad, bad, bad._replace(raw_text='{"odd": 2}')))
+    assert ims.post() == 200
+    outcome, letter = ims.published
+    assert isinstance(outcome, Outcome)
+    assert isinstance(letter, Dead)
+    event = Unread.model_validate_json(letter.body)
+    assert event.bodies == ['{"odd": 1}', '{"odd": 2}']
+    assert (letter.headers["ce_type"], event.vendor, event.account, event.channel) == (Unread.TYPE, "nhn", "main", "mt")
+
+
+@pytest.mark.parametrize(
+    ("body", "whole"), [(b"", True), (b"\xff\xfe\x00", True), (b'"' * 400_000, True), (b"\xff" * 2_000_000, False)]
+)
+def test_a_letter_keeps_as_much_of_a_body_as_a_record_takes(body: bytes, whole: bool) -> None:
+    account = VendorAccount("nhn", "main", "http://vendor", {})
+    (letter,) = letters(account, None, {}, [body], 1)
+    ((_, value, _),) = records(letter, "/test", None)
+    assert len(value) < 1_000_000
+    event = Unread.model_validate_json(letter.body)
+    (written,) = event.bodies
+    kept = written.encode() if event.text else base64.b64decode(written)
+    assert kept == body if whole else body.startswith(kept)
+    assert ("beginning" in letter.reason) is not whole
+
+
+def test_ten_thousand_unreadable_parts_are_a_few_letters() -> None:
+    account = VendorAccount("nhn", "main", "http://vendor", {})
+    made = list(letters(account, "mt", {}, [b'{"n": "%d", "text": "x"}' % n for n in range(10_000)], 1))
+    assert len(made) < 5
+    assert sum(len(Unread.model_validate_json(letter.body).bodies) for letter in made) == 10_000
+    again = letters(account, "mt", {}, [b'{"n": "%d", "text": "x"}' % n for n in range(10_000)], 2)
+    assert [letter.headers["ce_id"] for letter in again] == [letter.headers["ce_id"] for letter in made]
