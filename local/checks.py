@@ -41,10 +41,7 @@ def needed(options: Options, servers_only: bool = False) -> Iterator[tuple[str, 
         for name in (
             "gateway",
             "envoy-admin",
-            "kafka_source-fast",
-            "kafka_source-slow",
-            "redis_expiry",
-            "cron",
+            *(bridge.name for bridge in flow.bridges()),
             "simulator",
             "smtp",
         ):

@@ -50,17 +50,19 @@ class Keeper:
         """Whether somebody asked to keep it stopped."""
         return (self.home.run / "hold" / self.spec.name).exists()
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> list[dict[str, Any]]:
         """Its line of `ims status --json`."""
-        return {
-            "name": self.spec.name,
-            "kind": self.spec.kind,
-            "pid": self.process.pid if self.process else None,
-            "port": self.spec.port,
-            "healthy": self.healthy,
-            "restarts": self.restarts,
-            "held": self.held,
-        }
+        return [
+            {
+                "name": self.spec.name,
+                "kind": self.spec.kind,
+                "pid": self.process.pid if self.process else None,
+                "port": self.spec.port,
+                "healthy": self.healthy,
+                "restarts": self.restarts,
+                "held": self.held,
+            }
+        ]
 
     async def run(self) -> None:
         """Start it, wait until it is gone, start it again, until `leave`."""

@@ -15,6 +15,7 @@ TRUE = frozenset({"1", "true", "yes", "on"})
 REPLICAS = "IMS_REPLICAS_"
 SERVER_PORTS = "IMS_SERVER_PORTS"
 PLATFORMS = ("knative", "openfaas-ce")
+TOGETHER, APART = "together", "apart"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Options:
     ports: Ports
     platform: str = "knative"
     """Whose rules sources and cron follow: one of PLATFORMS."""
+    hosts: str = TOGETHER
+    """Whether functions share a few processes or each has its own; OpenFaaS' platform always runs them apart."""
     kafka_nodes: int = 1
     mysql_replica: bool = False
     redis_cluster: bool = False
@@ -43,8 +46,12 @@ def options(env: Mapping[str, str] | None = None) -> Options:
     platform = env.get("IMS_PLATFORM") or PLATFORMS[0]
     if platform not in PLATFORMS:
         raise Problem(f"IMS_PLATFORM={platform} is not possible", f"use {' or '.join(PLATFORMS)}")
+    hosts = env.get("IMS_HOSTS") or TOGETHER
+    if hosts not in (TOGETHER, APART):
+        raise Problem(f"IMS_HOSTS={hosts} is not possible", f"use {TOGETHER} or {APART}")
     return Options(
         platform=platform,
+        hosts=hosts,
         home=Home(Path(env.get("IMS_HOME") or ROOT / ".ims").expanduser().absolute()),
         ports=Ports(_number(env, "IMS_PORT_OFFSET", 0), _ports(env)),
         kafka_nodes=nodes,

@@ -11,15 +11,13 @@ from local import seed
 from local.home import DIST
 from local.install import Say
 from local.openfaas import plan as openfaas
-from local.options import Options
+from local.options import APART, Options
 from local.probes import HOST, http_ok
-from local.processes import SLOW_NICE, Spec
+from local.processes import SLOW_NICE, Kind, Part, Spec
 from local.servers import Server, envoy, kafka, mysql, redis
 from shared import flow
 
 SLOW_FUNCTIONS = frozenset({"store"})
-BRIDGES = ("kafka_source-fast", "kafka_source-slow", "redis_expiry")
-"""What watch asks for its health beside the functions."""
 LOOPBACK = "127.0.0.0/8,::1/128"
 
 
@@ -62,6 +60,9 @@ def functions(options: Options, env: Mapping[str, str]) -> list[Stage]:
             Stage("sources", openfaas.beside(options, env)),
             Stage("gateway", (envoy.build(options, openfaas.behind(options)),)),
         ]
+    if options.hosts != APART:
+        hosts = Stage("hosts", (_simulator(options, env), *_hosts(options, env), *_further_replicas(options, env)))
+        return [hosts, Stage("gateway", (envoy.build(options),))]
     return [
         Stage("functions", (_simulator(options, env), *_functions(options, env))),
         Stage("sources", tuple(_bridges(options, env))),
@@ -82,12 +83,17 @@ def addresses(options: Options) -> dict[str, str]:
         "IMS_SMTP_PORT": str(options.ports["smtp"]),
         "IMS_SMTP_STARTTLS": "0",
         "IMS_SLACK_WEBHOOK_URL": os.environ.get("IMS_SLACK_WEBHOOK_URL") or _slack(options),
-        "IMS_WATCH_URLS": ",".join(f"{name}=http://{HOST}:{options.ports[name]}/healthz" for name in BRIDGES),
+        "IMS_WATCH_URLS": ",".join(f"{name}=http://{HOST}:{options.ports[name]}/healthz" for name in _watched()),
         "PYTHONUNBUFFERED": "1",
         "MALLOC_ARENA_MAX": "2",
         **_bytecode(),
         **{target(process.name): ",".join(_urls(options, process)) for process in flow.processes()},
     }
+
+
+def _watched() -> Iterator[str]:
+    """The bridges that watch asks for their health beside the functions: a cron that is silent shows in its tasks."""
+    return (bridge.name for bridge in flow.bridges() if bridge.bridge.feeds is not flow.Cron)
 
 
 def _bytecode() -> dict[str, str]:
@@ -118,20 +124,53 @@ def _replicas(options: Options, process: flow.Process) -> range:
 
 def _functions(options: Options, env: Mapping[str, str]) -> Iterator[Spec]:
     for process in flow.processes():
-        slow = process.pool == "slow" or process.function.name in SLOW_FUNCTIONS
         for i in _replicas(options, process):
-            port = options.ports.process(process, i)
-            yield Spec(
-                name=process.name if i == 0 else f"{process.name}-{i + 1}",
-                kind="function",
-                argv=_python(
-                    "shared.runtime", "--function", process.function.name, "--host", HOST, "--port", str(port)
-                ),
-                port=port,
-                probe=http_ok(port, "/readyz"),
-                env={**env, "IMS_POOL": process.pool or "", "IMS_LANES": ",".join(process.lanes)},
-                nice=SLOW_NICE if slow else 0,
-            )
+            yield _function(options, env, process, i)
+
+
+def _further_replicas(options: Options, env: Mapping[str, str]) -> Iterator[Spec]:
+    """A host has one of each function; others have processes of their own, and take their turn over HTTP."""
+    for process in flow.processes():
+        for i in _replicas(options, process)[1:]:
+            yield _function(options, env, process, i)
+
+
+def _function(options: Options, env: Mapping[str, str], process: flow.Process, replica: int) -> Spec:
+    slow = process.pool == "slow" or process.function.name in SLOW_FUNCTIONS
+    port = options.ports.process(process, replica)
+    return Spec(
+        name=process.name if replica == 0 else f"{process.name}-{replica + 1}",
+        kind="function",
+        argv=_python("shared.runtime", "--function", process.function.name, "--host", HOST, "--port", str(port)),
+        port=port,
+        probe=http_ok(port, "/readyz"),
+        env={**env, "IMS_POOL": process.pool or "", "IMS_LANES": ",".join(process.lanes)},
+        nice=SLOW_NICE if slow else 0,
+    )
+
+
+def _hosts(options: Options, env: Mapping[str, str]) -> Iterator[Spec]:
+    for host in flow.hosts():
+        functions = [
+            Part(p.name, "function", port := options.ports.process(p), http_ok(port, "/readyz")) for p in host.processes
+        ]
+        bridges = [
+            Part(b.name, _kind(b), port := options.ports[b.name], http_ok(port, "/healthz")) for b in host.bridges
+        ]
+        parts = (*functions, *bridges)
+        ports = [word for part in parts for word in ("--port", f"{part.name}={part.port}")]
+        argv = _python("bridges.host", host.name, "--host", HOST, *ports, "--logs", str(options.home.logs))
+        nice = SLOW_NICE if host.name == "slow" else 0
+        yield Spec(f"host-{host.name}", "host", argv, 0, _never, env, nice, grace=40.0, parts=parts)
+
+
+def _never() -> bool:
+    """A host is asked by its parts."""
+    return False
+
+
+def _kind(bridge: flow.BridgeProcess) -> Kind:
+    return "bridge" if bridge.bridge.feeds is flow.RedisExpiry else "source"
 
 
 def _simulator(options: Options, env: Mapping[str, str]) -> Spec:
@@ -147,16 +186,12 @@ def _simulator(options: Options, env: Mapping[str, str]) -> Spec:
 
 
 def _bridges(options: Options, env: Mapping[str, str]) -> Iterator[Spec]:
-    for name, module, kind, flags, nice in (
-        ("kafka_source-fast", "kafka_source", "source", ("--pool", "fast"), 0),
-        ("kafka_source-slow", "kafka_source", "source", ("--pool", "slow"), SLOW_NICE),
-        ("cron", "cron", "source", (), 0),
-        ("redis_expiry", "redis_expiry", "bridge", (), 0),
-    ):
-        port = options.ports[name]
-        argv = _python(f"bridges.{module}", *flags, "--port", str(port))
-        probe = http_ok(port, "/healthz")
-        yield Spec(name, "source" if kind == "source" else "bridge", argv, port, probe, env, nice)
+    for bridge in flow.bridges():
+        port = options.ports[bridge.name]
+        pool = ("--pool", bridge.pool) if bridge.pool else ()
+        argv = _python(f"bridges.{bridge.bridge.name}", *pool, "--port", str(port))
+        nice = SLOW_NICE if bridge.pool == "slow" else 0
+        yield Spec(bridge.name, _kind(bridge), argv, port, http_ok(port, "/healthz"), env, nice)
 
 
 def _python(module: str, *arguments: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The one place for the ports of servers, bridges and tools; functions' ports come from the map.
+"""The one place for the ports of servers and tools; those of functions and bridges come from the map.
 
 `IMS_PORT_OFFSET` is added to every port, so that a second platform (the tests') runs beside the first; the ports that
 `IMS_SERVER_PORTS` names (`mysql=3306,redis=6379`) stay as they are given.
@@ -25,10 +25,7 @@ BASE: dict[str, int] = {
     **{f"redis-{i}": 41010 + i for i in range(1, 7)},
     **{f"redis-bus-{i}": 41050 + i for i in range(1, 7)},
     "envoy-admin": 41030,
-    "kafka_source-fast": 41041,
-    "kafka_source-slow": 41042,
-    "redis_expiry": 41043,
-    "cron": 41044,
+    **{bridge.name: bridge.port for bridge in flow.bridges()},
     "openfaas-gateway": 41045,
     "openfaas-admin": 41046,
     "simulator": 41090,

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -17,12 +17,22 @@ import psutil
 
 from local.home import ROOT, Home
 
-Kind = Literal["function", "bridge", "source", "server", "gateway", "simulator"]
+Kind = Literal["function", "bridge", "source", "server", "gateway", "simulator", "host"]
 Probe = Callable[[], bool]
 SLOW_NICE = 10
 """Of slow-pool functions, their sources and `store`: the others' share of the CPU counts ten times theirs. On a cluster
 that is their CPU request."""
 AUTOGROUP_TRIES, AUTOGROUP_PAUSE = 5, 0.11
+
+
+@dataclass(frozen=True)
+class Part:
+    """A function or bridge in a host, which runs several."""
+
+    name: str
+    kind: Kind
+    port: int
+    probe: Probe
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,8 @@ class Spec:
     grace: float = 25.0
     ports: tuple[int, ...] = ()
     """Further ports that it listens on."""
+    parts: tuple[Part, ...] = ()
+    """What a host runs; its own probe is not asked."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +82,12 @@ class Identity:
                 os.killpg(self.pid, number)
 
 
-def launch(spec: Spec, log: Path) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own, its output appended to `log`."""
+def launch(spec: Spec, log: Path, stdin: int = subprocess.DEVNULL, more: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, its output appended to `log`; `more` arguments are this start's."""
     with log.open("ab") as output:
         process = subprocess.Popen(
-            spec.argv,
-            stdin=subprocess.DEVNULL,
+            [*spec.argv, *more],
+            stdin=stdin,
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, **spec.env},

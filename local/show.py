@@ -71,9 +71,12 @@ def status(state: State) -> None:
         table.add_column(column)
     for column in ("port", "pid", "memory", "up", "restarts"):
         table.add_column(column, justify="right")
-    total = 0
+    total, seen = 0, set()
     for process in state["processes"]:
         memory, age = _usage(process["pid"])
+        if process["pid"] in seen:  # another function of the same host
+            memory = 0
+        seen.add(process["pid"])
         total += memory
         table.add_row(
             _mark(process),
@@ -81,7 +84,7 @@ def status(state: State) -> None:
             process["kind"],
             str(process["port"]),
             str(process["pid"] or "–"),
-            f"{memory // MEBI} MB" if memory else "–",
+            f"{memory // MEBI} MB" if memory else "",
             age,
             str(process["restarts"] or ""),
         )

@@ -23,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from local import plan
+from local.hosting import HostKeeper
 from local.keeper import TICK, Keeper, say
 from local.options import Options, options
 from local.plan import Stage
@@ -80,7 +81,7 @@ class Supervisor:
     async def _start(self) -> None:
         first, env = await asyncio.to_thread(plan.servers, self.options)
         rest = [] if self.servers_only else await asyncio.to_thread(plan.functions, self.options, env)
-        self.total = sum(len(stage.specs) for stage in [first, *rest])
+        self.total = sum(len(spec.parts) or 1 for stage in [first, *rest] for spec in stage.specs)
         for stage in [first, *rest]:
             self.step = stage.title
             await self._stage(stage)
@@ -88,7 +89,9 @@ class Supervisor:
         say("ready")
 
     async def _stage(self, stage: Stage) -> None:
-        keepers = [Keeper(spec, self.options.home, self.threads) for spec in stage.specs]
+        keepers = [
+            (HostKeeper if spec.parts else Keeper)(spec, self.options.home, self.threads) for spec in stage.specs
+        ]
         for keeper in keepers:
             keeper.task = asyncio.create_task(keeper.run())
         self.keepers += keepers
@@ -132,7 +135,7 @@ class Supervisor:
                 "total": self.total,
                 "servers_only": self.servers_only,
                 "problem": {"what": self.problem.what, "way_out": self.problem.way_out} if self.problem else None,
-                "processes": [keeper.describe() for keeper in self.keepers],
+                "processes": [line for keeper in self.keepers for line in keeper.describe()],
             }
         )
         if text != self._written:
@@ -165,7 +168,7 @@ def _reversed_groups(keepers: list[Keeper]) -> Iterator[list[Keeper]]:
     places: list[Callable[[Keeper], bool]] = [
         lambda k: k.spec.kind == "gateway",
         lambda k: k.spec.kind in ("source", "bridge"),
-        lambda k: k.spec.kind == "function",
+        lambda k: k.spec.kind in ("function", "host"),
         lambda k: k.spec.kind == "simulator",
         lambda k: k.spec.kind == "server",
     ]

@@ -1,4 +1,4 @@
-"""THE MAP: every function, what triggers it, what it emits, its pools, port and scaling.
+"""THE MAP: every function, what triggers it, what it emits, its pools, port and scaling; every bridge, what it feeds.
 
 Everything else reads this: topics, the gateway's routes, the local platform, the manifests and the wiring tests. So a
 function cannot be deployed with a trigger its code does not handle, nor emit to a topic that nobody made.
@@ -217,6 +217,34 @@ BY_NAME: dict[str, Function] = {f.name: f for f in FLOW}
 
 
 @dataclass(frozen=True)
+class Bridge:
+    """One folder of bridges/: brings what `feeds` names to the functions that it triggers. With `pools`, it runs once a
+    pool, on ports that follow each other. `servers`: it needs MySQL and Redis. `scale` is its size on a cluster."""
+
+    name: str
+    port: int
+    feeds: type[Kafka] | type[Cron] | type[RedisExpiry]
+    pools: tuple[str, ...] = ()
+    servers: bool = False
+    scale: Scale = field(default_factory=lambda: Scale(min=1, cpu="50m", memory="96Mi"))
+
+
+BRIDGES: tuple[Bridge, ...] = (
+    Bridge(
+        "kafka_source",
+        41041,
+        Kafka,
+        pools=("fast", "slow"),
+        scale=Scale(min=1, cpu="50m", memory="96Mi", memory_limit="512Mi"),
+    ),
+    Bridge("redis_expiry", 41043, RedisExpiry, servers=True, scale=Scale(min=2, cpu="50m", memory="96Mi")),
+    Bridge("cron", 41044, Cron),
+)
+"""Where the platform has no such sources itself (locally, on OpenFaaS CE); redis_expiry everywhere. Two replicas of it
+announce the same keys; a claim in Redis lets one report_retry call win, so no leader is needed."""
+
+
+@dataclass(frozen=True)
 class Process:
     """A function as deployed: once, or once per pool; `lanes` are those it serves."""
 
@@ -245,6 +273,64 @@ def processes() -> Iterator[Process]:
         for i, pool in enumerate(function.pools):
             name = f"{function.name}-{pool}"
             yield Process(name, function, pool, POOLS[pool], function.port + i * function.pool_step)
+
+
+@dataclass(frozen=True)
+class BridgeProcess:
+    """A bridge as deployed: once, or once per pool."""
+
+    name: str
+    bridge: Bridge
+    pool: str | None
+    port: int
+
+    @property
+    def feeds(self) -> tuple[Process, ...]:
+        """The processes that it triggers; those of functions without pools belong to the slow one."""
+        return tuple(
+            process
+            for process in processes()
+            if any(isinstance(trigger, self.bridge.feeds) for trigger in process.function.on)
+            and self.pool in (None, process.pool or "slow")
+        )
+
+
+def bridges() -> Iterator[BridgeProcess]:
+    """Every bridge as it is deployed."""
+    for bridge in BRIDGES:
+        if not bridge.pools:
+            yield BridgeProcess(bridge.name, bridge, None, bridge.port)
+        for i, pool in enumerate(bridge.pools):
+            yield BridgeProcess(f"{bridge.name}-{pool}", bridge, pool, bridge.port + i)
+
+
+@dataclass(frozen=True)
+class Host:
+    """A process that runs several functions, and the bridges that feed them, where each needs no process of its own."""
+
+    name: str
+    processes: tuple[Process, ...]
+    bridges: tuple[BridgeProcess, ...]
+
+
+HOSTS = ("accepting", "fast", "slow", "rest")
+
+
+def hosts() -> Iterator[Host]:
+    """Requests; the fast pool; the slow one, with what reads Kafka without a pool; whatever else is left."""
+
+    def place(process: Process) -> str:
+        triggers = process.function.on
+        if any(isinstance(trigger, Http) for trigger in triggers):
+            return "accepting"
+        return process.pool or ("slow" if any(isinstance(trigger, Kafka) for trigger in triggers) else "rest")
+
+    for name in HOSTS:
+        yield Host(
+            name,
+            tuple(process for process in processes() if place(process) == name),
+            tuple(bridge for bridge in bridges() if (bridge.pool or "rest") == name),
+        )
 
 
 def expand(pattern: str, lanes: tuple[str, ...] = LANES) -> tuple[str, ...]:

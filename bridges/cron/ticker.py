@@ -9,22 +9,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from prometheus_client import Counter
-
 from bridges import http
+from bridges.carrier import Carrier
 from bridges.cron.schedule import Schedule, parse
 from bridges.settings import CronSettings
 from bridges.targets import Targets, addresses
 from shared import flow
 from shared.domain.events import Tick
-from shared.runtime import logs
+from shared.runtime import logs, metrics
 
 RETRIED = frozenset({404, 413, 425, 429, 502, 503, 504})  # sdk-go's isRetriable, which PingSource uses
 RETRY_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6)
 MISSED = timedelta(seconds=60)  # later than this (the machine slept), a tick is not sent at all
 LOOK_SECONDS = 30.0
 
-TICKS = Counter("ims_cron_ticks_total", "Ticks, by function and the last answer", ["function", "result"])
+TICKS = metrics.counter("ims_cron_ticks_total", "Ticks, by function and the last answer", ["function", "result"])
 
 log = logs.get(__name__)
 
@@ -63,8 +62,8 @@ def tick(function: str, now: datetime) -> list[tuple[str, str]]:
 class Ticker:
     """Runs jobs; ticks of a slow function overlap, as they do with PingSource."""
 
-    def __init__(self, settings: CronSettings) -> None:
-        self._settings, self._client = settings, http.Client()
+    def __init__(self, settings: CronSettings, carrier: Carrier | None = None) -> None:
+        self._settings, self._carrier = settings, carrier or Carrier()
         self._posts: set[asyncio.Task[None]] = set()
 
     async def run(self, job: Job) -> None:
@@ -102,10 +101,9 @@ class Ticker:
     async def _try(self, job: Job, headers: list[tuple[str, str]]) -> tuple[str, bool]:
         """One try: its result, and whether another may help."""
         result = "unreachable"
-        for host, port, path in job.targets.in_turn():
-            request = http.request("POST", path, headers, b"{}", f"{host}:{port}")
+        for address in job.targets.in_turn():
             try:
-                answer = await self._client.post(host, port, request, self._settings.cron_timeout_seconds)
+                answer = await self._carrier.post(address, headers, b"{}", self._settings.cron_timeout_seconds)
             except http.Unreachable:
                 continue
             except http.TimedOut:
@@ -122,7 +120,7 @@ class Ticker:
         for task in list(self._posts):
             task.cancel()
         await asyncio.gather(*self._posts, return_exceptions=True)
-        self._client.close()
+        self._carrier.close()
 
 
 async def _sleep_until(moment: datetime) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from kafka import TopicPartition
 
-from bridges import http, ops
+from bridges import ops
+from bridges.carrier import Carrier
 from bridges.kafka_source import metrics
 from bridges.kafka_source.consumer import Consumer
 from bridges.kafka_source.delivery import Delivery
@@ -36,18 +36,21 @@ def choose(pool: str | None, names: Sequence[str]) -> list[flow.Source]:
         raise ValueError(f"no source {', '.join(unknown)}; the map has {', '.join(known)}")
     if not pool and not names:
         raise ValueError("say which: --pool fast, --pool slow or --source NAME")
-    chosen = [s for s in known.values() if not pool or (s.process.pool or "slow") == pool]
+    served = {p for bridge in flow.bridges() if bridge.pool == pool for p in bridge.feeds} if pool else None
+    chosen = [s for s in known.values() if served is None or s.process in served]
     return [s for s in chosen if not names or s.name in names]
 
 
 class App:
     """The running sources."""
 
-    def __init__(self, sources: Sequence[flow.Source], settings: SourceSettings) -> None:
+    def __init__(
+        self, sources: Sequence[flow.Source], settings: SourceSettings, carrier: Carrier | None = None
+    ) -> None:
         loop = asyncio.get_running_loop()
         kafka, offset = load(KafkaSettings), load(AddressSettings).port_offset
         self._settings = settings
-        self._client, self._bus = http.Client(), Bus(kafka, "/kafka_source")
+        self._client, self._bus = carrier or Carrier(), Bus(kafka, "/kafka_source")
         self._deliveries: list[Delivery[TopicPartition]] = []
         self._consumers: list[Consumer] = []
         for source in sources:
@@ -59,6 +62,7 @@ class App:
 
     def start(self) -> None:
         """Start every consumer."""
+        log.info("delivering", sources=[consumer.source.name for consumer in self._consumers])
         for consumer in self._consumers:
             consumer.start()
 
@@ -80,6 +84,7 @@ class App:
 
     async def stop(self) -> None:
         """Fetch no more, let requests in flight end, commit, leave the groups."""
+        log.info("stopping")
         loop = asyncio.get_running_loop()
         for consumer in self._consumers:
             consumer.stop()
@@ -99,16 +104,12 @@ class App:
             consumer.join(max(0.0, deadline - time.monotonic()))
 
 
+def build(sources: Sequence[flow.Source], port: int, settings: SourceSettings, carrier: Carrier | None = None) -> App:
+    """The app of a process whose port is its name among the replicas of a machine."""
+    named = settings.model_copy(update={"source_instance": f"{settings.source_instance}-{port}"})
+    return App(sources, named, carrier)
+
+
 async def run(sources: Sequence[flow.Source], host: str, port: int, settings: SourceSettings) -> None:
     """Serve the sources until SIGTERM or SIGINT."""
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    app = App(sources, settings.model_copy(update={"source_instance": f"{settings.source_instance}-{port}"}))
-    server = await ops.serve(host, port, app.health, app.measure)
-    app.start()
-    log.info("delivering", sources=[source.name for source in sources], port=port)
-    await stopping.wait()
-    log.info("stopping")
-    await app.stop()
-    server.close()
+    await ops.run(lambda: build(sources, port, settings), host, port)

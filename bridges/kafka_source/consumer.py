@@ -20,6 +20,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Collection, Iterable
+from contextvars import copy_context
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -67,7 +68,7 @@ class Consumer:
         self._stopping, self._drained = threading.Event(), threading.Event()
         self._commit_at = 0.0
         self._coverage = Coverage()
-        self._thread = threading.Thread(target=self._run, name=source.name, daemon=True)
+        self._thread = threading.Thread(target=copy_context().run, args=(self._run,), name=source.name, daemon=True)
 
     def start(self) -> None:
         """Begin to read."""

@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from bridges import http
+from bridges.carrier import Carrier
 from bridges.kafka_source import cloudevent, metrics, policy
 from bridges.kafka_source.cloudevent import Record
 from bridges.kafka_source.letters import dead_letters
@@ -54,12 +55,12 @@ class Delivery(Generic[K]):
         self,
         source: str,
         targets: Targets,
-        client: http.Client,
+        carrier: Carrier,
         bus: Bus,
         progress: Progress[K],
         settings: SourceSettings,
     ) -> None:
-        self.source, self._targets, self._client, self._bus = source, targets, client, bus
+        self.source, self._targets, self._carrier, self._bus = source, targets, carrier, bus
         self._progress, self._settings = progress, settings
         self.room = threading.Event()
         self.room.set()
@@ -136,10 +137,9 @@ class Delivery(Generic[K]):
     async def _try(self, headers: list[tuple[str, str]], body: bytes) -> Failure | None:
         """One try; a replica that refuses the connection has not seen the record, so the next one gets it at once."""
         refused = ""
-        for host, port, path in self._targets.in_turn():
-            request = http.request("POST", path, headers, body, f"{host}:{port}")
+        for address in self._targets.in_turn():
             try:
-                answer = await self._client.post(host, port, request, self._settings.source_timeout_seconds)
+                answer = await self._carrier.post(address, headers, body, self._settings.source_timeout_seconds)
             except http.Unreachable as error:
                 refused = str(error)
                 continue
@@ -148,7 +148,7 @@ class Delivery(Generic[K]):
             except http.Interrupted as error:
                 return Failure(Verdict.RETRY, "interrupted", str(error))
             except Exception as error:  # no record's fault, so none is given up for it: a name that is none, say
-                log.exception("cannot post", source=self.source, host=host)
+                log.exception("cannot post", source=self.source, host=address.host)
                 return Failure(Verdict.RETRY, "error", repr(error))
             verdict = policy.verdict(answer.status)
             if verdict is Verdict.DONE:

@@ -12,7 +12,8 @@ import argparse
 
 import uvloop
 
-from bridges.redis_expiry.app import run
+from bridges import ops
+from bridges.redis_expiry.app import App
 from shared.runtime import logs
 from shared.runtime.settings import FunctionSettings, load
 
@@ -28,7 +29,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=41043)
     arguments = parser.parse_args()
     logs.configure("redis_expiry", load(FunctionSettings).log_level)
-    uvloop.run(run(arguments.host, arguments.port))
+    uvloop.run(ops.run(App, arguments.host, arguments.port))
 
 
 if __name__ == "__main__":

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from bridges import http, ops
+from bridges.carrier import Carrier
 from bridges.redis_expiry.listen import Listener
 from bridges.redis_expiry.sender import Sender, extensions
 from bridges.settings import AddressSettings
@@ -45,15 +44,15 @@ def sinks() -> list[str]:
 class App:
     """The running bridge."""
 
-    def __init__(self) -> None:
+    def __init__(self, carrier: Carrier | None = None) -> None:
         redis_settings, reports, mysql = load(RedisSettings), load(ReportSettings), load(MysqlSettings)
         self._settings = load(ExpirySettings)
         self._grace_ms = int(reports.report_grace_seconds * 1000)
         self._redis = RedisClients(redis_settings)
         self._db = Database(mysql.mysql_url, pool=1, timeout=mysql.mysql_timeout_seconds)
-        self._client = http.Client()
+        self._carrier = carrier or Carrier()
         overrides = extensions(os.environ.get("K_CE_OVERRIDES", ""))
-        self._sender = Sender(self._client, sinks(), overrides, self._settings.expiry_in_flight)
+        self._sender = Sender(self._carrier, sinks(), overrides, self._settings.expiry_in_flight)
         self._listener = Listener(redis_settings, self._sender.heard)
         self._due = due_set(self._redis, reports)
         self._rebuilder = Rebuilder(self._due, claims(self._redis, reports), self._redis.state, self._db, now_ms)
@@ -62,6 +61,7 @@ class App:
 
     def start(self) -> None:
         """Start listening, sweeping and watching over the due-set's completeness."""
+        log.info("bridging", sinks=sinks())
         self._tasks = [
             asyncio.create_task(self._listener.run()),
             asyncio.create_task(self._every(self._settings.sweep_seconds, self._sweep)),
@@ -98,26 +98,15 @@ class App:
         well = self._listener.listening > 0 and time.monotonic() - self._swept < 5 + self._settings.sweep_seconds
         return well, {"status": "ok" if well else "failing", "primaries": self._listener.listening}
 
+    def measure(self) -> None:
+        """Nothing is read at scrape time only."""
+
     async def stop(self) -> None:
         """Announce what is in hand, and end."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._sender.drain(DRAIN_S)
-        self._client.close()
+        self._carrier.close()
         await asyncio.get_running_loop().run_in_executor(None, self._db.close)
         log.info("stopped")
-
-
-async def run(host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    app = App()
-    server = await ops.serve(host, port, app.health, lambda: None)
-    app.start()
-    log.info("bridging", port=port, sinks=sinks())
-    await stopping.wait()
-    await app.stop()
-    server.close()

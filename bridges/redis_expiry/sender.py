@@ -13,11 +13,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-from prometheus_client import Counter
 
 from bridges import http
+from bridges.carrier import Carrier
+from bridges.targets import Address
 from shared.domain.events import MAX_MESSAGES, ReportDue
-from shared.runtime import logs
+from shared.runtime import logs, metrics
 from shared.runtime.clock import iso, now_ms
 
 GATHER_S = 0.02
@@ -26,8 +27,8 @@ HEARD_S, SWEPT_S = 0.25, 1.0
 TIMEOUT_S = 30.0
 SOURCE = "/redis_expiry"
 
-SENT = Counter("ims_expiry_keys_total", "Keys sent to report_retry", ["why"])
-FAILED = Counter("ims_expiry_requests_failed_total", "Requests that report_retry did not take", ["status"])
+SENT = metrics.counter("ims_expiry_keys_total", "Keys sent to report_retry", ["why"])
+FAILED = metrics.counter("ims_expiry_requests_failed_total", "Requests that report_retry did not take", ["status"])
 
 log = logs.get(__name__)
 
@@ -35,8 +36,8 @@ log = logs.get(__name__)
 class Sender:
     """Takes keys from the listener and the sweeper."""
 
-    def __init__(self, client: http.Client, sinks: list[str], extensions: Mapping[str, str], in_flight: int) -> None:
-        self._client, self._sinks, self._extensions = client, sinks, extensions
+    def __init__(self, carrier: Carrier, sinks: list[str], extensions: Mapping[str, str], in_flight: int) -> None:
+        self._carrier, self._sinks, self._extensions = carrier, sinks, extensions
         self._limit = in_flight
         self._waiting: dict[str, None] = {}
         self._recent: dict[str, float] = {}
@@ -103,10 +104,9 @@ class Sender:
         for _ in self._sinks:
             self._turn = (self._turn + 1) % len(self._sinks)
             sink = urlsplit(self._sinks[self._turn])
-            port = sink.port or 80
-            request = http.request("POST", sink.path or "/", headers, body, sink.netloc)
+            address = Address(sink.hostname or "", sink.port or 80, sink.path or "/")
             try:
-                return (await self._client.post(sink.hostname or "", port, request, TIMEOUT_S)).status
+                return (await self._carrier.post(address, headers, body, TIMEOUT_S, sink.netloc)).status
             except http.Unreachable:
                 continue
             except http.Interrupted:

@@ -14,17 +14,15 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-from prometheus_client import Counter
-
 from shared.digest import content, hook, mail, smtp
 from shared.digest.days import bounds
 from shared.domain.errors import Rejected, Unavailable, Uncertain
-from shared.runtime import Context, logs
+from shared.runtime import Context, logs, metrics
+from shared.runtime.scope import Threads
 from shared.runtime.settings import DigestSettings, MailSettings, load
 from shared.stores import digests
 from shared.stores.accounts import Account
@@ -35,7 +33,7 @@ GONE = 410
 BEGIN_WITHIN = 0.3
 """The part of the lease within which a call or a mail's text must have been begun; the answers need the rest."""
 
-SENT = Counter("ims_digests_total", "Tries to send daily digests, by way and outcome", ["way", "outcome"])
+SENT = metrics.counter("ims_digests_total", "Tries to send daily digests, by way and outcome", ["way", "outcome"])
 
 log = logs.get(__name__)
 
@@ -138,9 +136,9 @@ async def _by_email(
 
 
 @lru_cache(maxsize=1)
-def _threads() -> ThreadPoolExecutor:
+def _threads() -> Threads:
     """A thread for each digest that may be under way, so that no claim waits for one."""
-    return ThreadPoolExecutor(load(DigestSettings).digest_parallel, thread_name_prefix="mail")
+    return Threads(load(DigestSettings).digest_parallel, thread_name_prefix="mail")
 
 
 _SENDERS = {"callback": _by_callback, "email": _by_email}

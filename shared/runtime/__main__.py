@@ -36,28 +36,14 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.function:
         parser.error("name a function: --function api_mt")
-    settings = load(FunctionSettings)
-    logs.configure(arguments.function, settings.log_level)
+    logs.configure(arguments.function, load(FunctionSettings).log_level)
     print(banner(), flush=True)
 
-    from shared.runtime.server import App, serve
+    import uvloop
 
-    serve(
-        App(arguments.function),
-        host=arguments.host,
-        port=arguments.port,
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=int(settings.drain_seconds),
-        loop="uvloop",
-        http="httptools",
-        lifespan="on",
-        backlog=4096,
-    )
+    from shared.runtime.host import serve_until_signal
+
+    uvloop.run(serve_until_signal(arguments.function, arguments.host, arguments.port))
 
 
 if __name__ == "__main__":

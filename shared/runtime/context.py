@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from shared.runtime import clock
+from shared.runtime import clock, scope
 from shared.runtime.settings import (
     AcceptSettings,
     FunctionSettings,
@@ -30,7 +30,7 @@ FUNCTION_NAME = "ims"
 
 
 class Context:
-    """One per process. Tests make their own and set the parts they replace."""
+    """One per function of a process. Tests make their own and set the parts they replace."""
 
     def __init__(self, function: str = "ims") -> None:
         self.function = function
@@ -170,18 +170,15 @@ def calm_collector() -> None:
     gc.freeze()
 
 
-_current: Context | None = None
-
-
 def current() -> Context:
-    """The process's context."""
-    global _current
-    if _current is None:
-        _current = Context(FUNCTION_NAME)
-    return _current
+    """The context of the function at work."""
+    here = scope.current()
+    if here.context is None:
+        here.context = Context(FUNCTION_NAME)
+    context: Context = here.context
+    return context
 
 
 def use(context: Context) -> None:
-    """Set the process's context (at start-up, and in tests)."""
-    global _current
-    _current = context
+    """Set the context of the function at work (at start-up, and in tests)."""
+    scope.current().context = context

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -119,13 +118,8 @@ def http_function(routes: Sequence[Route]) -> Callable[[Request], Awaitable[Resp
     return main
 
 
-@lru_cache(maxsize=1024)
-def _counter(method: str, label: str, status: int) -> Any:
-    return metrics.HTTP.labels(method, label, status)
-
-
 def _count(method: str, label: str, status: int) -> None:
-    _counter(method if method in METHODS else "other", label, status).inc()
+    metrics.HTTP.labels(method if method in METHODS else "other", label, status).inc()
 
 
 def _match(routes: Sequence[Route], request: Request) -> Route:

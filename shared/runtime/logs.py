@@ -1,4 +1,7 @@
-"""Structured logs: one JSON object a line, with the function, the trace and, where there is one, the message."""
+"""Structured logs: one JSON object a line, with the function, the trace and, where there is one, the message.
+
+A function that shares its process with others writes its own name, and to a log of its own where its host gave one.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from typing import Any
 
 import orjson
 
-from shared.runtime import trace
+from shared.runtime import scope, trace
+from shared.runtime.scope import PROCESS
 
 # Where rich is installed structlog.dev imports it: a sixth of a cold start, for a console that no function has.
 _rich = sys.modules.get("rich")
@@ -47,6 +51,7 @@ def _add_trace(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappi
 
 def configure(function: str, level: str = "info") -> None:
     """Send structlog's and the standard library's records to stdout as JSON lines."""
+    PROCESS.name = function
     number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     structlog.configure(
         processors=[
@@ -56,13 +61,23 @@ def configure(function: str, level: str = "info") -> None:
             structlog.processors.format_exc_info,
             _add_trace,
             _mask_values,
-            lambda _, __, event: orjson.dumps({"function": function, **event}, default=str).decode(),
+            lambda _, __, event: orjson.dumps({"function": scope.current().name, **event}, default=str).decode(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=_Lines,
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[_ToStructlog()], force=True)
+
+
+class _Lines:
+    """Prints each line where the log of the function at work is."""
+
+    def __init__(self, *_: Any) -> None:
+        self.debug = self.info = self.warning = self.error = self.critical = self.exception = self.log = self._print
+
+    def _print(self, line: str) -> None:
+        print(line, file=scope.current().output or sys.stdout, flush=True)
 
 
 class _ToStructlog(logging.Handler):

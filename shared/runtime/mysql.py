@@ -13,11 +13,11 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from shared.domain.errors import Unavailable
+from shared.runtime.scope import Threads
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
@@ -75,7 +75,7 @@ class Database:
         self._url, self._timeout = urlsplit(url), timeout
         self._encryption = encryption(self._url.query)
         self._local = threading.local()
-        self._threads = ThreadPoolExecutor(pool, thread_name_prefix="mysql")
+        self._threads = Threads(pool, thread_name_prefix="mysql")
 
     async def __call__(self, fn: Callable[Concatenate[Connection[Any], P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()

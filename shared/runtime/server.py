@@ -20,9 +20,10 @@ from shared.domain.events import Event, Tick
 from shared.runtime import logs, metrics
 from shared.runtime.cloudevents import STRUCTURED, binary_attributes, is_event, take_apart
 from shared.runtime.context import Context, use
+from shared.runtime.scope import PROCESS, Scope
 from shared.runtime.settings import FunctionSettings, load
 
-Scope = MutableMapping[str, Any]
+Asgi = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -42,36 +43,27 @@ def find_function(name: str) -> Path:
 
 
 def load_function(source: Path) -> Any:
-    """`main` of a function's main.py, loaded as the framework does it: as the module `main`, its folder on sys.path."""
+    """A function's main.py, loaded as the framework does it: as the module `main`, its folder on sys.path."""
     source = source.resolve()
     spec: Any = spec_from_file_location("main", source, submodule_search_locations=[str(source.parent)])
     module = sys.modules["main"] = module_from_spec(spec)
-    sys.path.append(str(source.parent))
+    if str(source.parent) not in sys.path:
+        sys.path.append(str(source.parent))
     spec.loader.exec_module(module)
-    return module.main
-
-
-def serve(app: App, **options: Any) -> None:
-    """Run uvicorn until SIGTERM; the app hears of the signal at once, not only when all requests have ended."""
-    import uvicorn
-
-    class Server(uvicorn.Server):
-        def handle_exit(self, sig: int, frame: Any) -> None:
-            app.begin_drain()
-            super().handle_exit(sig, frame)
-
-    Server(uvicorn.Config(app, **options)).run()
+    return module
 
 
 class App:
     """Wraps the framework's app of one function. `main.pages` (`GET /path` → async function of the context) are
     internal JSON pages of an event-driven function, on its own port only."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.context = Context(name)
-        use(self.context)
-        main = load_function(find_function(name))
+    def __init__(self, name: str, whose: Scope = PROCESS) -> None:
+        self.name, self._scope = name, whose
+        with whose.entered():
+            self.context = Context(name)
+            use(self.context)
+            self._module = load_function(find_function(name))
+        main = self._module.main
         self._main: Any = main if main.signature == "http" else None
         self._handle: Any = getattr(main, "receive", None)
         self._handles: tuple[type[Event], ...] = getattr(main, "handles", ())
@@ -87,10 +79,11 @@ class App:
         """
         from functions_framework.aio import create_asgi_app_from_module
 
-        module: Any = sys.modules["main"]
+        module = self._module
         return create_asgi_app_from_module("main", module.__file__, module.main.signature, module, module.__spec__)  # type: ignore[no-untyped-call]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Asgi, receive: Receive, send: Send) -> None:
+        self._scope.enter()
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http" and scope["path"] in OPERATIONS:
@@ -109,13 +102,31 @@ class App:
             finally:
                 self._in_flight -= 1
 
-    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def post(self, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> tuple[int, bytes]:
+        """A POST from within the process: status and body, as over HTTP."""
+        lines = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        status, answer = 500, b""
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            nonlocal status, answer
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            else:
+                answer += message.get("body", b"")
+
+        request = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}
+        about = {"asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http", "root_path": ""}
+        ends = {"headers": lines, "client": None, "server": None}
+        await self({**request, **about, **ends}, _again(body), send)
+        return status, answer
+
+    async def _request(self, scope: Asgi, receive: Receive, send: Send) -> None:
         """The short way of a request: `http_function` has its own routes and answers every exception itself."""
         request = Request(scope, receive, send)
         response = await self._main(request)
         await response(scope, receive, send)
 
-    async def _event(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _event(self, scope: Asgi, receive: Receive, send: Send) -> None:
         """The short way of an event: no second parse of its data, no routing of a single route."""
         body = await _whole(receive)
         if body is None:
@@ -135,10 +146,8 @@ class App:
 
     async def _operations(self, path: str, send: Send) -> None:
         if path == "/metrics":
-            from prometheus_client import generate_latest
-
             metrics.IN_FLIGHT.set(self._in_flight)
-            await _answer(send, 200, generate_latest(), b"text/plain; version=0.0.4")
+            await _answer(send, 200, metrics.exposition(), b"text/plain; version=0.0.4")
         elif path.endswith(("readyz", "/_/ready")) and self.context.draining:
             await _answer(send, 503, b'{"status":"draining"}')
         else:
@@ -170,7 +179,7 @@ class App:
         log.info("drained", left=self._in_flight)
 
 
-def read_event(scope: Scope, body: bytes, ticks: bool) -> tuple[dict[str, str], bytes] | None:
+def read_event(scope: Asgi, body: bytes, ticks: bool) -> tuple[dict[str, str], bytes] | None:
     """Attributes and data of a POST to an event-driven function; None when it is no event.
 
     Besides both modes of CloudEvents there are OpenFaaS' connectors: cron posts nothing at all, which is a tick to a

@@ -14,6 +14,8 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.runtime import scope
+
 SECRETS_DIR = Path("/var/openfaas/secrets")
 
 
@@ -252,21 +254,21 @@ def _wrong(fault: ErrorDetails) -> str:
     return f"{name}: {fault['msg'].replace('Input should', 'should')}"
 
 
-_loaded: dict[type[Any], Any] = {}
-
-
 def load(kind: type[T]) -> T:
-    """The settings of one concern, read once per process; SystemExit names every one that is wrong."""
-    if kind not in _loaded:
+    """The settings of one concern, read once per function of a process; SystemExit names every one that is wrong."""
+    here = scope.current()
+    if kind not in here.settings:
         _load_secret_files()
+        given = {name.removeprefix("IMS_").lower(): value for name, value in here.env.items()}
+        own: dict[str, Any] = {name: value for name, value in given.items() if name in kind.model_fields}
         try:
-            _loaded[kind] = kind()
+            here.settings[kind] = kind(**own)
         except ValidationError as error:
             raise SystemExit("\n".join(map(_wrong, error.errors()))) from None
-    settings: T = _loaded[kind]
+    settings: T = here.settings[kind]
     return settings
 
 
 def reset() -> None:
     """Read the environment anew (tests)."""
-    _loaded.clear()
+    scope.current().settings.clear()
