@@ -144,7 +144,11 @@ class Bed:
     def processes(self) -> dict[str, cpu.Process]:
         """Every process of the platform that runs, and its supervisor."""
         known = self.platform.processes()
-        found = {name: cpu.Process(p["pid"], p["kind"]) for name, p in known.items() if p["pid"]}
+        found = {
+            p.get("host", name): cpu.Process(p["pid"], "function" if "host" in p else p["kind"])
+            for name, p in known.items()
+            if p["pid"]
+        }
         supervisor = control.supervisor(self.platform.home)
         return found | ({"supervisor": cpu.Process(supervisor.pid, "supervisor")} if supervisor else {})
 

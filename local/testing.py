@@ -2,7 +2,7 @@
 
 with Platform(tmp_path / "ims", {"IMS_RETRY_UNIT_SECONDS": "0.1"}) as platform:
     platform.demo["gateway"]           # addresses and keys, as in demo.json
-    platform.kill("route-fast")        # SIGKILL; the supervisor starts it again
+    platform.kill("route-fast")        # SIGKILL its host, with all in it; the supervisor starts it again
     platform.wait_healthy()
     with platform.stopped("redis"):    # down until the block ends
         ...
@@ -79,7 +79,7 @@ class Platform:
         return self._identity(name).pid
 
     def kill(self, name: str) -> int:
-        """SIGKILL a process and return its pid; the supervisor starts it again."""
+        """SIGKILL a process and return its pid; the supervisor starts it again. A function's process is its host's."""
         identity = self._identity(name)
         identity.signal(signal.SIGKILL)
         self._wait(lambda: not identity.alive, 60, f"{name} to die")

@@ -47,6 +47,11 @@ LOCAL = Section(
             "knative",
             "knative: KafkaSource's and PingSource's rules; openfaas-ce: what stack.ce.yml says",
         ),
+        Setting(
+            "IMS_HOSTS",
+            "together",
+            "together: functions and sources share four processes; apart: each has its own, as on a cluster",
+        ),
         Setting("IMS_HOME", ".ims", "the platform's folder: data, logs, keys; a second home is a second platform"),
         Setting(
             "IMS_HOST",
