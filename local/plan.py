@@ -13,7 +13,7 @@ from local.install import Say
 from local.openfaas import plan as openfaas
 from local.options import APART, Options
 from local.probes import HOST, http_ok
-from local.processes import SLOW_NICE, Kind, Part, Spec
+from local.processes import SLOW_HOST_NICE, SLOW_NICE, Kind, Part, Spec
 from local.servers import Server, envoy, kafka, mysql, redis
 from shared import flow
 
@@ -160,7 +160,7 @@ def _hosts(options: Options, env: Mapping[str, str]) -> Iterator[Spec]:
         parts = (*functions, *bridges)
         ports = [word for part in parts for word in ("--port", f"{part.name}={part.port}")]
         argv = _python("bridges.host", host.name, "--host", HOST, *ports, "--logs", str(options.home.logs))
-        nice = SLOW_NICE if host.name == "slow" else 0
+        nice = SLOW_HOST_NICE if host.name == "slow" else 0
         yield Spec(f"host-{host.name}", "host", argv, 0, _never, env, nice, grace=40.0, parts=parts)
 
 

@@ -22,6 +22,8 @@ Probe = Callable[[], bool]
 SLOW_NICE = 10
 """Of slow-pool functions, their sources and `store`: the others' share of the CPU counts ten times theirs. On a cluster
 that is their CPU request."""
+SLOW_HOST_NICE = 5
+"""Of the host that has all of these: in one session instead of several, it would else have a fifth of their share."""
 AUTOGROUP_TRIES, AUTOGROUP_PAUSE = 5, 0.11
 
 
