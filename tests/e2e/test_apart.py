@@ -11,7 +11,7 @@ from local.testing import Platform
 from shared import flow
 from tests.builders import a_text
 from tests.conftest import FAST
-from tests.ports import free_offset
+from tests.ports import running
 from tests.road import NORMAL, Road, until
 
 OFFSET = 7000
@@ -22,8 +22,7 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture(scope="module")
 def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    env = {**FAST, "IMS_HOSTS": "apart", "IMS_PORT_OFFSET": free_offset(OFFSET)}
-    with Platform(tmp_path_factory.mktemp("apart") / "ims", env) as platform:
+    with running(tmp_path_factory.mktemp("apart"), {**FAST, "IMS_HOSTS": "apart"}, OFFSET) as platform:
         yield platform
 
 
