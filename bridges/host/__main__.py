@@ -17,7 +17,7 @@ import uvloop
 from bridges.host import parts
 from bridges.kafka_source import quiet
 from shared import flow
-from shared.runtime import logs
+from shared.runtime import descriptors, logs
 from shared.runtime.__main__ import CALM
 from shared.runtime.host import Host
 from shared.runtime.settings import FunctionSettings, load
@@ -37,6 +37,7 @@ async def run(chosen: list[str], arguments: argparse.Namespace) -> int:
 
 def main() -> None:
     """Parse the arguments and host."""
+    descriptors.raise_limit()
     gc.set_threshold(*CALM)
     parser = argparse.ArgumentParser(
         prog="python -m bridges.host", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
