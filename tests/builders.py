@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import random
-import struct
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from uuid import UUID, uuid4
+
+from PIL import Image
 
 from shared.domain.ids import message_id
 
@@ -108,8 +110,8 @@ class Sent:
         return only
 
 
-def a_jpeg(width: int = 320, height: int = 240) -> bytes:
-    """The smallest thing that has a JPEG's markers and size."""
-    frame = b"\xff\xc0" + struct.pack(">HBHHB", 11, 8, height, width, 1) + b"\x01\x11\x00"
-    scan = b"\xff\xda" + struct.pack(">H", 8) + b"\x01\x01\x00\x00\x3f\x00" + b"\x00"
-    return b"\xff\xd8" + frame + scan + b"\xff\xd9"
+def a_jpeg(width: int = 320, height: int = 240, mode: str = "RGB", **how: Any) -> bytes:
+    """A picture as cameras make it; `how` is Pillow's (progressive=True, quality=…)."""
+    drawn = io.BytesIO()
+    Image.linear_gradient("L").resize((width, height)).convert(mode).save(drawn, "JPEG", **how)
+    return drawn.getvalue()

@@ -41,12 +41,13 @@ class Problem(Exception):
         *,
         retry_after: float | None = None,
         kind: str | None = None,
+        title: str | None = None,
         headers: Mapping[str, str] | None = None,
         **extra: Any,
     ) -> None:
         super().__init__(detail)
         self.status, self.detail, self.errors = status, detail, errors
-        self.retry_after, self.kind, self.extra = retry_after, kind, extra
+        self.retry_after, self.kind, self.title, self.extra = retry_after, kind, title, extra
         self.headers = headers or {}
 
     def response(self) -> Response:
@@ -54,7 +55,7 @@ class Problem(Exception):
         kind, title = TITLES[self.status]
         body: dict[str, Any] = {
             "type": BASE + (self.kind or kind),
-            "title": title,
+            "title": self.title or title,
             "status": self.status,
             "detail": self.detail,
             **self.extra,

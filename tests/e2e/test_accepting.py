@@ -393,7 +393,11 @@ def test_a_form_has_the_same_limits_as_a_raw_image(road: Road) -> None:
     for content, status in ((largest, 201), (largest + b"x", 413), (largest + b"x" * 100_000, 413)):
         answer = road.call("POST", "/v1/files", files={"file": ("a.jpg", content, "image/jpeg")})
         assert answer.status_code == status, answer.text
-    problem(road.call("POST", "/v1/files", files={"file": ("a.png", image, "image/png")}), 415)
+    for kind in ("image/png", "application/octet-stream", "text/plain"):  # what it is counts, not what it is called
+        answer = road.call("POST", "/v1/files", files={"file": ("a.png", image, kind)})
+        assert (answer.status_code, answer.json().get("media_type")) == (201, "image/jpeg"), answer.text
+    problem(road.call("POST", "/v1/files", files={"file": ("a.png", b"\x89PNG\r\n\x1a\n", "image/png")}), 415)
+    problem(road.call("POST", "/v1/files", files={"file": ("a.jpg", image[:-100], "image/jpeg")}), 422)
     problem(road.call("POST", "/v1/files", files={"file": ("a.jpg", b"hello", "image/jpeg")}), 422)
     two = [("file", ("a.jpg", image, "image/jpeg")), ("more", ("b.jpg", image, "image/jpeg"))]
     (fault,) = problem(road.call("POST", "/v1/files", files=two), 422)["errors"]
@@ -401,7 +405,8 @@ def test_a_form_has_the_same_limits_as_a_raw_image(road: Road) -> None:
 
 
 def test_a_file_that_is_no_image_is_refused(road: Road) -> None:
-    problem(road.call("POST", "/v1/files", content=b"hello", headers={"content-type": "text/plain"}), 415)
+    told = problem(road.call("POST", "/v1/files", content=b"hello", headers={"content-type": "text/plain"}), 415)
+    assert told["title"] == "Send a JPEG image"
     problem(road.call("POST", "/v1/files", content=b"hello", headers={"content-type": "image/jpeg"}), 422)
 
 
