@@ -64,7 +64,8 @@ def to_functions(bridge: Bridge) -> Json:
 
 def waking() -> Json:
     """Where functions scale to zero, who accepts messages wakes those that the messages will need."""
-    accepting = [f.name for f in flow.FLOW if "ims.accepted.{lane}" in f.emits]
+    taking = [f for f in flow.FLOW if any(isinstance(trigger, flow.Http) for trigger in f.on)]
+    accepting = [f.name for f in taking if "ims.accepted.{lane}" in f.emits]
     return _policy("waking-to-functions", _named(accepting), egress=[to_ingress()])
 
 
