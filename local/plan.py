@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -79,6 +80,7 @@ def addresses(options: Options) -> dict[str, str]:
         "IMS_EGRESS_ALLOW": LOOPBACK,
         "IMS_TRUSTED_PROXIES": LOOPBACK,
         "IMS_EGRESS_HTTP": "1",
+        "IMS_SECRET_KEYS": options.home.secret("secret_keys", base64.b64encode(os.urandom(32)).decode()),
         "IMS_SMTP_HOST": HOST,
         "IMS_SMTP_PORT": str(options.ports["smtp"]),
         "IMS_SMTP_STARTTLS": "0",

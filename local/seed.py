@@ -23,6 +23,18 @@ if TYPE_CHECKING:
 
 USERNAME = "demo"
 SENDERS = ("0215441234", "15991234")
+OPTOUT = "0801234567"
+SENDER_KEY = "demo" + "0" * 36
+IDENTITIES: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
+    *(("mt", "number", number, "send", {}) for number in SENDERS),
+    ("mt", "number", OPTOUT, "optout", {"optout": True}),
+    ("kakao", "profile", SENDER_KEY, "send", {"optout": OPTOUT}),
+    ("email", "domain", "demo.example", "send", {}),
+    ("push", "app", "demo-app", "send", {}),
+    ("rcs", "brand", "demo-brand", "send", {}),
+    ("rcs", "chatbot", SENDERS[0], "send", {"brand_id": "demo-brand"}),
+)
+"""What the demo account speaks as: channel, kind, value, purpose, settings."""
 KEYS = {"live": True, "test": True, "admin": False}
 """Kind of key → whether it belongs to the demo account (operators' keys belong to none)."""
 BASE62 = string.ascii_letters + string.digits
@@ -48,7 +60,8 @@ def seed(options: Options, env: Mapping[str, str]) -> None:
     with _connection(address) as connection, connection.cursor() as cursor:
         account, signing = _account(options, cursor)
         _keys(options, cursor, account)
-        _senders(cursor, account)
+        _identities(cursor, account)
+        _keys_of_identities(cursor, account, env.get("IMS_SECRET_KEYS", ""))
         _vendors(options, cursor, env["IMS_VENDOR_URL"])
         connection.commit()
     options.home.write(options.home.demo_file, json.dumps(_demo(options, env, address, signing), indent=1) + "\n")
@@ -111,12 +124,39 @@ def _keys(options: Options, cursor: Cursor, account: int) -> None:
     )
 
 
-def _senders(cursor: Cursor, account: int) -> None:
+def _identities(cursor: Cursor, account: int) -> None:
     cursor.executemany(
-        "INSERT INTO senders (account_id, number, state, created_ms) VALUES (%s, %s, %s, %s) "
-        "ON DUPLICATE KEY UPDATE number = number",
-        [(account, number, "approved", _now_ms()) for number in SENDERS],
+        "INSERT INTO identities (account_id, channel, kind, value, purpose, settings, created_ms, updated_ms)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON DUPLICATE KEY UPDATE value = value",
+        [
+            (account, channel, kind, value, purpose, json.dumps(settings), _now_ms(), _now_ms())
+            for channel, kind, value, purpose, settings in IDENTITIES
+        ],
     )
+
+
+def _keys_of_identities(cursor: Cursor, account: int, ring: str) -> None:
+    """The keys that IMS makes for a domain and an app: once, and anew where this platform's ring cannot open them."""
+    from shared.accounts import keys, secrets
+
+    known = secrets.read_keys(ring)
+    if not known:
+        return
+    box = secrets.Ring(known)
+    cursor.execute(
+        "SELECT identity_id, kind, settings, secrets FROM identities "
+        "WHERE account_id = %s AND kind IN ('domain', 'app')",
+        (account,),
+    )
+    for identity_id, kind, settings, kept in cursor.fetchall():
+        if kept and secrets.opens(box, json.loads(kept), secrets.Place(account, identity_id)):
+            continue
+        private, public = keys.made(kind)
+        sealed = secrets.sealed(box, private, secrets.Place(account, identity_id), _now_ms())
+        cursor.execute(
+            "UPDATE identities SET settings = %s, secrets = %s WHERE identity_id = %s",
+            (json.dumps({**json.loads(settings), **public}), json.dumps(sealed), identity_id),
+        )
 
 
 def _vendors(options: Options, cursor: Cursor, simulator: str) -> None:

@@ -206,11 +206,12 @@ FLOW: tuple[Function, ...] = (
     Function(
         "api_user",
         41281,
-        on=(Http(("/v1/me", "/v1/digests")),),
+        on=(Http(("/v1/me", "/v1/digests", "/v1/identities", "/v1/senders")),),
         timeout=90,
         scale=Scale(min=1),
         internet=(443, 587),
     ),
+    Function("api_admin", 41301, on=(Http(("/v1/admin",)),), scale=Scale(max=3)),
 )
 
 BY_NAME: dict[str, Function] = {f.name: f for f in FLOW}

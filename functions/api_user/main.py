@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.accepting.callers import caller
+from shared.accounts import identities
 from shared.digest import preferences
 from shared.digest.api import get_digest, send_again
 from shared.following import reading
@@ -45,5 +46,16 @@ main = http_function(
         Route("PUT", "/v1/digests", preferences.change, "account:write"),
         Route("GET", "/v1/digests/{date}", get_digest, "account:read"),
         Route("POST", "/v1/digests/{date}/send", send_again, "account:write"),
+        Route("GET", "/v1/identities", identities.list_all, "account:read"),
+        Route("POST", "/v1/identities", identities.create, "account:write"),
+        Route("GET", "/v1/identities/{id}", identities.show, "account:read"),
+        Route("PUT", "/v1/identities/{id}", identities.change, "account:write"),
+        Route("PATCH", "/v1/identities/{id}", identities.change, "account:write"),
+        Route("DELETE", "/v1/identities/{id}", identities.remove, "account:write"),
+        Route("POST", "/v1/identities/{id}/check", identities.check, "account:write"),
+        Route("GET", "/v1/senders", identities.list_senders, "account:read"),
+        Route("POST", "/v1/senders", identities.create_sender, "account:write"),
+        Route("GET", "/v1/senders/{id}", identities.show_sender, "account:read"),
+        Route("DELETE", "/v1/senders/{id}", identities.remove_sender, "account:write"),
     ]
 )

@@ -18,6 +18,9 @@ NEXT: dict[str, str] = {
     "`errors` names sender numbers that are not the account's (1004): register them first",
     "file-quota": "send a smaller file; `limit` says how much the account may keep in all",
     "files-full": "delete files, or wait until `frees_at`; `used` and `limit` say how much is kept",
+    "stale": "read the object again, and decide anew whether to change it",
+    "exists": "use the one that is there; `id` names it",
+    "other-version": "read the object again; it has changed since",
     "in-use": "wait until `needed_until`",
     "not-found": "check the path and the id; another account's messages are not found either",
     "method-not-allowed": "use the method that `detail` names",
@@ -52,6 +55,8 @@ FURTHER = {
     "file-quota": 413,
     "files-full": 429,
     "in-use": 409,
+    "exists": 409,
+    "other-version": 409,
 }
 """Types beside the usual one of their status."""
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from local.docs.text import from_yaml, to_yaml
 from local.home import ROOT
 from shared import flow
+from shared.accounts import identities
 from shared.channels import CHANNEL_NAMES, MODULES
 from shared.channels.common import channel
 from shared.digest import preferences
@@ -40,12 +41,16 @@ MODELS: dict[str, type[BaseModel]] = {
     "CallbackChange": callbacks.Change,
     "CallbackTest": callbacks.Test,
     "DigestChange": preferences.Change,
+    "NewIdentity": identities.New,
+    "IdentityChange": identities.Change,
+    "NewSender": identities.NewSender,
+    "Decision": identities.Decision,
     **{channel(name).request.__name__: channel(name).request for name in MODULES},
     **{channel(name).hop.__name__: channel(name).hop for name in MODULES},
 }
 """Request bodies, as the code reads them."""
 HOPS = tuple(channel(name).hop for name in MODULES)
-PARTIAL = frozenset({"CallbackChange", "DigestChange"})
+PARTIAL = frozenset({"CallbackChange", "DigestChange", "IdentityChange"})
 """Bodies of which only what is given counts, so that defaults mean nothing."""
 
 

@@ -63,6 +63,11 @@ class Recorder:
         self.write(name, {"request": request, "response": _response(status, dict(answer.headers), said)})
         return said if isinstance(said, dict) else {}
 
+    def remove(self, path: str) -> None:
+        """Take away what a step made; that is no example."""
+        sent = {"authorization": f"Bearer {self.demo['live_key']}"}
+        httpx2.delete(self.demo["gateway"] + path, headers=sent, timeout=30).raise_for_status()
+
     def write(self, name: str, example: Json) -> None:
         """Keep an example, the sink's address replaced."""
         port = self.sink_url.rsplit(":", 1)[1].split("/")[0]
@@ -99,6 +104,7 @@ def record() -> None:
             _following(recorder, gateway, deliveries, _accepting(recorder, sink.url))
             _reserving(recorder)
             _refusals(recorder)
+            _identities(recorder)
             _digests(recorder, gateway, deliveries, sink.url)
             _batches(recorder, gateway, deliveries)
         finally:
@@ -200,6 +206,38 @@ def _until_stored(gateway: Gateway, request_id: str) -> None:
         if time.monotonic() > deadline:
             raise SystemExit(f"request {request_id} is not reserved yet")
         time.sleep(0.1)
+
+
+def _identities(recorder: Recorder) -> None:
+    """A brand that is rejected and approved, a domain, a sender number."""
+    path, admin = "/v1/identities", "/v1/admin/identities"
+    operator = {"authorization": f"Bearer {recorder.demo['admin_key']}"}
+    mark = f"{datetime.now(UTC):%H%M%S}"
+    brand = {"channel": "rcs", "kind": "brand", "value": f"shop-{mark}"}
+    one = recorder.call("createIdentity.brand", 201, "POST", path, brand)["id"]
+    recorder.call("createIdentity.exists", 409, "POST", path, brand)
+    recorder.call("adminListIdentities.pending", 200, "GET", f"{admin}?state=pending&limit=1", **operator)
+    recorder.call(
+        "adminRejectIdentity.reason", 200, "POST", f"{admin}/{one}/reject", {"reason": "no proof"}, **operator
+    )
+    recorder.call("changeIdentity.again", 200, "PUT", f"{path}/{one}", {"proof": []})
+    recorder.call("patchIdentity.again", 200, "PATCH", f"{path}/{one}", {"proof": []})
+    recorder.call("adminApproveIdentity.approved", 200, "POST", f"{admin}/{one}/approve", {}, **operator)
+    recorder.call("adminGetIdentity.approved", 200, "GET", f"{admin}/{one}", **operator)
+    recorder.call("getIdentity.approved", 200, "GET", f"{path}/{one}")
+    recorder.call("deleteIdentity.absent", 404, "DELETE", f"{path}/0190a2b4-0000-7000-8000-000000000080")
+    domain = {"channel": "email", "kind": "domain", "value": f"shop-{mark}.client.example"}
+    made = recorder.call("createIdentity.domain", 201, "POST", path, domain)["id"]
+    recorder.call("checkIdentity.brand", 422, "POST", f"{path}/{one}/check")
+    recorder.call("listIdentities.domains", 200, "GET", f"{path}?kind=domain&limit=1")
+    number = recorder.call(
+        "createSender.number", 201, "POST", "/v1/senders", {"number": f"070-7{mark[:3]}-0{mark[3:]}"}
+    )
+    recorder.call("listSenders.page", 200, "GET", "/v1/senders?limit=1")
+    recorder.call("getSender.pending", 200, "GET", f"/v1/senders/{number['id']}")
+    recorder.call("deleteSender.absent", 404, "DELETE", f"/v1/senders/{made}")
+    for name in (one, made, number["id"]):
+        recorder.remove(f"{path}/{name}")
 
 
 def _digests(recorder: Recorder, gateway: Gateway, deliveries: queue.Queue[Delivery], url: str) -> None:

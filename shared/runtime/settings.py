@@ -178,6 +178,24 @@ class MailSettings(_Settings):
     smtp_timeout_seconds: float = Field(10.0, description="connect, and each answer of the server")
 
 
+class SecretSettings(_Settings):
+    """Secrets at rest: credentials of apps, keys of domains."""
+
+    secret_keys: SecretStr = Field(
+        SecretStr(""),
+        description="base64 of 32 bytes each, comma-separated: the first writes, all read; a secret (ims-keys)",
+    )
+
+
+class DomainSettings(_Settings):
+    """What clients' e-mail domains must say in DNS, and who is asked."""
+
+    dns_nameservers: str = Field("", description="host[:port],… that are asked for records; empty: the system's")
+    dns_timeout_seconds: float = Field(3.0, gt=0, le=20, description="one question")
+    email_spf: str = Field("include:spf.ims.example", description="SPF mechanisms of the hosts that our mail leaves by")
+    email_bounce_host: str = Field("bounces.ims.example", description="the mail exchanger that takes bounces")
+
+
 class DigestSettings(_Settings):
     """The daily digest."""
 

@@ -20,7 +20,7 @@ import orjson
 
 from shared.domain.errors import Unavailable
 from shared.runtime import logs
-from shared.stores import former, sql
+from shared.stores import former, identities, sql
 from shared.stores.sql import Connection
 
 log = logs.get(__name__)
@@ -207,10 +207,9 @@ def read_account(conn: Connection, account_id: int) -> Account | None:
     if not found:
         return None
     row = found[0]
-    senders = sql.fetch(conn, "SELECT number FROM senders WHERE account_id=%s AND state='approved'", (account_id,))
     return Account(
         row[0], row[1], bool(row[2]), row[3], bool(row[4]), row[5], _list(row[6]), row[7], row[8], row[9],
-        frozenset(n for (n,) in senders),
+        identities.numbers(conn, account_id),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from shared.channels.common import FileInfo, Identity, Template, Wants
+from shared.stores import identities as identity_store
 from shared.stores.files import file_infos
 from shared.stores.sql import Connection
 
@@ -34,7 +35,8 @@ def identities(
     conn: Connection, account_id: int, wanted: set[tuple[str, str, str]]
 ) -> Mapping[tuple[str, str, str], Identity]:
     """(channel, kind, value) → what the account may speak as."""
-    return {}
+    found = identity_store.wanted(conn, account_id, wanted)
+    return {(row.channel, row.kind, row.value): Identity(row.state, row.settings) for row in found}
 
 
 def templates(conn: Connection, account_id: int, wanted: set[tuple[str, str]]) -> Mapping[tuple[str, str], Template]:

@@ -45,6 +45,15 @@ RIGHTS = {
     "GET /v1/reports": "reports:read",
     "POST /v1/reports/replay": "reports:replay",
     "POST /v1/messages/{message_id}/report/replay": "reports:replay",
+    "GET /v1/identities": "account:read",
+    "POST /v1/identities": "account:write",
+    "PUT /v1/identities/{id}": "account:write",
+    "DELETE /v1/identities/{id}": "account:write",
+    "POST /v1/identities/{id}/check": "account:write",
+    "GET /v1/senders": "account:read",
+    "POST /v1/senders": "account:write",
+    "GET /v1/admin/identities": "operator",
+    "POST /v1/admin/identities/{id}/approve": "operator",
     "GET /v1/callbacks": "callbacks:write reports:read",
     "PUT /v1/callbacks": "callbacks:write",
     "POST /v1/callbacks/test": "callbacks:write",
@@ -55,7 +64,13 @@ RIGHTS = {
     "POST /v1/digests/{date}/send": "account:write",
 }
 """Operation → the scopes that open it, as the contract has it."""
-READ_ONLY = {"PUT /v1/callbacks", "PUT /v1/digests", "POST /v1/digests/{date}/send"}
+READ_ONLY = {
+    "POST /v1/identities",
+    "POST /v1/senders",
+    "PUT /v1/callbacks",
+    "PUT /v1/digests",
+    "POST /v1/digests/{date}/send",
+}
 """What a test key cannot do."""
 PLACES = {"message_id": "01a20ca7-24ba-78bb-beb6-488995c000a0", "request_id": "01a20ca7-24ba-78bb-beb6-488995c00000"}
 
@@ -89,17 +104,20 @@ class Answer:
     body: Json
 
 
-async def call(method: str, path: str, token: str | None, body: bytes = b"{}", query: str = "") -> Answer:
+async def call(
+    method: str, path: str, token: str | None, body: bytes = b"{}", query: str = "", headers: Json | None = None
+) -> Answer:
     """One request to whichever function has the route."""
     (main,) = [
         loaded(f.name)
         for f in flow.FLOW
         if not f.handles and any(r.method == method and r.pattern[0].match(path) for r in loaded(f.name).routes)
     ]
-    headers = {"content-type": "application/json", **({"authorization": f"Bearer {token}"} if token else {})}
+    sent = {"content-type": "application/json", **({"authorization": f"Bearer {token}"} if token else {})}
+    sent |= headers or {}
     scope = {
         "type": "http", "method": method, "path": path, "query_string": query.encode(), "client": ("192.0.2.7", 1),
-        "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
+        "headers": [(k.encode(), v.encode()) for k, v in sent.items()],
     }  # fmt: skip
 
     async def receive() -> Json:
