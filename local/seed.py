@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from local.options import Options
 from local.ports import Ports
 from local.probes import HOST
+from shared.vendors.registry import REGISTRY
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
@@ -165,13 +166,14 @@ def _vendors(options: Options, cursor: Cursor, simulator: str) -> None:
         (
             vendor,
             name,
-            "mt",
+            channel,
             f"{simulator}/vendors/{vendor}",
             weight,
             sandbox,
             json.dumps(vendor_settings(options, vendor, name)),
         )
         for vendor, name, weight, sandbox in VENDORS
+        for channel in channels_of(vendor)
     ]
     cursor.executemany(
         "INSERT INTO vendor_accounts (vendor, account, channel, base_url, weight, sandbox, settings)"
@@ -179,6 +181,11 @@ def _vendors(options: Options, cursor: Cursor, simulator: str) -> None:
         " ON DUPLICATE KEY UPDATE base_url = VALUES(base_url), settings = VALUES(settings)",
         rows,
     )
+
+
+def channels_of(vendor: str) -> list[str]:
+    """The channels that a vendor has adapters for."""
+    return [channel for known, channel in REGISTRY if known == vendor]
 
 
 def vendor_settings(options: Options, vendor: str, account: str) -> dict[str, str]:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 
 from shared.domain.ids import LANES
 
-CHANNELS: tuple[str, ...] = ("mt",)
 POOLS: dict[str, tuple[str, ...]] = {"fast": ("auth", "realtime"), "slow": ("bulk", "ad")}
 GATEWAY_PORT = 30001
 
@@ -84,14 +83,52 @@ class Function:
     observes: bool = False
 
 
+@dataclass(frozen=True)
+class Channel:
+    """A channel's two functions: the ports of `api_<name>` and `send_<name>`, what `api_<name>` serves beside
+    `/v1/<name>/`, and the ports that its vendors are called on."""
+
+    name: str
+    api_port: int
+    send_port: int
+    paths: tuple[str, ...] = ()
+    internet: tuple[int, ...] = (443,)
+
+    @property
+    def topic(self) -> str:
+        """Where messages for its vendors go."""
+        return f"ims.send.{self.name}.{{lane}}"
+
+    def accepting(self) -> Function:
+        """`api_<name>`."""
+        return Function(
+            f"api_{self.name}",
+            self.api_port,
+            on=(Http((f"/v1/{self.name}/", *self.paths)),),
+            emits=("ims.accepted.{lane}",),
+            scale=Scale(min=1, max=20),
+        )
+
+    def sending(self) -> Function:
+        """`send_<name>`."""
+        return Function(
+            f"send_{self.name}",
+            self.send_port,
+            on=(Kafka((self.topic,)),),
+            handles=("Dispatch", "Poll"),
+            emits=("ims.outcome.{lane}", "ims.dead"),
+            pools=("fast", "slow"),
+            scale=Scale(min=1, max=20),
+            internet=self.internet,
+        )
+
+
+CHANNEL_FUNCTIONS: tuple[Channel, ...] = (Channel("mt", 30401, 40401, paths=("/v1/files",)),)
+CHANNELS: tuple[str, ...] = tuple(channel.name for channel in CHANNEL_FUNCTIONS)
+SEND_TOPICS: tuple[str, ...] = tuple(channel.topic for channel in CHANNEL_FUNCTIONS)
+
 FLOW: tuple[Function, ...] = (
-    Function(
-        "api_mt",
-        30401,
-        on=(Http(("/v1/mt/", "/v1/files")),),
-        emits=("ims.accepted.{lane}",),
-        scale=Scale(min=1, max=20),
-    ),
+    *(channel.accepting() for channel in CHANNEL_FUNCTIONS),
     Function(
         "api_report",
         41101,
@@ -112,20 +149,11 @@ FLOW: tuple[Function, ...] = (
         40001,
         on=(Kafka(("ims.accepted.{lane}",)), Kafka(("ims.outcome.{lane}",))),
         handles=("Accepted", "Outcome", "Receipts", "Unread", "Due"),
-        emits=("ims.send.mt.{lane}", "ims.outcome.{lane}", "ims.finished.{lane}", "ims.dead"),
+        emits=(*SEND_TOPICS, "ims.outcome.{lane}", "ims.finished.{lane}", "ims.dead"),
         pools=("fast", "slow"),
         scale=Scale(min=1, max=20),
     ),
-    Function(
-        "send_mt",
-        40401,
-        on=(Kafka(("ims.send.mt.{lane}",)),),
-        handles=("Dispatch", "Poll"),
-        emits=("ims.outcome.{lane}", "ims.dead"),
-        pools=("fast", "slow"),
-        scale=Scale(min=1, max=20),
-        internet=(443,),
-    ),
+    *(channel.sending() for channel in CHANNEL_FUNCTIONS),
     Function(
         "report",
         41141,
@@ -169,7 +197,7 @@ FLOW: tuple[Function, ...] = (
         on=(Cron("* * * * *"),),
         handles=("Tick",),
         emits=(
-            *("ims.accepted.{lane}", "ims.outcome.{lane}", "ims.send.mt.{lane}", "ims.finished.{lane}"),
+            *("ims.accepted.{lane}", "ims.outcome.{lane}", *SEND_TOPICS, "ims.finished.{lane}"),
             *("ims.reported", "ims.dead"),
         ),
         timeout=90,

@@ -55,12 +55,13 @@ def document() -> Json:
 # --- channels -------------------------------------------------------------------------------------------------------
 
 
-def pattern(kind: type[Event]) -> str | None:
-    """The topic of an event with its lane open; None for events that come over HTTP only."""
+def patterns(kind: type[Event]) -> list[str]:
+    """The topics of an event, one or one a channel, with its lane open; none for events that come over HTTP only."""
     try:
-        return kind.model_construct(lane="{lane}", channel="mt").topic
+        topics = [kind.model_construct(lane="{lane}", channel=channel).topic for channel in flow.CHANNELS]
     except NotImplementedError:
-        return None
+        return []
+    return list(dict.fromkeys(topics))
 
 
 def name_of(topic: str) -> str:
@@ -69,14 +70,14 @@ def name_of(topic: str) -> str:
 
 
 def _channels(kinds: list[type[Event]]) -> Iterator[tuple[str, Json]]:
-    for topic in dict.fromkeys(t for kind in kinds if (t := pattern(kind)) is not None):
-        carried = [kind.__name__ for kind in kinds if pattern(kind) == topic]
+    for topic in dict.fromkeys(topic for kind in kinds for topic in patterns(kind)):
+        carried = [kind.__name__ for kind in kinds if topic in patterns(kind)]
         channel: Json = {"address": topic, "messages": {n: {"$ref": f"#/components/messages/{n}"} for n in carried}}
         if "{lane}" in topic:
             channel["parameters"] = {"lane": {"enum": list(LANES), "description": "인증, 실시간, 대량, 광고"}}
         yield name_of(topic), channel
     for kind in kinds:
-        if pattern(kind) is None:
+        if not patterns(kind):
             name = kind.__name__
             words = f"Over HTTP, not over Kafka: {(kind.__doc__ or '').strip()}"
             messages = {name: {"$ref": f"#/components/messages/{name}"}}
@@ -88,7 +89,7 @@ def _operations() -> Iterator[tuple[str, Json]]:
         for topic in _received(function):
             yield f"{function.name}_receives_{name_of(topic)}", _operation("receive", topic, function)
         for kind in REGISTRY.values():
-            if pattern(kind) is None and kind.__name__ in function.handles:
+            if not patterns(kind) and kind.__name__ in function.handles:
                 yield f"{function.name}_receives_{kind.__name__}", _operation("receive", kind.__name__, function)
         for topic in function.emits:
             yield f"{function.name}_sends_{name_of(topic)}", _operation("send", topic, function)
