@@ -14,7 +14,7 @@ from shared.runtime.groups import Groups
 from shared.runtime.http import own_body, read_body
 from shared.runtime.problems import Problem
 from shared.stores.vendors import Entry
-from shared.vendors.base import ProvedByHeaders, VendorResult
+from shared.vendors.base import ProvedByHeaders, VendorResult, Webhooks, able
 
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of a webhook. No vendor documents how long its webhooks may be; the largest list of results that one documents
@@ -59,7 +59,9 @@ async def _entries(request: Request, ims: Context) -> list[Entry]:
     found = [
         entry
         for entry in await ims.vendors.entries()
-        if (entry.account.vendor, entry.account.account) == (vendor, account) and channel in (None, entry.channel)
+        if (entry.account.vendor, entry.account.account) == (vendor, account)
+        and channel in (None, entry.channel)
+        and able(entry.adapter, Webhooks)
     ]
     if not found:
         raise Problem(404, "There is no such vendor account.")

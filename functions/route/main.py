@@ -14,6 +14,7 @@ from shared.domain.routing import World
 from shared.receiving import read_again
 from shared.runtime import Context, event_function
 from shared.stores import inbox, routing
+from shared.vendors.registry import REGISTRY
 
 
 async def route(event: Accepted | Outcome | Receipts | Unread | Due, ims: Context) -> list[Event]:
@@ -55,6 +56,7 @@ async def _world(ims: Context) -> World:
         hopeless=await ims.vendors.hopeless(),
         files_of=_files_of,
         receipt_s=_receipt_s,
+        meaning=_meaning,
         park_ms=int(settings.park_seconds * 1000),
         unit_ms=int(settings.hop_unit_seconds * 1000),
         receipt_scale=settings.receipt_timeout_scale,
@@ -72,6 +74,11 @@ def _files_of(hop: dict[str, Any]) -> int:
 
 def _receipt_s(channel: str, kind: str) -> int:
     return common.channel(channel).receipt_s.get(kind, defaults.RECEIPT_TIMEOUT_OTHERS_S)
+
+
+def _meaning(vendor: str, channel: str, raw: str) -> str | None:
+    row = REGISTRY[vendor, channel].codes.get(raw) if (vendor, channel) in REGISTRY else None
+    return row.ims if row else None
 
 
 main = event_function(route)

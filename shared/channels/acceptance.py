@@ -21,7 +21,6 @@ from shared.channels.common import (
     AccountView,
     Channel,
     Fault,
-    Hop,
     InvalidRequest,
     Size,
     channel,
@@ -29,10 +28,11 @@ from shared.channels.common import (
     uri_fault,
 )
 from shared.channels.reading import read_body, read_object, top_fields
-from shared.channels.recipients import Reader, Rejected
+from shared.channels.recipients import Leg, Reader, Rejected
 from shared.channels.schema import MAX_AHEAD_S, Shared
 from shared.domain import defaults, lanes
 from shared.domain.events import PlanHop, Recipient, Request
+from shared.domain.routing import first_place
 
 CHUNK = 500
 """Recipients read between two yields."""
@@ -54,9 +54,7 @@ class Acceptance:
 
     def plan_view(self, prices: Mapping[str, Decimal]) -> dict[str, Any]:
         """What a dry run shows: each hop, and per message type, length and price (KRW by type; None when unknown)."""
-        first = self.request.plan[0]
-        kind = channel(first.channel)
-        sizes = [kind.measure(kind.render(first.content, message.vars)) for message in self.request.messages]
+        sizes = [self._size(message) for message in self.request.messages]
         costs = [prices[size.type] * size.units if size.type in prices else None for size in sizes]
         known = [cost for cost in costs if cost is not None]
         listed = zip(self.request.messages[:PLAN_VIEW_MESSAGES], sizes, costs, strict=False)
@@ -66,20 +64,27 @@ class Acceptance:
             "types": dict(self.types),
             "price": _won(sum(known, Decimal(0))) if len(known) == len(costs) else None,
             "plan": [{"channel": hop.channel, "wait": hop.wait, **hop.content} for hop in self.request.plan],
-            "messages": [_seen(message, size, cost) for message, size, cost in listed],
+            "messages": [self._seen(message, size, cost) for message, size, cost in listed],
             "rejected": self.rejected,
         }
 
+    def _size(self, message: Recipient) -> Size:
+        """The message as the first hop that can carry it would send it."""
+        hop = self.request.plan[first_place(message.skips or {})]
+        kind = channel(hop.channel)
+        return kind.measure(kind.render(hop.content, message.vars))
 
-def _seen(message: Recipient, size: Size, cost: Decimal | None) -> dict[str, Any]:
-    return {
-        "to": message.to,
-        "ref": message.ref,
-        "type": size.type,
-        "length": size.length,
-        "parts": size.units,
-        "price": None if cost is None else _won(cost),
-    }
+    def _seen(self, message: Recipient, size: Size, cost: Decimal | None) -> dict[str, Any]:
+        skips = message.skips or {}
+        return {
+            "to": message.to,
+            "ref": message.ref,
+            "type": size.type,
+            "length": size.length,
+            "parts": size.units,
+            "price": None if cost is None else _won(cost),
+            "skipped": [{"hop": n, "channel": self.request.plan[n].channel, "code": c} for n, c in skips.items()],
+        }
 
 
 def _won(amount: Decimal) -> str:
@@ -108,9 +113,9 @@ def accept_in_steps(
     draft, faults = read_body(kind.request, body)
     broken = top_fields(faults)
     scheduled, valid = _times(draft, now_ms, faults)
-    plan, hops = _plan(kind, draft, account, broken, faults)
+    plan, legs = _plan(kind, draft, account, broken, faults)
     faults += [*_other_faults(draft, broken), *_plan_faults(plan)]
-    reader = Reader(partial(kind.address, draft), [] if faults else hops, body)
+    reader = Reader(partial(kind.address, draft), [] if faults else legs, body)
     messages, rejected = yield from _read_all(reader, draft.recipients or [])
     if faults or not messages or (rejected and draft.strict):
         if draft.strict or not messages:
@@ -168,32 +173,32 @@ def _plan_faults(plan: Sequence[PlanHop]) -> Iterator[Fault]:
 
 def _plan(
     kind: Channel, draft: Shared, account: AccountView, broken: frozenset[str], faults: list[Fault]
-) -> tuple[list[PlanHop], list[Hop]]:
+) -> tuple[list[PlanHop], list[Leg]]:
     first, wrong = kind.compile(draft, account, draft.lane, "", broken)
     faults += wrong
-    hops = [(kind.name, draft.wait, first)]
+    waits = [(draft.wait, Leg(kind, draft, first) if first else None)]
     for place, raw in enumerate(draft.fallback or ()):
-        hops.append(_further(raw, account, draft.lane, f"/fallback/{place}", faults))
-    sound = [(name, wait, hop) for name, wait, hop in hops if hop is not None]
-    plan = [PlanHop(channel=name, content=hop.content, wait=wait) for name, wait, hop in sound]
-    return plan, [hop for _, _, hop in sound]
+        waits.append(_further(raw, account, draft.lane, f"/fallback/{place}", faults))
+    sound = [(wait, leg) for wait, leg in waits if leg is not None]
+    plan = [PlanHop(channel=leg.kind.name, content=leg.hop.content, wait=wait) for wait, leg in sound]
+    return plan, [leg for _, leg in sound]
 
 
 def _further(
     raw: Any, account: AccountView, lane: str, pointer: str, faults: list[Fault]
-) -> tuple[str, float | None, Hop | None]:
+) -> tuple[float | None, Leg | None]:
     if not isinstance(raw, dict):
         faults.append(Fault(pointer, "type", "must be an object with `channel` and that channel's content"))
-        return "", None, None
+        return None, None
     name = raw.get("channel")
     if not isinstance(name, str) or name not in MODULES:
         faults.append(Fault(f"{pointer}/channel", "unknown_channel", f"channels are: {', '.join(MODULES)}"))
-        return "", None, None
+        return None, None
     kind = channel(name)
     content, wrong = read_object(kind.hop, raw, pointer)
     hop, more = kind.compile(content, account, lane, pointer, top_fields(wrong, pointer))
     faults += [*wrong, *more]
-    return name, content.wait, hop
+    return content.wait, Leg(kind, content, hop) if hop else None
 
 
 def _times(draft: Shared, now_ms: int, faults: list[Fault]) -> tuple[int | None, int | None]:

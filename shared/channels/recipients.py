@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from pydantic import TypeAdapter
 
 from shared.channels import MODULES, names
-from shared.channels.common import Hop, Refused, channel
+from shared.channels.common import Channel, Hop, Refused, channel
 from shared.channels.exact import Exact
 from shared.channels.reading import TWICE, Twice, escape
 from shared.channels.schema import MAX_REF
+from shared.domain.codes import CODES, NO_ADDRESS
 from shared.domain.events import Recipient
 from shared.domain.text import tidy
 
 FIELDS = frozenset({"to", "ref", "variables", "addresses"})
 MAX_VARIABLE = 4000
 """Characters of one variable; no channel's text is longer."""
-MAX_ADDRESS = 1024
+MAX_ADDRESS = 2048
+"""Characters; the endpoints that browsers give for Web Push are the longest."""
 MAX_VALUES = 128 * 1024
 """Bytes of a recipient's variables as JSON, as they are stored and travel: an event of one message stays within 512 KiB
 (shared/domain/events.py)."""
@@ -46,16 +48,28 @@ class Rejected:
     pointer: str
 
 
-class Reader:
-    """Reads recipients for a plan. Without `hops` (they have faults) only what does not depend on them is checked."""
+class Leg(NamedTuple):
+    """One hop of the plan as recipients meet it: its channel, its content as the client wrote it and as compiled."""
 
-    def __init__(self, address: Callable[[str], str], hops: Sequence[Hop], body: bytes) -> None:
+    kind: Channel
+    content: Any
+    hop: Hop
+
+
+class Reader:
+    """Reads recipients for a plan. Without `legs` (they have faults) only what does not depend on them is checked.
+
+    A recipient is refused when no hop of the plan can reach it; a hop that cannot is among its `skips`.
+    """
+
+    def __init__(self, address: Callable[[str], str], legs: Sequence[Leg], body: bytes) -> None:
         self._exact = Exact(body)
         self._address = address
-        self._hops = hops
-        self._names: list[str] = sorted({name for hop in hops for name in hop.names})
+        self._legs = legs
+        self._names: list[str] = sorted({name for leg in legs for name in leg.hop.names})
         self._room = MAX_VALUES - 6 * sum(len(name) + 1 for name in self._names)
-        self._type = "" if self._names or not hops else hops[0].type_for({})
+        self._types = ["" if leg.hop.names else leg.hop.type_for({}) for leg in legs]
+        self._type = self._types[0] if legs else ""
 
     def read(self, items: Sequence[Any], start: int) -> tuple[list[Recipient], list[Rejected]]:
         """Read a run of recipients whose first stands at index `start`; `n` of each is its index plus one."""
@@ -76,14 +90,56 @@ class Reader:
         to = item.get("to")
         if type(to) is not str:
             raise Refused("/to", "1001", "`to` is required and must be a string")
-        row: dict[str, Any] = {"n": index + 1, "to": self._address(to), "type": self._type}
+        row: dict[str, Any] = {"n": index + 1, "to": to, "type": self._type}
+        refused: dict[int, Refused] = {}
+        try:
+            row["to"] = self._address(to)
+        except Refused as fault:
+            if len(self._legs) < 2 or len(to) > MAX_ADDRESS:
+                raise
+            refused[0] = fault
         if len(item) > 1:
-            _extras(item, row)
+            _extras(item, row, self._legs)
+        values = self._values(index, item.get("variables")) if self._names else {}
         if self._names:
-            values = self._values(index, item.get("variables"))
             row["vars"] = values
-            row["type"], *_ = [hop.type_for(values) for hop in self._hops]
+        if self._names or len(self._legs) > 1:
+            self._walk(row, values, refused)
         return row
+
+    def _walk(self, row: dict[str, Any], values: dict[str, str], refused: dict[int, Refused]) -> None:
+        """Ask each hop whether it can carry the message: the first that can gives the type."""
+        first = None
+        for place, leg in enumerate(self._legs):
+            if place in refused:
+                continue
+            try:
+                if place:
+                    self._reach(place, leg, row)
+                kind = leg.hop.type_for(values) if leg.hop.names else self._types[place]
+            except Refused as fault:
+                if fault.code not in CODES:
+                    raise
+                refused[place] = fault
+                continue
+            if first is None:
+                first, row["type"] = place, kind
+        if first is None:
+            raise refused[0]
+        if refused:
+            row["skips"] = {place: refused[place].code for place in sorted(refused)}
+
+    def _reach(self, place: int, leg: Leg, row: dict[str, Any]) -> None:
+        """The recipient's address on a further hop; kept with the hop's place where it is none of the known ones."""
+        given = row.get("addresses") or {}
+        written = given.get(leg.kind.name)
+        if written is None:
+            if not (leg.kind.phone and self._legs[0].kind.phone):
+                raise Refused("/addresses", NO_ADDRESS, f"names no address for {leg.kind.name}")
+            written = row["to"]
+        stored = leg.kind.address(leg.content, written)
+        if stored != written:
+            row["addresses"] = {**given, str(place): stored}
 
     def _values(self, index: int, given: Any) -> dict[str, str]:
         given = given or {}
@@ -117,7 +173,7 @@ class Reader:
         raise Refused(pointer, "type", f"must be a string or a finite number, not {given}")
 
 
-def _extras(item: Mapping[str, Any], row: dict[str, Any]) -> None:
+def _extras(item: Mapping[str, Any], row: dict[str, Any], legs: Sequence[Leg]) -> None:
     if not item.keys() <= FIELDS:
         unknown = ", ".join(name[:MAX_NAME] for name in sorted(item.keys() - FIELDS)[:LISTED])
         raise Refused("", "unknown_field", f"no such field: {unknown}; known are: {', '.join(sorted(FIELDS))}")
@@ -130,7 +186,7 @@ def _extras(item: Mapping[str, Any], row: dict[str, Any]) -> None:
     if variables is not None and type(variables) is not dict:
         raise Refused("/variables", "type", "must be an object of names and values")
     if item.get("addresses") is not None:
-        row["addresses"] = _addresses(item["addresses"])
+        row["addresses"] = _addresses(item["addresses"], {leg.kind.name for leg in legs[1:]})
 
 
 def _check_size(values: Mapping[str, str]) -> None:
@@ -139,7 +195,8 @@ def _check_size(values: Mapping[str, str]) -> None:
         raise Refused("/variables", "range", f"have {size} bytes as JSON, at most {MAX_VALUES}")
 
 
-def _addresses(given: Any) -> dict[str, str]:
+def _addresses(given: Any, planned: Container[str]) -> dict[str, str]:
+    """As written for the channels of further hops, which read them themselves; in their stored form for others."""
     if type(given) is not dict:
         raise Refused("/addresses", "type", "must be an object of channels and addresses")
     for name, address in given.items():
@@ -147,7 +204,10 @@ def _addresses(given: Any) -> dict[str, str]:
             raise Refused(f"/addresses/{escape(name)}", "unknown_channel", f"channels are: {', '.join(names())}")
         if type(address) is not str or not 0 < len(address) <= MAX_ADDRESS:
             raise Refused(f"/addresses/{name}", "type", f"must be a string of 1 to {MAX_ADDRESS} characters")
-    return {name: channel(name).address(None, a) if name in MODULES else a for name, a in given.items()}
+    return {
+        name: channel(name).address(None, address) if name in MODULES and name not in planned else address
+        for name, address in given.items()
+    }
 
 
 def _rejected(index: int, item: Any, refused: Refused) -> Rejected:

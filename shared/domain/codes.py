@@ -18,6 +18,7 @@ CANCELED = "0302"
 """The client took the message back before it left."""
 GIVEN_UP = "9001"
 """Its event could not be handled and became a dead letter; nobody mended it within `valid_until`."""
+NO_ADDRESS = "2005"
 UNKNOWN = "3003"
 """What an adapter answers for a vendor's code that its table does not have."""
 

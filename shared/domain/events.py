@@ -71,7 +71,11 @@ class Event(Model):
 
 
 class Recipient(Model):
-    """One recipient of a request: `n` is the index in the message id, `vars` fill the text's `#{name}`s."""
+    """One recipient of a request: `n` is the index in the message id, `vars` fill the text's `#{name}`s.
+
+    `addresses` are by channel, or by the hop's place in the plan; `skips` are the places of the plan that cannot carry
+    its message, each with its code.
+    """
 
     n: int
     to: str
@@ -79,6 +83,7 @@ class Recipient(Model):
     ref: str | None = None
     vars: dict[str, str] | None = None
     addresses: dict[str, str] | None = None
+    skips: dict[int, str] | None = None
 
 
 class PlanHop(Model):

@@ -10,7 +10,7 @@ from shared.domain.ids import accepted_ms, request_of
 from shared.domain.states import State
 from shared.runtime.clock import iso
 from shared.stores.callbacks import Attempt, Waiting
-from shared.stores.claims import UNCERTAIN
+from shared.stores.claims import SKIPPED, UNCERTAIN
 from shared.stores.lookup import Details, Hop, Note
 from shared.stores.routing import SHOWN
 
@@ -69,6 +69,9 @@ def _sent_ms(hop: Hop, doubted: bool) -> int | None:
 
 
 def _hop_steps(hop: Hop, doubted: bool) -> list[tuple[int, Json]]:
+    if hop.state == SKIPPED:
+        step = {"state": SKIPPED, "at": iso(hop.claimed_ms), "hop": hop.hop, "channel": hop.channel, "code": hop.code}
+        return [(hop.claimed_ms, step)]
     who = {"hop": hop.hop, "channel": hop.channel, "vendor": hop.vendor, "vendor_account": hop.account}
     answered = {**who, "vendor_ref": hop.vendor_ref}
     steps: list[tuple[int, Json]] = [

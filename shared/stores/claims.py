@@ -12,7 +12,7 @@ from shared.stores import sql
 from shared.stores.sql import Connection
 
 _COLUMNS = "message_id, hop, channel, vendor, vendor_account, type, state, claim, claimed_ms"
-SENDING, RELEASED, UNCERTAIN = "sending", "released", "uncertain"
+SENDING, RELEASED, UNCERTAIN, SKIPPED = "sending", "released", "uncertain", "skipped"
 
 HopKey = tuple[bytes, int]
 """(message id, hop)"""

@@ -85,14 +85,18 @@ def hand_over(conn: Connection, sender: Sender, written: Mapping[str, HopKey], n
     of_these = _of(sender, written)
     waiting = sql.fetch(
         conn,
-        "SELECT vendor_ref, state, code, raw_code, raw_text, at_ms FROM receipt_inbox "  # noqa: S608 - literals
+        "SELECT channel, vendor_ref, state, code, raw_code, raw_text, at_ms FROM receipt_inbox "  # noqa: S608 - literals
         f"WHERE {of_these} ORDER BY vendor_ref FOR UPDATE",
     )
     if not waiting:
         return
     names = ("vendor_ref", "state", "code", "raw_code", "raw_text", "at")
-    receipts = [Receipt.model_validate(dict(zip(names, row, strict=True))) for row in waiting]
-    insert_due(conn, [(now_ms, "receipt", e) for e in _outcomes(sender, [(written[_key(r)], r) for r in receipts])])
+    by_reader: dict[str, list[tuple[HopKey, Receipt]]] = defaultdict(list)
+    for reader, *row in waiting:
+        receipt = Receipt.model_validate(dict(zip(names, row, strict=True)))
+        by_reader[reader].append((written[_key(receipt)], receipt))
+    for reader, found in by_reader.items():
+        insert_due(conn, [(now_ms, "receipt", e) for e in _outcomes((reader, *sender[1:]), found)])
     sql.execute(conn, f"DELETE FROM receipt_inbox WHERE {of_these}")  # noqa: S608 - literals
 
 
@@ -101,9 +105,10 @@ def _key(receipt: Receipt) -> str:
 
 
 def _of(sender: Sender, refs: Iterable[str]) -> str:
-    channel, vendor, account = map(sql.literal, sender)
+    """A webhook belongs to a vendor account with all its channels."""
+    _, vendor, account = map(sql.literal, sender)
     listed = ",".join(sql.literal(ref) for ref in sorted(refs))
-    return f"vendor_ref IN ({listed}) AND channel={channel} AND vendor={vendor} AND vendor_account={account}"
+    return f"vendor_ref IN ({listed}) AND vendor={vendor} AND vendor_account={account}"
 
 
 def _hops(conn: Connection, sender: Sender, refs: Iterable[str], lock: bool) -> dict[str, HopKey]:

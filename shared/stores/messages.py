@@ -7,7 +7,7 @@ Functions here take a connection inside a transaction and make no decisions. Loc
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -18,10 +18,10 @@ from shared.domain import moments
 from shared.domain.cutting import RAW_CODE, RAW_TEXT, cut
 from shared.domain.events import MAX_BYTES, Event, Request
 from shared.domain.ids import Lane
-from shared.domain.routing import Message, Plan
+from shared.domain.routing import Message, Plan, Skip
 from shared.domain.states import State
 from shared.stores import sql
-from shared.stores.claims import RELEASED, UNCERTAIN
+from shared.stores.claims import RELEASED, SKIPPED, UNCERTAIN
 from shared.stores.sql import Connection
 
 _REQUEST = (
@@ -30,12 +30,15 @@ _REQUEST = (
 )
 _MESSAGE = (
     "message_id, account_id, recipient, ref, type, vars, addresses, status, hop, step, tries, in_window, cancel, "
-    "channel, vendor, vendor_account, cause, sent_ms, asked"
+    "channel, vendor, vendor_account, cause, sent_ms, asked, skips"
 )
 _INSERT_MESSAGE = (
     "message_id, account_id, recipient, ref, type, vars, addresses, status, hop, step, in_window, channel, vendor, "
-    "vendor_account, cause"
+    "vendor_account, cause, skips"
 )
+
+
+_SKIPPED_HOP = "message_id, hop, channel, vendor, vendor_account, type, state, code"
 
 
 def insert_requests(conn: Connection, requests: Iterable[Request]) -> None:
@@ -126,11 +129,35 @@ def lock_messages(conn: Connection, ids: Iterable[bytes], *, lenient: bool = Fal
 
 
 def _message(row: Sequence[Any], *, lenient: bool) -> Message:
-    values = list(row)
     if lenient and row[7] not in list(State):
         row = [*row[:7], State.accepted, *row[8:]]
+    *values, skips = row
     values[7], values[11], values[12] = State(row[7]), bool(row[11]), bool(row[12])
-    return Message(*values)
+    message = Message(*values)
+    if skips:
+        message.skips = skips_of(skips)
+    return message
+
+
+def skips_text(skips: Mapping[int, str] | None) -> str | None:
+    """How the column holds them: `0:1001,2:2005`."""
+    return ",".join(f"{place}:{code}" for place, code in skips.items()) if skips else None
+
+
+def skips_of(text: str) -> dict[int, str]:
+    """Place of the plan → code."""
+    return {int(place): code for place, _, code in (part.partition(":") for part in text.split(","))}
+
+
+def insert_skipped(conn: Connection, rows: Sequence[tuple[bytes, Skip]], now_ms: int) -> None:
+    """The hops of messages that could not carry them."""
+    nobody = b"\0" * 8
+    values = [
+        (message_id, skip.hop, skip.channel, "", "", "", SKIPPED, skip.code, nobody, now_ms, now_ms)
+        for message_id, skip in sorted(rows)
+    ]
+    if values:
+        sql.insert_ignore(conn, "hops", f"{_SKIPPED_HOP}, claim, claimed_ms, finished_ms", values)
 
 
 def update_messages(conn: Connection, changes: Iterable[tuple[bytes, tuple[tuple[str, Any], ...]]]) -> None:

@@ -16,7 +16,7 @@ from shared.domain.errors import Unavailable
 from shared.domain.routing import Choose, Hopeless, Need, Pick
 from shared.stores import sql
 from shared.stores.sql import Connection
-from shared.vendors.base import Adapter, LooksUp, VendorAccount, able
+from shared.vendors.base import Adapter, LooksUp, VendorAccount, able, dispatch_size
 from shared.vendors.registry import REGISTRY
 
 TTL_SECONDS = 5.0
@@ -37,7 +37,7 @@ class Entry:
     @property
     def name(self) -> str:
         """The name of its breaker."""
-        return f"{self.account.vendor}/{self.account.account}"
+        return f"{self.account.vendor}/{self.account.account}/{self.channel}"
 
 
 class Vendors:
@@ -121,7 +121,8 @@ def pick(entries: Iterable[Entry], need: Need, avoid: Container[str], cap: Decim
         return None
     (chosen,) = random.choices(fit, [max(1, e.weight) for e in fit])
     price = chosen.adapter.prices.get(kind, Decimal(0))
-    return Pick(chosen.account.vendor, chosen.account.account, price, able(chosen.adapter, LooksUp) is not None)
+    asks = able(chosen.adapter, LooksUp) is not None
+    return Pick(chosen.account.vendor, chosen.account.account, price, asks, dispatch_size(chosen.adapter))
 
 
 def read_entries(conn: Connection) -> list[Entry]:

@@ -120,7 +120,8 @@ class Message:
     @property
     def said(self) -> tuple[str, str | None]:
         """Text and subject as the vendor gets them."""
-        return mt.render(self.part.content, self.part.messages[0].vars)
+        left = mt.render(self.part.content, self.part.messages[0].vars)
+        return left.text, left.subject
 
     def report(self) -> dict[str, Any]:
         """The report of its delivery."""

@@ -113,7 +113,7 @@ def test_the_same_receipts_twice_and_the_same_answer_twice_are_one(road: Road) -
 
 def test_a_receipt_is_nobody_elses(road: Road) -> None:
     vendor = sending(road)
-    for sender in (NHN, ("mt", "solapi", "other"), ("kakao", "solapi", "main")):
+    for sender in (NHN, ("mt", "solapi", "other"), ("kakao", "solapi", "other")):
         stranger = Vendor(road, sender)
         stranger.ref = vendor.ref
         stranger.report("failed")

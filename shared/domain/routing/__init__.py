@@ -23,10 +23,12 @@ from shared.domain.routing.model import (
     Need,
     Pick,
     Plan,
+    Skip,
     Start,
     Step,
     Wait,
     World,
+    first_place,
 )
 from shared.domain.routing.results import on_result, patient
 from shared.domain.routing.starting import check_ms, start
@@ -46,11 +48,13 @@ __all__ = [
     "Need",
     "Pick",
     "Plan",
+    "Skip",
     "Start",
     "Step",
     "Wait",
     "World",
     "check_ms",
+    "first_place",
     "on_cancel",
     "on_release",
     "on_result",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -63,14 +63,42 @@ class Message:
     """The number of the last question about this hop that was planned."""
     doubtful: frozenset[tuple[str, str]] = frozenset()
     """(channel, vendor) of earlier hops of which nobody knows whether they were sent."""
+    skips: Mapping[int, str] = field(default_factory=dict)
+    """The places of the plan that cannot carry it, each with its code."""
 
     @classmethod
-    def fresh(cls, account_id: int, kind: str, channel: str) -> Message:
+    def fresh(cls, account_id: int, kind: str, channel: str, skips: Mapping[int, str] | None = None) -> Message:
         """A message that has no row yet."""
         nothing = (None, None, None, None)
         return cls(
-            b"", account_id, "", None, kind, None, None, State.accepted, 0, 0, 0, False, False, channel, *nothing
-        )
+            b"", account_id, "", None, kind, None, None, State.accepted, 0, 0, 0, False, False, channel, *nothing,
+            skips=skips or {},
+        )  # fmt: skip
+
+    def next_place(self, plan: Plan, place: int) -> int | None:
+        """The first place of the plan, from `place` on, that can carry it."""
+        return next((n for n in range(place, len(plan.hops)) if n not in self.skips), None)
+
+    def skipped(self, plan: Plan, start: int, end: int, hop: int) -> tuple[Skip, ...]:
+        """The hops from `hop` on that the message would have taken at the places from `start` to before `end`."""
+        places = [n for n in range(start, end) if n in self.skips]
+        return tuple(Skip(hop + i, plan.hops[n]["channel"], self.skips[n]) for i, n in enumerate(places))
+
+
+def first_place(skips: Mapping[int, str]) -> int:
+    """The first place of a plan that can carry a message; its type is the message's."""
+    place = 0
+    while place in skips:
+        place += 1
+    return place
+
+
+class Skip(NamedTuple):
+    """A hop that cannot carry the message: it takes its number and ends with its code, and no vendor hears of it."""
+
+    hop: int
+    channel: str
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +109,8 @@ class Pick:
     account: str
     price: Decimal
     can_look_up: bool
+    batch: int = 500
+    """How many messages one event brings to its sender at most."""
 
 
 class Need(NamedTuple):
@@ -111,6 +141,8 @@ class Start:
     type: str
     pick: Pick
     check_ms: int
+    skipped: tuple[Skip, ...] = ()
+    """What was passed over on the way here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +188,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The message ends."""
+    """The message ends; `skipped` is what was left of its plan and could not carry it."""
 
     status: State
     code: str
+    skipped: tuple[Skip, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +223,8 @@ class World:
     """(hop of a plan) → how many files each of its messages carries."""
     receipt_s: Callable[[str, str], int] = lambda channel, kind: receipt_timeout_s(kind)
     """(channel, message type) → seconds after sending at which a missing receipt counts as a failure."""
+    meaning: Callable[[str, str, str], str | None] = lambda vendor, channel, raw: None
+    """(vendor, channel, raw code) → the IMS code that it has on that channel; None when its table does not have it."""
     park_ms: int = 2000
     unit_ms: int = 1000
     """One second of the hop retries and polls."""

@@ -109,8 +109,10 @@ def _failed(message: Message, plan: Plan, code: str, cause: bytes, attempt: int,
         if other is not None:
             return other
     following = message.step + 1
-    goes_on = following < len(plan.hops) and world.now_ms < plan.valid_ms and message.hop < MAX_HOP
-    if goes_on and codes.fails_over(code, plan.lane) and hope(message, plan, following, world):
+    another = codes.fails_over(code, plan.lane) and world.now_ms < plan.valid_ms and message.hop < MAX_HOP
+    if another and message.next_place(plan, following) is None:
+        return End(State.failed, code, message.skipped(plan, following, len(plan.hops), message.hop + 1))
+    if another and hope(message, plan, following, world):
         avoid = message.vendor if code in ACCOUNT_CODES else None
         return start(message, plan, world, hop=message.hop + 1, step=following, tries=0, avoid=avoid)
     return End(State.failed, code)

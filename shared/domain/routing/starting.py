@@ -18,6 +18,7 @@ from shared.domain.routing.model import (
     Step,
     Wait,
     World,
+    first_place,
 )
 from shared.domain.states import State
 
@@ -33,11 +34,18 @@ def start(message: Message, plan: Plan, world: World, *, hop: int, step: int, tr
     if resting(plan, world):
         return Wait("held", morning(plan, world), State.held, hop, step, tries)
     for place in range(step, len(plan.hops)):
+        if place in message.skips:
+            continue
+        skipped = message.skipped(plan, step, place, hop)
+        number = hop + len(skipped)
+        if number > MAX_HOP:
+            return End(State.failed, VENDOR_ERROR)
         need = need_of(message, plan, place, world)
         pick = pick_for(message, need, plan, world, avoid if place == step else None)
         if pick is not None:
-            check = check_ms(plan, need.type, place, pick, world)
-            return Start(hop, place, tries if place == step else 0, need.channel, need.type, pick, check)
+            check = check_ms(plan, need.type, place, pick, world, message)
+            kept = tries if place == step else 0
+            return Start(number, place, kept, need.channel, need.type, pick, check, skipped)
     if not hope(message, plan, step, world):
         return End(State.failed, NO_VENDOR)
     return Wait("parked", world.now_ms + world.park_ms, State.routed, hop, step, tries)
@@ -52,13 +60,13 @@ def pick_for(message: Message, need: Need, plan: Plan, world: World, avoid: str 
 
 def hope(message: Message, plan: Plan, step: int, world: World) -> bool:
     """Whether some vendor account could ever carry the message at `step` of the plan or later."""
-    places = range(step, len(plan.hops))
+    places = [place for place in range(step, len(plan.hops)) if place not in message.skips]
     return not all(world.hopeless(need_of(message, plan, place, world), plan.max_price) for place in places)
 
 
 def _type_at(message: Message, plan: Plan, place: int, world: World) -> str:
     """The message's type at a place of the plan. Its row may still show an earlier place's."""
-    return message.type if place == 0 else world.type_of(plan.hops[place], message.vars)
+    return message.type if place == first_place(message.skips) else world.type_of(plan.hops[place], message.vars)
 
 
 def need_of(message: Message, plan: Plan, place: int, world: World) -> Need:
@@ -77,10 +85,10 @@ def morning(plan: Plan, world: World) -> int:
     return min(defaults.next_ad_time(world.now_ms), plan.valid_ms)
 
 
-def check_ms(plan: Plan, kind: str, step: int, pick: Pick, world: World) -> int:
+def check_ms(plan: Plan, kind: str, step: int, pick: Pick, world: World, message: Message | None = None) -> int:
     """When a hop without a receipt must be looked at: at the plan's `wait` if there is another way, else at its end."""
     end = world.now_ms + int(world.receipt_s(plan.hops[step]["channel"], kind) * 1000 * world.receipt_scale)
-    has_next = step + 1 < len(plan.hops)
+    has_next = step + 1 < len(plan.hops) if message is None else message.next_place(plan, step + 1) is not None
     if has_next or plan.on_uncertain == "failover":
         return min(end, world.now_ms + wait_ms(plan, step, world))
     return end
@@ -102,5 +110,5 @@ def other_vendor(message: Message, plan: Plan, world: World) -> Step | None:
     pick = pick_for(message, need, plan, world, message.vendor)
     if pick is None or pick.vendor == message.vendor:
         return None
-    check = check_ms(plan, need.type, message.step, pick, world)
+    check = check_ms(plan, need.type, message.step, pick, world, message)
     return Start(message.hop + 1, message.step, message.tries, need.channel, need.type, pick, check)

@@ -66,7 +66,7 @@ def on_timeout(message: Message, plan: Plan, hop: int, cause: bytes, world: Worl
     uncertain, end = message.status is State.uncertain, _end_ms(message, plan, world)
     if world.now_ms >= end:
         return End(State.failed, UNCERTAIN if uncertain else RECEIPT_TIMEOUT)
-    goes_on = plan.on_uncertain == "failover" if uncertain else message.step + 1 < len(plan.hops)
+    goes_on = plan.on_uncertain == "failover" if uncertain else message.next_place(plan, message.step + 1) is not None
     if not goes_on or world.now_ms >= plan.valid_ms:
         return Check(end)
     again_ms = _too_early(message, plan, world)
@@ -113,7 +113,7 @@ def _other_way(message: Message, plan: Plan, world: World, uncertain: bool) -> S
     if uncertain:
         own = (message.channel, message.vendor or "")
         message = replace(message, doubtful=message.doubtful | {own})
-    if message.step + 1 < len(plan.hops):
+    if message.next_place(plan, message.step + 1) is not None:
         if not hope(message, plan, message.step + 1, world):
             return None
         return start(message, plan, world, hop=message.hop + 1, step=message.step + 1, tries=0, avoid=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -17,6 +17,7 @@ from shared.domain.routing import End, Message, Plan, Start, Step, Wait, World
 from shared.domain.states import State
 from shared.stores import messages as store
 from shared.stores import sql
+from shared.stores.routing.applying import address_at
 from shared.stores.routing.ending import flush
 from shared.stores.routing.work import DEFAULT_WINDOW, Ended, Price, Work, cause_of
 from shared.stores.sql import Connection
@@ -60,11 +61,12 @@ def insert_ended(conn: Connection, work: Work, event: Accepted, end: End) -> Non
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Messages of one request that share a type, so one decision serves all."""
+    """Messages of one request that share a type and the hops that cannot carry them, so one decision serves all."""
 
     request: Request
     plan: Plan
     kind: str
+    skips: Mapping[int, str]
     cause: bytes
     members: list[tuple[bytes, Recipient]]
 
@@ -73,11 +75,12 @@ def _batches(requests: Iterable[Request]) -> Iterable[Batch]:
     for request in requests:
         base, lane, cause = int(request.request_id, 16), int(Lane[request.lane]), cause_of(request.cause)
         plan = _plan_of(request)
-        by_type: dict[str, list[tuple[bytes, Recipient]]] = defaultdict(list)
+        alike: dict[tuple[str, str | None], list[tuple[bytes, Recipient]]] = defaultdict(list)
         for recipient in request.messages:
-            by_type[recipient.type].append((message_bytes(base, recipient.n, lane), recipient))
-        for kind, members in by_type.items():
-            yield Batch(request, plan, kind, cause, members)
+            key = recipient.type, store.skips_text(recipient.skips)
+            alike[key].append((message_bytes(base, recipient.n, lane), recipient))
+        for (kind, _), members in alike.items():
+            yield Batch(request, plan, kind, members[0][1].skips or {}, cause, members)
 
 
 def _plan_of(request: Request) -> Plan:
@@ -107,9 +110,10 @@ def _first_step(batch: Batch, holder: str | None, world: World) -> Step:
         return Wait("scheduled", scheduled, State.scheduled, 0)
     if plan.lane == "ad" and defaults.in_night_window(world.now_ms):
         return Wait("held", min(defaults.next_ad_time(world.now_ms), plan.valid_ms), State.held, 0)
-    fresh = Message.fresh(plan.account_id, batch.kind, plan.hops[0]["channel"])
+    first = routing.first_place(batch.skips)
+    fresh = Message.fresh(plan.account_id, batch.kind, plan.hops[first]["channel"], batch.skips)
     step = routing.start(fresh, plan, world, hop=1, step=0, tries=0, avoid=None)
-    if isinstance(step, Start) and step.step > 0:  # each message has its own type and address there
+    if isinstance(step, Start) and step.step > first:  # each message has its own type and address there
         return Wait("parked", world.now_ms, State.routed, 1)
     return step
 
@@ -136,7 +140,7 @@ def _insert(conn: Connection, work: Work, decided: Sequence[tuple[Batch, Step]])
 def _count_accepted(work: Work, batch: Batch, new: int) -> None:
     plan = batch.plan
     if new:
-        channel = plan.hops[0]["channel"]
+        channel = plan.hops[routing.first_place(batch.skips)]["channel"]
         work.usage.of(plan.account_id, plan.accepted_ms, channel, batch.kind).accepted += new
         work.results.accepted(plan, channel, new)
 
@@ -145,17 +149,22 @@ def _act(conn: Connection, work: Work, batch: Batch, step: Step) -> None:
     """What follows from the first step of new messages."""
     if isinstance(step, Start):
         work.windows[batch.plan.account_id, batch.plan.lane] += len(batch.members)
-        work.start(batch.plan, step, [(i, m.to, m.vars) for i, m in batch.members])
+        where = step.step, step.channel
+        work.start(batch.plan, step, [(i, address_at(m.to, m.addresses, *where), m.vars) for i, m in batch.members])
     elif isinstance(step, Wait):
         _wait_whole(conn, work, batch.plan, step, [i for i, _ in batch.members])
     elif isinstance(step, End):
         rows = store.lock_messages(conn, [i for i, _ in batch.members])
-        work.ended.extend(Ended(row, batch.plan, step.status, step.code, batch.cause) for row in rows.values())
+        work.ended.extend(_ended(row, batch, step) for row in rows.values())
+
+
+def _ended(row: Message, batch: Batch, step: End) -> Ended:
+    return Ended(row, batch.plan, step.status, step.code, batch.cause, skipped=step.skipped)
 
 
 def _rows_of(batch: Batch, step: Step) -> list[tuple[Any, ...]]:
     account_id, cause, starts = batch.plan.account_id, batch.cause, isinstance(step, Start)
-    status, hop, channel = State.accepted, 0, batch.plan.hops[0]["channel"]
+    status, hop, channel = State.accepted, 0, batch.plan.hops[routing.first_place(batch.skips)]["channel"]
     vendor = account = None
     if isinstance(step, Start):
         status, hop, channel = State.routed, step.hop, step.channel
@@ -163,7 +172,7 @@ def _rows_of(batch: Batch, step: Step) -> list[tuple[Any, ...]]:
     elif isinstance(step, Wait):
         status, hop = step.status, step.hop
     place = step.step if isinstance(step, (Start, Wait)) else 0
-    tail = (int(status), hop, place, starts, channel, vendor, account, cause)
+    tail = (int(status), hop, place, starts, channel, vendor, account, cause, store.skips_text(batch.skips))
     return [(i, account_id, m.to, m.ref, m.type, _json(m.vars), _json(m.addresses), *tail) for i, m in batch.members]
 
 
@@ -195,4 +204,4 @@ def _repeat(conn: Connection, work: Work, batch: Batch, step: Step, new: int) ->
         _wait_whole(conn, work, batch.plan, step, open_ids)
     elif isinstance(step, End):
         ending = [r for r in mine if not r.status.final]
-        work.ended.extend(Ended(row, batch.plan, step.status, step.code, batch.cause) for row in ending)
+        work.ended.extend(_ended(row, batch, step) for row in ending)

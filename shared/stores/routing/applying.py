@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -37,7 +37,7 @@ def apply(
     if isinstance(step, Start):
         _apply_start(work, row, plan, step, cause)
     elif isinstance(step, End):
-        work.ended.append(Ended(row, plan, step.status, step.code, cause, result, event))
+        work.ended.append(Ended(row, plan, step.status, step.code, cause, result, event, step.skipped))
     elif isinstance(step, Mark):
         _apply_mark(work, row, plan, step, cause)
         if step.status is State.uncertain:
@@ -83,7 +83,7 @@ def _apply_start(work: Work, row: Message, plan: Plan, step: Start, cause: bytes
         ("cause", cause),
     )
     work.changes.append((row.message_id, change))
-    work.start(plan, step, [(row.message_id, address_of(row, step.channel), variables_of(row))])
+    work.start(plan, step, [(row.message_id, address_of(row, step.step, step.channel), variables_of(row))])
 
 
 def variables_of(row: Message) -> dict[str, str] | None:
@@ -91,10 +91,18 @@ def variables_of(row: Message) -> dict[str, str] | None:
     return None if row.vars is None else orjson.loads(row.vars)
 
 
-def address_of(row: Message, channel: str) -> str:
-    """The recipient's address on a channel."""
-    addresses = {} if row.addresses is None else orjson.loads(row.addresses)
-    return str(addresses.get(channel, row.recipient))
+def address_of(row: Message, place: int, channel: str = "") -> str:
+    """The recipient's address at a place of the plan, whose channel is the row's unless another is named."""
+    return address_at(
+        row.recipient, None if row.addresses is None else orjson.loads(row.addresses), place, channel or row.channel
+    )
+
+
+def address_at(to: str, addresses: Mapping[str, str] | None, place: int, channel: str) -> str:
+    """The first hop goes to `to`; a further one to the address of its place or channel, else to `to`, as phones do."""
+    if not place or not addresses:
+        return to
+    return addresses.get(str(place)) or addresses.get(channel) or to
 
 
 def _apply_mark(work: Work, row: Message, plan: Plan, step: Mark, cause: bytes) -> None:
@@ -115,5 +123,5 @@ def _apply_mark(work: Work, row: Message, plan: Plan, step: Mark, cause: bytes) 
 def _poll(work: Work, row: Message, due_ms: int, attempt: int) -> None:
     if row.vendor is None or row.vendor_account is None:
         return
-    send = Send(id=row.message_id.hex(), hop=row.hop, to=address_of(row, row.channel), type=row.type)
+    send = Send(id=row.message_id.hex(), hop=row.hop, to=address_of(row, row.step), type=row.type)
     work.polls[due_ms // 100 * 100 + 100, attempt, row.channel, row.vendor, row.vendor_account].append(send)

@@ -17,6 +17,8 @@ from shared.stores.sql import Connection
 
 def flush(conn: Connection, work: Work) -> list[Event]:
     """Write what was gathered, in the lock order, and return the events to publish after the commit."""
+    work.skipped.extend((end.row.message_id, skip) for end in work.ended for skip in end.skipped)
+    store.insert_skipped(conn, work.skipped, work.world.now_ms)
     finished, told = _end(conn, work), _again(conn, work)
     store.update_messages(conn, work.changes)
     store.insert_trail(conn, work.trail)
@@ -45,7 +47,11 @@ def _due_rows(lane: str, groups: dict[tuple[int, str, int], list[str]]) -> Itera
 
 def _end(conn: Connection, work: Work) -> list[Report]:
     """The reports of the messages that end here."""
-    several = [e.row.message_id for e in work.ended if e.result is None or e.row.hop > 1 or e.result.hop != e.row.hop]
+    several = [
+        e.row.message_id
+        for e in work.ended
+        if e.result is None or e.row.hop > 1 or e.skipped or e.result.hop != e.row.hop
+    ]
     earlier = store.load_hops(conn, several)
     reports = []
     for end in work.ended:
@@ -96,7 +102,7 @@ def _again(conn: Connection, work: Work) -> list[Report]:
     ended = [(row, plan) for row, plan in work.again if row.status.final]
     for row, plan in work.again:
         if row.status is State.routed and row.in_window and row.vendor and row.vendor_account:
-            to = address_of(row, row.channel)
+            to = address_of(row, row.step)
             send = Send(id=row.message_id.hex(), hop=row.hop, to=to, type=row.type, vars=variables_of(row))
             work.send(plan, row.step, (row.vendor, row.vendor_account), row.channel, send)
     return saved_reports(conn, ended)

@@ -67,7 +67,8 @@ def _round(
     rows = locked(conn, waiting)
     plans = plans_of(conn, rows)
     left = [((i, r.hop), r) for i, results in waiting.items() for r in results]
-    void = _of_others(conn, event, rows, {key for key, _ in left}) | _overtaken(conn, event, rows, left)
+    channels = _channels(conn, event, rows, {key for key, _ in left})
+    void = {key for key, _ in left if key not in channels} | _overtaken(conn, event, rows, left)
     closed: list[Closed] = []
     for message_id in sorted(waiting):
         row, results = rows.get(message_id), waiting[message_id]
@@ -76,7 +77,8 @@ def _round(
             if (message_id, result.hop) in void:
                 continue
             plan = plans[request_bytes(message_id)]
-            if _decide(conn, work, event, (row, plan, result), changed, closed):
+            told, result = _as_of(event, result, channels[message_id, result.hop], world)
+            if _decide(conn, work, told, (row, plan, result), changed, closed):
                 break
         if row is None or not results:
             del waiting[message_id]
@@ -110,23 +112,39 @@ def _decide(
     return not isinstance(step, Again)
 
 
-def _of_others(conn: Connection, event: Outcome, rows: dict[bytes, Message], results: Iterable[HopKey]) -> set[HopKey]:
-    """Receipts for hops that another vendor or account carried, or nobody: they count for nothing."""
+def _channels(
+    conn: Connection, event: Outcome, rows: dict[bytes, Message], results: Iterable[HopKey]
+) -> dict[HopKey, str]:
+    """The channel that carried each hop.
+
+    A receipt belongs to a vendor account, whatever its channels: the hop's own row says which it was. Receipts for hops
+    that another account carried, or nobody, are left out: they count for nothing.
+    """
     if event.via != "receipt":
-        return set()
-    sender = (event.channel, event.vendor, event.account)
+        return dict.fromkeys(results, event.channel)
+    sender = (event.vendor, event.account)
+    found: dict[HopKey, str] = {}
     doubtful = set()
     for message_id, hop in results:
         row = rows.get(message_id)
-        if row is None or row.hop != hop or (row.channel, row.vendor, row.vendor_account) != sender:
+        if row is not None and row.hop == hop and (row.vendor, row.vendor_account) == sender:
+            found[message_id, hop] = row.channel
+        else:
             doubtful.add((message_id, hop))
     carried = store.carriers(conn, doubtful)
-    others = {key for key in doubtful if carried.get(key) != sender}
-    if others:
-        log.warning(
-            "receipts for hops that this account did not carry", vendor=f"{sender[1]}/{sender[2]}", n=len(others)
-        )
-    return others
+    found |= {key: carrier[0] for key, carrier in carried.items() if carrier[1:] == sender}
+    if others := doubtful - found.keys():
+        log.warning("receipts for hops that this account did not carry", vendor="/".join(sender), n=len(others))
+    return found
+
+
+def _as_of(event: Outcome, result: Result, channel: str, world: World) -> tuple[Outcome, Result]:
+    """An outcome as the channel that carried the hop understands it: a raw code may mean something else there."""
+    if channel == event.channel:
+        return event, result
+    code = world.meaning(event.vendor, channel, result.raw_code or "") if result.state == "failed" else None
+    told = event.model_copy(update={"channel": channel})
+    return told, result if code is None else result.model_copy(update={"code": code})
 
 
 def _as_carried(conn: Connection, row: Message, hop: int, event: Outcome) -> Message:

@@ -43,7 +43,14 @@ def hop_view(hop: tuple[Any, ...]) -> dict[str, Any]:
     """A hop's row as clients see it."""
     _, channel, vendor, state, code, raw_code, at = hop
     state = SHOWN.get(state, state)
-    return {"channel": channel, "vendor": vendor, "status": state, "code": code, "raw_code": raw_code, "at": iso(at)}
+    return {
+        "channel": channel,
+        "vendor": vendor or None,
+        "status": state,
+        "code": code,
+        "raw_code": raw_code,
+        "at": iso(at),
+    }
 
 
 def hop_of_result(result: Result, event: Outcome, now_ms: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.domain.batches import packed
 from shared.domain.events import MAX_MESSAGES, Dispatch, Event, Outcome, Result, Send, SendPart
-from shared.domain.routing import Message, Pick, Plan, Start, World
+from shared.domain.routing import Message, Pick, Plan, Skip, Start, World
 from shared.domain.states import State
 from shared.stores.results import Results
 from shared.stores.usage import Usage
@@ -35,6 +35,7 @@ class Ended:
     cause: bytes
     result: Result | None = None
     outcome: Outcome | None = None
+    skipped: tuple[Skip, ...] = ()
 
     def price(self, price: Price) -> Decimal:
         """What it costs: the delivering hop's price, nothing for any other end, nor for a test key's message."""
@@ -55,6 +56,8 @@ class Work:
     windows: dict[tuple[int, str], int] = field(default_factory=lambda: defaultdict(int))
     changes: list[tuple[bytes, tuple[tuple[str, Any], ...]]] = field(default_factory=list)
     sends: dict[tuple[Any, ...], list[Send]] = field(default_factory=lambda: defaultdict(list))
+    batches: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(channel, vendor) → messages that one event brings to it at most."""
     plans: dict[bytes, Plan] = field(default_factory=dict)
     checks: dict[tuple[int, str, int], list[str]] = field(default_factory=lambda: defaultdict(list))
     waits: dict[tuple[int, str, int], list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -64,6 +67,7 @@ class Work:
     ended: list[Ended] = field(default_factory=list)
     again: list[tuple[Message, Plan]] = field(default_factory=list)
     trail: list[tuple[Any, ...]] = field(default_factory=list)
+    skipped: list[tuple[bytes, Skip]] = field(default_factory=list)
     usage: Usage = field(init=False)
     results: Results = field(init=False)
 
@@ -78,6 +82,8 @@ class Work:
     def send(self, plan: Plan, step: int, pick: Pick | tuple[str, str], channel: str, message: Send) -> None:
         """Queue a message for a vendor account."""
         vendor, account = (pick.vendor, pick.account) if isinstance(pick, Pick) else pick
+        if isinstance(pick, Pick):
+            self.batches[channel, vendor] = pick.batch
         self.plans[plan.request_id] = plan
         self.sends[channel, vendor, account, plan.request_id, step].append(message)
 
@@ -86,6 +92,7 @@ class Work:
         ids = []
         for message_id, to, variables in members:
             ids.append(message_id)
+            self.skipped.extend((message_id, skip) for skip in step.skipped)
             send = Send(id=message_id.hex(), hop=step.hop, to=to, type=step.type, vars=variables)
             self.send(plan, step.step, step.pick, step.channel, send)
         self.check(step.check_ms, step.hop, ids)
@@ -100,7 +107,7 @@ class Work:
         for (channel, vendor, account, request, step), members in self.sends.items():
             plan = self.plans[request]
             content = plan.hops[step]["content"]
-            for part in chunks(members, MAX_MESSAGES):
+            for part in chunks(members, self.batches.get((channel, vendor), MAX_MESSAGES)):
                 grouped[channel, vendor, account].append(
                     SendPart(
                         account_id=plan.account_id,
@@ -114,7 +121,8 @@ class Work:
         events: list[Event] = []
         for (channel, vendor, account), parts in grouped.items():
             make = partial(Dispatch, lane=self.lane, channel=channel, vendor=vendor, account=account)
-            events.extend(make(parts=group) for group in packed(parts, lambda p: len(p.messages), MAX_MESSAGES))
+            most = self.batches.get((channel, vendor), MAX_MESSAGES)
+            events.extend(make(parts=group) for group in packed(parts, lambda p: len(p.messages), most))
         return events
 
 
