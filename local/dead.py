@@ -77,6 +77,8 @@ def show_one(dead_id: int) -> None:
             "id": letter.dead_id, "state": letter.state, "at": _time(letter.at_ms), "reason": letter.reason,
             "replayed_at": None if letter.replayed_ms is None else _time(letter.replayed_ms),
             "topic": record[0] if record else None, "headers": dict(letter.headers), "body": _body(letter.value),
+            **({"record": _named(letter.place)} if letter.place else {}),
+            **({"letter": _named(letter.letter_place)} if letter.letter_place else {}),
             **({"cut": f"only its beginning; the record is {_named(letter.original)}"} if letter.original else {}),
         }
     )  # fmt: skip

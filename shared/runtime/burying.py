@@ -22,7 +22,7 @@ import orjson
 from starlette.exceptions import HTTPException
 
 from shared.domain.errors import Unavailable
-from shared.domain.events import Again, Dead, Event, ReportDue, Tick
+from shared.domain.events import REGISTRY, Again, Dead, Event, ReportDue, Tick
 from shared.domain.ids import LANES
 from shared.runtime import logs, metrics
 from shared.runtime.bus import of_size, too_large
@@ -53,7 +53,10 @@ def passes(error: BaseException, ims: Context) -> bool:
 
 
 def is_for(attributes: Mapping[str, Any], ims: Context) -> bool:
-    """Whether a record is for this function: a topic has several readers, and only one of them failed."""
+    """Whether a record is for this function: a topic has several readers, and only one of them failed. What a source
+    gave up on is for whoever reads its letter."""
+    if "knativeerrordest" in attributes:
+        return True
     return str(attributes.get(ONLY_FOR, ims.function)) == ims.function
 
 
@@ -146,7 +149,8 @@ async def bury_unreadable(attributes: Mapping[str, Any], data: Any, reason: str,
         headers["id"] = _id_of_part(headers["id"], bytes_of(data))
     log.error("dead letter", reason=reason, event_id=headers.get("id"))
     await publish(forms(Buried(topic_of(headers, None), headers, bytes_of(data)), reason, ims.now_ms()), ims)
-    metrics.BURIED.labels(headers.get("type", "")[:64], "unreadable").inc()
+    kind = headers.get("type", "")
+    metrics.BURIED.labels(kind if kind in REGISTRY else "unknown", "unreadable").inc()
 
 
 async def publish(letters: Iterator[Dead], ims: Context) -> None:
@@ -170,8 +174,6 @@ def topic_of(attributes: Mapping[str, str], event: Event | None) -> str:
     if isinstance(event, ReportDue):
         return ""
     if event is None:
-        from shared.domain.events import REGISTRY
-
         kind = REGISTRY.get(attributes.get("type", ""))
         if kind is None or attributes.get("lane", "realtime") not in LANES:
             return ""
