@@ -52,6 +52,9 @@ async def _ask_one(
         except (Unavailable, Uncertain, Rejected) as error:
             log.info("no answer about an uncertain message", message_id=message.id, error=str(error))
             return unknown
+        except Exception:  # an answer that the adapter cannot bear is none, and takes no other's with it
+            log.exception("cannot read what the vendor says", vendor=entry.name, message_id=message.id)
+            return unknown
     if said is None:
         return unknown
     (found,) = said

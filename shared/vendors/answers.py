@@ -19,6 +19,8 @@ ACCOUNT_REFUSED = "3004"
 TOO_MANY_FILES = "4004"
 """Fails over: another vendor may carry them."""
 UNREADABLE = "1009"
+UNREADABLE_BY = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What reading raises where a field is missing, absurd or of another kind."""
 DEFAULT_RETRY_AFTER_S, MAX_RETRY_AFTER_S = 1.0, 300.0
 
 
@@ -66,7 +68,7 @@ def shaped(answer: Answer) -> Iterator[None]:
     """Reading an answer within it raises as `odd` where a field is missing or of another kind."""
     try:
         yield
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except UNREADABLE_BY as error:
         raise odd(answer, f"unexpected answer ({type(error).__name__})") from error
 
 
@@ -105,7 +107,7 @@ def telling(answer: Answer) -> Iterator[None]:
     taken for "unknown" would send the message again."""
     try:
         yield
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except UNREADABLE_BY as error:
         raise Unavailable(f"unexpected answer: {_excerpt(answer)}", DEFAULT_RETRY_AFTER_S) from error
 
 

@@ -104,6 +104,11 @@ def result(
     )
 
 
+def refused(raw: Any, said: Any) -> str:
+    """A vendor's code and words as the text of an error."""
+    return cut(f"{text(raw)} {text(said)}", RAW_TEXT)
+
+
 def joined(*parts: Any) -> str:
     """A vendor reference of several fields; empty when one of them is missing."""
     written = [text(part) for part in parts]

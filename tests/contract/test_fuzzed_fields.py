@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -240,3 +241,26 @@ def test_the_same_receipt_ten_thousand_times_is_told_once(adapter: Adapter) -> N
     assert found is not None
     (event,) = receiving.outcomes(entry(adapter), found[1] or (), now)
     assert event.size() == 1
+
+
+@pytest.mark.parametrize("depth", [200, 900, 1010, 1030, 50_000])
+def test_what_is_nested_deeply_is_a_part_like_another(adapter: Adapter, depth: int) -> None:
+    """In every field in turn, of a webhook, an answer and a look-up."""
+    known, now = sample(adapter), now_ms()
+    deep = b"[" * depth + b"]" * depth
+    for answer, read in (
+        (known.sent, lambda a: adapter.read_send(known.batch, a, now)),
+        (known.found, lambda a: adapter.read_look_up(known.batch[0], a)),
+    ):
+        whole = orjson.loads(answer.body)
+        for path in places(whole):
+            body = dumps(changed(whole, path, "DEEP", gone=False)).replace(b'"DEEP"', deep)
+            with contextlib.suppress(ImsError):
+                read(Answer(200, {}, body))
+    whole = orjson.loads(known.hook.body)
+    for path in places(whole):
+        body = dumps(changed(whole, path, "DEEP", gone=False)).replace(b'"DEEP"', deep)
+        found = receiving.read([entry(adapter)], known.hook.headers, body, now)
+        assert found is not None
+        if found[1] is not None:
+            assert receiving.outcomes(entry(adapter), found[1], now) is not None

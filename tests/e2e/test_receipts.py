@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,4 +39,45 @@ def test_a_receipt_without_our_reference_ends_its_message(road: Road) -> None:
         assert road.http.post(f"/v1/receipts/{vendor}/main", json=body).status_code == 401
     road.wait_for_all()
     assert road.count("status = 11") == 4
+    road.assert_sound()
+
+
+def test_a_webhook_of_bad_and_repeated_parts_ends_its_messages_once(road: Road) -> None:
+    """The same receipt 1,000 times, one of 1970, and parts that nobody can read beside them."""
+    with road.vendors(receipt_lost_rate=1):
+        for _ in range(4):
+            road.send(a_text("접수번호 시험").to(*numbers(1)))
+        until(lambda: road.count("status = 6") >= 4, "the vendors to have them")
+    hops = road.sql(
+        "SELECT h.vendor, h.vendor_ref, v.settings FROM hops h JOIN messages m USING (message_id) "
+        "JOIN vendor_accounts v ON v.channel=h.channel AND v.vendor=h.vendor AND v.account=h.vendor_account "
+        f"WHERE m.account_id={road.account_id}"
+    )
+    for vendor, ref, settings in hops:
+        body, proof = webhook(vendor, ref, json.loads(settings)["webhook_secret"])
+        parts = body if vendor == "solapi" else body["hooks"]
+        parts[0]["dateReceived" if vendor == "solapi" else "receiveDate"] = "1970-01-01T00:00:00+09:00"
+        parts[:] = [7, {}, *parts * 1000, {"statusCode": {}}, None]
+        answer = road.http.post(f"/v1/receipts/{vendor}/main", json=body, headers=proof)
+        assert answer.status_code == 200, answer.text
+    road.wait_for_all()
+    assert road.count("status = 11") == 4
+    road.assert_sound()
+    noted = road.sql(
+        "SELECT h.raw_text FROM hops h JOIN messages m USING (message_id) "
+        f"WHERE m.account_id={road.account_id} AND INSTR(h.raw_text, 'time not believed') > 0"
+    )
+    assert len(noted) == 4
+    kept = until(lambda: road.sql("SELECT topic FROM dead_letters WHERE reason='unreadable receipt'"), "the letters")
+    assert {topic for (topic,) in kept} <= {f"/v1/receipts/{vendor}/main" for vendor, _, _ in hops}
+
+
+def test_variables_of_much_more_than_is_sent_leave_at_their_time(road: Road) -> None:
+    values = {f"v{i}": "😀" * 4000 for i in range(5)}
+    text = "주문" + "".join(f"#{{{name}}}" for name in values)
+    later = datetime.fromtimestamp(time.time() + 3, UTC).isoformat()
+    for fields in ({}, {"scheduled_at": later}):
+        road.send(a_text(text).to(*numbers(1), variables=values).with_(on_unsupported="replace", **fields))
+    road.wait_for_all()
+    assert road.count("status = 11") == 2
     road.assert_sound()

@@ -24,7 +24,7 @@ from shared.domain.errors import Unavailable
 from shared.vendors.answers import Pending, asked, images, listed, raw_code, shaped, telling
 from shared.vendors.base import Adapter, Answer, Call, CodeTable, Outbound, VendorAccount, VendorResult
 from shared.vendors.nhn import api
-from shared.vendors.reading import Moment, dig, joined, objects, reference, result, text
+from shared.vendors.reading import Moment, dig, joined, objects, reference, refused, result, text
 from shared.vendors.tables import codes, meaning
 
 DELIVERED = "1000"
@@ -215,7 +215,7 @@ class NhnSms:
         body = asked(answer)
         with telling(answer):
             if body["header"]["isSuccessful"] is not True:
-                raise Unavailable(f"{body['header'].get('resultCode')} {body['header'].get('resultMessage')}")
+                raise Unavailable(refused(body["header"].get("resultCode"), body["header"].get("resultMessage")))
             for item in listed(body["body"]["data"]):
                 if item.get("recipientGroupingKey") == message.reference:
                     return _found(message.reference, item)

@@ -31,7 +31,7 @@ from shared.vendors.answers import (
     telling,
 )
 from shared.vendors.base import Answer, BadReceipt, Call, CodeTable, Outbound, VendorAccount, VendorResult
-from shared.vendors.reading import Moment, dig, each, moment, objects, reference, result, text
+from shared.vendors.reading import Moment, dig, each, moment, objects, reference, refused, result, text
 from shared.vendors.tables import meaning
 
 DELIVERED = "4000"
@@ -101,7 +101,7 @@ class MessageApi:
         """`messageList` is keyed by Solapi's message id; a full page may not have come to ours."""
         body = asked(answer)
         if "messageList" not in body:
-            raise Unavailable(f"{body.get('errorCode')} {body.get('errorMessage')}")
+            raise Unavailable(refused(body.get("errorCode"), body.get("errorMessage")))
         with telling(answer):
             items = listed(body["messageList"])
             for item in items:
