@@ -9,8 +9,10 @@ from typing import Any
 from shared.accepting.keys import TAKE_OVER
 from shared.domain.errors import Unavailable
 from shared.domain.events import Event
-from shared.runtime.settings import AcceptSettings
+from shared.runtime.settings import AcceptSettings, LaneSettings
+from shared.runtime.shares import _ENTER, Shares
 from shared.stores.accounts import Account, ApiKey
+from shared.stores.due import keep_surplus
 
 NOW = 1_790_000_000_000
 
@@ -62,6 +64,23 @@ class Pipeline:
     def hset(self, *_: Any, **__: Any) -> None:
         self.answers.append(1)
 
+    def hincrby(self, name: str, field: int, n: int) -> None:
+        known = self.values.setdefault(name, {})
+        known[field] = known.get(field, 0) + n
+        self.answers.append(known[field])
+
+    def eval(self, script: str, _: int, now: str, before: str, road: str, *pairs: int) -> None:
+        """What a lane says of those who enter it (shared/runtime/shares.py)."""
+        assert script == _ENTER
+        shown = self.values.get(road, {})
+        out: list[Any] = [len(shown)]
+        for account, n in zip(pairs[::2], pairs[1::2], strict=True):
+            waiting = sum(max(0, self.values.get(slot, {}).get(account, 0)) for slot in (now, before))
+            out += [waiting, shown.get(account, b"")]
+            self.hincrby(now, account, n)
+            self.answers.pop()
+        self.answers.append(out)
+
     async def execute(self) -> list[Any]:
         return self.answers
 
@@ -72,6 +91,8 @@ class Servers:
     def __init__(self, known: dict[Any, Any] | None = None) -> None:
         self.redis = SimpleNamespace(state=Redis(), cluster=False)
         self.accept, self.known = AcceptSettings(), known or {}
+        self.lanes, self.shares = LaneSettings(), Shares(self.redis)
+        self.kept: dict[int, list[Event]] = {}
         self.published: list[Event] = []
         self.bus = SimpleNamespace(publish=self._publish)
         self.kafka, self.at_publish, self.stuck = True, dict[str, Any](), False
@@ -107,10 +128,27 @@ class Servers:
             raise Unavailable("Kafka is away")
         self.published += events
 
-    async def db(self, *_: Any) -> dict[Any, Any]:
+    async def db(self, statement: Any, *arguments: Any) -> dict[Any, Any]:
         if not self.mysql:
             raise Unavailable("MySQL is away")
+        if statement is keep_surplus:
+            for account, events in arguments[0].items():
+                self.kept.setdefault(account, []).extend(events)
         return self.known
+
+    def show(self, lane: str, **accounts: bytes) -> None:
+        """What schedule shows of a lane."""
+        told = {int(name.removeprefix("a")): told for name, told in accounts.items()}
+        self.redis.state.values[f"fair:{{{lane}}}:road"] = {b"-": b"", **told}
+
+    async def waiting(self, lane: str) -> dict[int, int]:
+        """What is counted as waiting before route."""
+        await self.shares.flush()
+        found: dict[int, int] = {}
+        for name, slot in self.redis.state.values.items():
+            if name.startswith(f"fair:{{{lane}}}:") and not name.endswith("road"):
+                found.update(slot)
+        return found
 
     @property
     def day_count(self) -> int:

@@ -32,9 +32,14 @@ async def route(event: Accepted | Outcome | Receipts | Unread | Due, ims: Contex
     if isinstance(event, Outcome):
         return await ims.db(routing.outcome, event, world, price)
     if isinstance(event, Due):
-        return await ims.db(routing.due, event, world, price)
+        return await ims.db(routing.due, event, world, price, ims.lanes.window(event.lane))
+    limit = ims.lanes.window(event.lane)
     windows = await ims.accounts.windows(r.account_id for r in event.requests)
-    return await ims.db(routing.accept, event, world, price, ims.accept.idempotency_hours, windows)
+    windows = {account: min(own, limit) for account, own in windows.items()}
+    out = await ims.db(routing.accept, event, world, price, ims.accept.idempotency_hours, windows)
+    for request in event.requests:
+        ims.shares.leave(request.lane, request.account_id, len(request.messages), request.counted)
+    return out
 
 
 async def _find_hops(event: Receipts, ims: Context) -> list[Event]:

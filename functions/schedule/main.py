@@ -10,21 +10,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 from shared.domain.errors import Unavailable
-from shared.domain.events import Event, Tick
+from shared.domain.events import Accepted, Event, Tick
 from shared.domain.ids import LANES
 from shared.runtime import Context, event_function, logs
+from shared.runtime.redis import away
 from shared.stores import due, watch
 from shared.watch import tasks
 
 RUN_SECONDS = 61.0
 PAUSE_SECONDS: dict[str, float] = {"auth": 0.2, "realtime": 0.2, "bulk": 0.4, "ad": 0.4}
 """Between two looks at a lane in which nothing was due."""
-BACKLOG_SECONDS = 0.5
-FORGET_SECONDS = 2.0
+BACKLOG_SECONDS: dict[str, float] = {"auth": 0.2, "realtime": 0.2, "bulk": 0.5, "ad": 0.5}
+FORGET_SECONDS: dict[str, float] = {"auth": 0.4, "realtime": 0.4, "bulk": 2.0, "ad": 2.0}
 """After this long the windows show what was released from the backlog."""
+SURPLUS_SECONDS = 0.1
+"""Between two looks at a lane in which messages wait their turn."""
+IDLE_SECONDS = 0.5
+"""Between two where none did."""
 TROUBLE_SECONDS = 1.0
 
 log = logs.get(__name__)
@@ -45,13 +51,14 @@ async def schedule(event: Tick, ims: Context) -> None:
 
 async def _run(lane: str, until: float, ims: Context) -> bool:
     """Serve a lane; whether the last look at it went well."""
-    memory, well = due.Backlogs(), False
+    memory, well, turns = due.Backlogs(), False, Turns(lane, ims)
     while time.monotonic() < until and not ims.draining:
         pause = PAUSE_SECONDS[lane]
         if lane not in _served:
             _served.add(lane)
             try:
-                pause, well = 0 if await _take(lane, memory, ims) else pause, True
+                taken = await _take(lane, memory, ims) + await turns.take(memory)
+                pause, well = 0 if taken else min(pause, turns.pause), True
             except Unavailable as error:
                 log.warning("due work waits", lane=lane, detail=error.detail)
                 pause, well = TROUBLE_SECONDS, False
@@ -69,14 +76,69 @@ async def _take(lane: str, memory: due.Backlogs, ims: Context) -> int:
     publish, now = _publisher(ims), time.monotonic()
     taken = await ims.db(due.take, lane, ims.now_ms(), publish)
     if now >= memory.look_at:
-        memory.look_at = now + BACKLOG_SECONDS
+        memory.look_at = now + BACKLOG_SECONDS[lane]
         if now >= memory.forget_at:
             memory.released.clear()
-            memory.forget_at = now + FORGET_SECONDS
-        freed = await ims.db(due.take_backlog, lane, ims.now_ms(), publish, memory)
+            memory.forget_at = now + FORGET_SECONDS[lane]
+        freed = await ims.db(due.take_backlog, lane, ims.now_ms(), publish, memory, ims.lanes.window(lane))
         memory.note(freed)
         taken += freed.batches
     return taken
+
+
+class Turns:
+    """Lets go what accepting has kept because its account was over its share of the lane (shared/domain/shares.py).
+
+    The order of effects: rows locked, messages counted in Redis, events published, rows deleted. Dying before the
+    commit publishes them again: route takes in once what comes twice. Without Redis the windows in MySQL alone tell
+    the room.
+    """
+
+    def __init__(self, lane: str, ims: Context) -> None:
+        self._lane, self._ims = lane, ims
+        self.pause = IDLE_SECONDS
+
+    async def take(self, memory: due.Backlogs) -> int:
+        """Let go what the lane has room for, when it is time to look; how many messages that were."""
+        now = time.monotonic()
+        if now < memory.surplus_at:
+            return 0
+        lane, ims = self._lane, self._ims
+        try:
+            waiting = await ims.shares.waiting(lane, ims.now_ms())
+        except away():
+            waiting = {}
+        found = await ims.db(
+            due.take_surplus, lane, ims.now_ms(), self._publisher(), ims.lanes.window(lane), waiting, memory
+        )
+        self.pause = SURPLUS_SECONDS if any(s.held for s in found.road.values()) else IDLE_SECONDS
+        memory.surplus_at = time.monotonic() + self.pause
+        try:
+            await ims.shares.show(lane, found.road)
+        except away() as error:
+            log.warning("shares are not shown", lane=lane, error=type(error).__name__)
+        return sum(found.released.values())
+
+    def _publisher(self) -> due.Publish:
+        publish, loop = _publisher(self._ims), asyncio.get_running_loop()
+
+        def counted(events: Sequence[Event]) -> None:
+            asyncio.run_coroutine_threadsafe(self._count(events), loop).result()
+            publish(events)
+
+        return counted
+
+    async def _count(self, events: Sequence[Event]) -> None:
+        at_ms, messages = self._ims.now_ms(), Counter[int]()
+        requests = [r for event in events if isinstance(event, Accepted) for r in event.requests]
+        for request in requests:
+            messages[request.account_id] += len(request.messages)
+        try:
+            await self._ims.shares.add(self._lane, messages, at_ms)
+        except away():
+            return
+        for request in requests:
+            request.counted = at_ms
 
 
 def _publisher(ims: Context) -> due.Publish:

@@ -1,8 +1,12 @@
 """Accept requests in groups: one pipeline to Redis, one publish to Kafka, however many requests wait.
 
-What happens if the process dies: before the publish is acknowledged, the client has no 202 and tries again (with its
-Idempotency-Key it completes the same request); after it, the messages are in Kafka, and a retry with the key gets the
-same ids.
+What is over an account's share of its lane (shared/domain/shares.py) does not go to Kafka: it is kept in MySQL, from
+where schedule publishes it when its turn comes. The order of effects: keys and counts in Redis, the publish, the rows
+in MySQL, the 202. Where MySQL does not take them within SURPLUS_SECONDS they are published after all.
+
+What happens if the process dies: before all of that has happened, the client has no 202 and tries again (with its
+Idempotency-Key it completes the same request: route takes in once what comes twice); after it, the messages are in
+Kafka or MySQL, and a retry with the key gets the same ids.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from shared.accepting import limits, seen
+from shared.accepting import limits, seen, surplus
 from shared.accepting.keys import DONE, LEASED, MAX_KEPT_ANSWER, RELEASED, TAKE_OVER, Held, Key, conflict, unpack
 from shared.accepting.packing import pack
 from shared.accepting.submission import Submission
@@ -21,6 +25,7 @@ from shared.domain.events import MAX_MESSAGES
 from shared.runtime import Context, logs
 from shared.runtime.groups import Groups
 from shared.runtime.problems import Problem
+from shared.runtime.shares import Entered
 from shared.stores.messages import find_keys
 
 OPEN_LANES = frozenset({"auth", "realtime"})
@@ -56,11 +61,14 @@ class Submitter:
 
     async def _accept(self, group: list[Submission]) -> list[Submission]:
         now = self._ims.now_ms()
-        await self._reserve(group, now)
+        entered = await self._reserve(group, now)
         going = [s for s in group if s.problem is None and s.replay is None]
+        parts = surplus.divide(self._ims, group, going, entered, now)
         try:
-            await self._ims.bus.publish(pack([(s.request, s.size) for s in going]))
+            await self._ims.bus.publish(pack(parts.direct))
+            await surplus.keep(self._ims, parts)
         except Exception as error:
+            parts.count_off(self._ims.shares)
             await self._release(going, now)
             if not isinstance(error, Unavailable):
                 raise  # each is tried alone then, under the key that it has just let go
@@ -68,21 +76,24 @@ class Submitter:
                 s.problem = _unpublished(s, error)
         return group
 
-    async def _reserve(self, group: Sequence[Submission], now: int) -> None:
-        """Reserve keys and count limits in one pipeline; set `problem` or `replay` on those that must not go on."""
+    async def _reserve(self, group: Sequence[Submission], now: int) -> Entered | None:
+        """Reserve keys and count limits and shares in one pipeline; set `problem` or `replay` on those that must not go
+        on. What the lane said of the accounts' shares; None without Redis."""
         keyed = [s for s in group if s.key is not None]
         try:
-            await self._one_pipeline(group, keyed, now)
+            entered = await self._one_pipeline(group, keyed, now)
             for s in keyed:
                 await self._settle(s, now)
             await self._ask_mysql([s for s in keyed if s.held is None and s.problem is None], now)
             await self._give_back([s for s in group if s.counted and not s.uses_limits], now)
             await self._free([s for s in keyed if s.held is None and s.problem is not None])
+            return entered
         except Exception as error:
             log.warning("Redis is away", error=type(error).__name__)
             for s in group:
                 if s.key is not None or s.request.lane not in OPEN_LANES:
                     s.problem = Problem(503, "Limits and keys cannot be checked right now; try again.", retry_after=2)
+            return None
 
     @property
     def _keep_ms(self) -> int:
@@ -98,7 +109,7 @@ class Submitter:
         redis = self._ims.redis
         return redis.state.pipeline() if redis.cluster else redis.state.pipeline(transaction=False)
 
-    async def _one_pipeline(self, group: Sequence[Submission], keyed: Sequence[Submission], now: int) -> None:
+    async def _one_pipeline(self, group: Sequence[Submission], keyed: Sequence[Submission], now: int) -> Entered:
         pipe = self._pipeline()
         for s in keyed:
             if s.key is not None:
@@ -109,7 +120,10 @@ class Submitter:
             _add(pipe, s, len(s.request.messages), now)
         tests = {s.request.request_id for s in group if s.request.test}
         seen.note(pipe, ((s.request.request_id, s.account.account_id, s.request.total) for s in group), tests)
+        accounts = surplus.by_account(group)
+        self._ims.shares.enter(pipe, group[0].request.lane, accounts, now)
         answers = await pipe.execute()
+        entered = Entered(answers.pop(), accounts)
         for s, old in zip(keyed, answers, strict=False):
             s.held = None if old is None else unpack(old)
         for at, s in enumerate(limited):
@@ -117,6 +131,7 @@ class Submitter:
             s.counted = True
             if s.held is None or s.held.state == RELEASED:  # the same request again was counted the first time
                 s.problem = limits.refusal(s.account, len(s.request.messages), counts)
+        return entered
 
     async def _give_back(self, group: Sequence[Submission], now: int) -> None:
         """What is refused, was counted before or did not reach Kafka uses up no limit."""

@@ -95,7 +95,7 @@ class PlanHop(Model):
 
 
 class Request(Model):
-    """One accepted request, or a slice of it."""
+    """One accepted request, or a slice of it. `counted`: when its messages were counted in their account's share."""
 
     request_id: str
     account_id: int
@@ -114,6 +114,7 @@ class Request(Model):
     total: int
     messages: list[Recipient]
     cause: str = ""
+    counted: int = 0
 
 
 class Accepted(Event):

@@ -14,7 +14,18 @@ FAILOVER_WHEN_UNCERTAIN: frozenset[str] = frozenset({"auth"})
 LIMITS_FAIL_CLOSED: frozenset[str] = frozenset({"bulk", "ad"})
 """Lanes that are refused when the limits cannot be read; the others go on."""
 
-__all__ = ["DEFAULT_LANE", "FAILOVER_WHEN_UNCERTAIN", "LANES", "LIMITS_FAIL_CLOSED", "OnUncertain", "on_uncertain"]
+EVENT_MESSAGES: dict[str, int] = {"auth": 100, "realtime": 250, "bulk": 500, "ad": 500}
+"""Messages of one accepted event. In auth and realtime another's message waits for no more than one event's work."""
+
+__all__ = [
+    "DEFAULT_LANE",
+    "EVENT_MESSAGES",
+    "FAILOVER_WHEN_UNCERTAIN",
+    "LANES",
+    "LIMITS_FAIL_CLOSED",
+    "OnUncertain",
+    "on_uncertain",
+]
 
 
 def on_uncertain(lane: str, wanted: OnUncertain | None) -> OnUncertain:

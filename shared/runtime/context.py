@@ -13,6 +13,7 @@ from shared.runtime.settings import (
     AcceptSettings,
     FunctionSettings,
     KafkaSettings,
+    LaneSettings,
     MysqlSettings,
     RedisSettings,
     VendorSettings,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from shared.runtime.bus import Bus
     from shared.runtime.mysql import Database
     from shared.runtime.redis import RedisClients
+    from shared.runtime.shares import Shares
     from shared.stores.accounts import Accounts
     from shared.stores.vendors import Vendors
 
@@ -54,6 +56,18 @@ class Context:
     def vendor_settings(self) -> VendorSettings:
         """Settings of sending."""
         return load(VendorSettings)
+
+    @cached_property
+    def lanes(self) -> LaneSettings:
+        """Settings of the lanes."""
+        return load(LaneSettings)
+
+    @cached_property
+    def shares(self) -> Shares:
+        """What each account has on the road, by lane."""
+        from shared.runtime.shares import Shares
+
+        return Shares(self.redis)
 
     @cached_property
     def bus(self) -> Bus:

@@ -118,6 +118,19 @@ class AcceptSettings(_Settings):
     wake_seconds: float = Field(20.0, gt=0, description="a channel's lane is not woken more often than this")
 
 
+class LaneSettings(_Settings):
+    """How much of one lane is on the road at once: what is beyond it waits its turn, account by account."""
+
+    lane_window_auth: int = Field(500, ge=1, description="messages: what the lane carries in about half a second")
+    lane_window_realtime: int = Field(1000, ge=1, description="the same")
+    lane_window_bulk: int = Field(20_000, ge=1, description="messages: enough to keep the senders busy")
+    lane_window_ad: int = Field(20_000, ge=1, description="the same")
+
+    def window(self, lane: str) -> int:
+        """A lane's window."""
+        return int(getattr(self, f"lane_window_{lane}"))
+
+
 class VendorSettings(_Settings):
     """How senders treat vendors."""
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from shared.domain.batches import packed
 from shared.domain.errors import Unavailable
-from shared.domain.events import MAX_BYTES, REGISTRY, Again, Dead, Due, Event
+from shared.domain.events import MAX_BYTES, REGISTRY, Accepted, Again, Dead, Due, Event
 from shared.domain.ids import Lane
+from shared.domain.shares import Standing, rooms
 from shared.runtime.bus import of_size
 from shared.runtime.letters import Buried, forms, whole
 from shared.stores import sql
@@ -26,6 +28,8 @@ from shared.stores.sql import Connection
 Publish = Callable[[Sequence[Event]], None]
 BATCH: dict[str, int] = {"auth": 200, "realtime": 100, "bulk": 40, "ad": 40}
 """Rows of one transaction. Those of bulk and ad carry up to 500 messages each, the others mostly a few."""
+SURPLUS_BYTES = 4 * 1024 * 1024
+"""Of one statement."""
 ACCOUNTS = 100
 """Accounts whose backlog one call looks at; the next call goes on with the others."""
 ROUNDS = 4
@@ -33,6 +37,8 @@ ROUNDS = 4
 SOURCE = "/ims/schedule"
 AGAIN = "ims.again"
 """The type of a row that holds a record which a function failed on."""
+BACKLOG, SURPLUS = "backlog", "surplus"
+"""Kinds of rows without a time: messages that wait for their account's window, and accepted ones for their turn."""
 _COLUMNS = "due_id, type, topic, payload, due_ms"
 
 
@@ -55,6 +61,9 @@ class Backlogs:
     after: int = -1
     look_at: float = 0.0
     forget_at: float = 0.0
+    surplus_after: int = -1
+    surplus_at: float = 0.0
+    show_at: float = 0.0
 
     def note(self, freed: Freed) -> None:
         """What a call has let go and committed."""
@@ -79,6 +88,68 @@ def take(conn: Connection, lane: str, now_ms: int, publish: Publish) -> int:
     return len(found)
 
 
+def keep_surplus(conn: Connection, events: Mapping[int, Sequence[Accepted]]) -> None:
+    """Keep accepted messages that wait their turn, by account: each event is a row."""
+    rows = []
+    for account, found in events.items():
+        for event in found:
+            payload = event.model_dump_json(exclude_defaults=True)
+            rows.append(
+                (None, SURPLUS, int(Lane[event.lane]), account, None, event.size(), event.topic, event.TYPE, payload)
+            )
+    for part in packed(rows, lambda row: len(row[-1]), SURPLUS_BYTES):
+        sql.insert(conn, "due", "due_ms, kind, lane, account_id, request_id, messages, topic, type, payload", part)
+
+
+class Surplus(NamedTuple):
+    """What a look at a lane's surplus found: what it let go, and each account with its standing."""
+
+    released: dict[int, int]
+    road: dict[int, Standing]
+
+
+def take_surplus(
+    conn: Connection,
+    lane: str,
+    now_ms: int,
+    publish: Publish,
+    window: int,
+    waiting: Mapping[int, int],
+    memory: Backlogs,
+) -> Surplus:
+    """Let go what waits its turn in a lane: one batch an account in turn, while the lane has room (`window`).
+
+    `waiting` are the messages on their way to route by account, as Redis tells; `memory` is where the last look ended.
+    An account with nothing on the road may let go a batch however large it is.
+    """
+    accounts, after = _waiting(conn, lane, memory.surplus_after, SURPLUS)
+    flying = _flying(conn, lane, {*sorted(waiting, key=waiting.__getitem__)[-ACCOUNTS:], *accounts})
+    held = set(accounts)
+    road = {a: Standing(waiting.get(a, 0), flying.get(a, 0), a in held) for a in {*waiting, *flying, *held}}
+    total, room = rooms(window, road, held)
+    queues = {a: _oldest(conn, lane, a, BATCH[lane], SURPLUS) for a in accounts if room[a] > 0} if total > 0 else {}
+    chosen = _in_turn(queues, room, {a: road[a].on_road for a in queues}, total)
+    released: dict[int, int] = {}
+    for account, _, n in chosen:
+        released[account] = released.get(account, 0) + n
+    _leave(conn, [row for _, row, _ in chosen], now_ms, publish)
+    memory.surplus_after = after
+    return Surplus(released, road)
+
+
+def _flying(conn: Connection, lane: str, accounts: Iterable[int]) -> dict[int, int]:
+    """Messages between route and their vendors' answers, of those accounts that have some."""
+    listed = ",".join(map(str, sorted(accounts)))
+    if not listed:
+        return {}
+    found = sql.fetch(
+        conn,
+        "SELECT account_id, in_flight FROM windows "  # noqa: S608 - integers
+        f"WHERE lane={int(Lane[lane])} AND account_id IN ({listed}) AND in_flight>0",
+    )
+    return {int(a): int(n) for a, n in found}
+
+
 class Freed(NamedTuple):
     """What a call let go: batches, messages by account, and the account after which the next call goes on."""
 
@@ -87,7 +158,9 @@ class Freed(NamedTuple):
     after: int
 
 
-def take_backlog(conn: Connection, lane: str, now_ms: int, publish: Publish, memory: Backlogs) -> Freed:
+def take_backlog(
+    conn: Connection, lane: str, now_ms: int, publish: Publish, memory: Backlogs, window: int = 1 << 30
+) -> Freed:
     """Free a lane's backlogs into the windows that have room: one batch an account in turn, oldest first.
 
     Its cost follows the accounts that wait and what is let go, not the length of their backlogs. `memory` is only read,
@@ -96,7 +169,7 @@ def take_backlog(conn: Connection, lane: str, now_ms: int, publish: Publish, mem
     accounts, after = _waiting(conn, lane, memory.after)
     windows = _windows(conn, lane, accounts)
     flying = {a: n + memory.released.get(a, 0) for a, n, _ in windows}
-    room = {a: limit - flying[a] for a, _, limit in windows}
+    room = {a: min(limit, window) - flying[a] for a, _, limit in windows}
     free = [account for account, left in room.items() if left > 0]
     share = max(1, ROUNDS * BATCH[lane] // max(1, len(free)))
     queues = {account: _oldest(conn, lane, account, min(share, BATCH[lane])) for account in free}
@@ -108,7 +181,7 @@ def take_backlog(conn: Connection, lane: str, now_ms: int, publish: Publish, mem
     return Freed(len(chosen), messages, after)
 
 
-def _waiting(conn: Connection, lane: str, after: int) -> tuple[list[int], int]:
+def _waiting(conn: Connection, lane: str, after: int, kind: str = BACKLOG) -> tuple[list[int], int]:
     """Accounts with a backlog, and where the next call goes on.
 
     MIN of an index's column is one look into it, whatever the table's statistics say: a DISTINCT, or an ORDER BY with
@@ -118,8 +191,8 @@ def _waiting(conn: Connection, lane: str, after: int) -> tuple[list[int], int]:
     while len(accounts) < ACCOUNTS:
         ((found,),) = sql.fetch(
             conn,
-            "SELECT MIN(account_id) FROM due WHERE kind='backlog' AND lane=%s AND account_id>%s",
-            (int(Lane[lane]), after),
+            "SELECT MIN(account_id) FROM due WHERE kind=%s AND lane=%s AND account_id>%s",
+            (kind, int(Lane[lane]), after),
         )
         if found is None:
             return accounts, -1
@@ -141,20 +214,21 @@ def _windows(conn: Connection, lane: str, accounts: Iterable[int]) -> list[tuple
     return [(int(a), int(n), int(limit)) for a, n, limit in found]
 
 
-def _oldest(conn: Connection, lane: str, account: int, limit: int) -> list[tuple[Row, int]]:
+def _oldest(conn: Connection, lane: str, account: int, limit: int, kind: str = BACKLOG) -> list[tuple[Row, int]]:
     found = sql.fetch(
         conn,
-        f"SELECT {_COLUMNS}, messages FROM due FORCE INDEX (backlog) WHERE kind='backlog' AND lane=%s "  # noqa: S608
+        f"SELECT {_COLUMNS}, messages FROM due FORCE INDEX (backlog) WHERE kind=%s AND lane=%s "  # noqa: S608
         "AND account_id=%s ORDER BY due_id LIMIT %s FOR UPDATE SKIP LOCKED",
-        (int(Lane[lane]), account, limit),
+        (kind, int(Lane[lane]), account, limit),
     )
     return [(Row(*r[:-1]), r[-1]) for r in found]
 
 
 def _in_turn(
-    queues: dict[int, list[tuple[Row, int]]], room: dict[int, int], flying: dict[int, int]
+    queues: dict[int, list[tuple[Row, int]]], room: dict[int, int], flying: dict[int, int], total: int = 1 << 30
 ) -> list[tuple[int, Row, int]]:
-    """The batches that fit, by route's own rule: one that did not fit would come back to the end of its queue."""
+    """The batches that fit, by route's own rule: one that did not fit would come back to the end of its queue. `total`
+    is the room of all together; the batch that fills it up may be larger than what is left."""
     used, left = dict(flying), dict(room)
     chosen: list[tuple[int, Row, int]] = []
     while any(queues.values()):
@@ -162,11 +236,14 @@ def _in_turn(
             if not rows:
                 continue
             row, messages = rows.pop(0)
+            if total <= 0:
+                return chosen
             if used[account] > 0 and messages > left[account]:
                 rows.clear()
                 continue
             left[account] -= messages
             used[account] += messages
+            total -= messages
             chosen.append((account, row, messages))
     return chosen
 

@@ -18,8 +18,11 @@ from shared.stores.routing.work import DEFAULT_WINDOW, Price, Work, cause_of
 from shared.stores.sql import Connection
 
 
-def due(conn: Connection, event: Due, world: World, price: Price) -> list[Event]:
-    """Decide what is due of a batch: a release, a time-out check, a cancellation, the end of what was given up."""
+def due(conn: Connection, event: Due, world: World, price: Price, lane_window: int = DEFAULT_WINDOW) -> list[Event]:
+    """Decide what is due of a batch: a release, a time-out check, a cancellation, the end of what was given up.
+
+    No account has more on the way to vendors than the lane's window, whatever its own.
+    """
     if event.kind == GIVEN_UP:
         return given_up(conn, event, world, price)
     work = Work(world, event.lane, price)
@@ -38,7 +41,7 @@ def due(conn: Connection, event: Due, world: World, price: Price) -> list[Event]
                 starting[plan.request_id].append((row, step))
                 continue
         apply(work, row, plan, step, cause, None, None)
-    _release(conn, work, starting, plans, cause)
+    _release(conn, work, starting, plans, cause, lane_window)
     return flush(conn, work)
 
 
@@ -48,13 +51,14 @@ def _release(
     starting: dict[bytes, list[tuple[Message, Start]]],
     plans: dict[bytes, Plan],
     cause: bytes,
+    lane_window: int,
 ) -> None:
     """Start what was waiting (by request), unless its account's window is full."""
     in_flight = store.windows(conn, {(plans[r].account_id, plans[r].lane) for r in starting})
     window_of = send_windows(conn, {plans[r].account_id for r in starting})
     for request_id, members in starting.items():
         plan = plans[request_id]
-        key, limit = (plan.account_id, plan.lane), window_of.get(plan.account_id, DEFAULT_WINDOW)
+        key, limit = (plan.account_id, plan.lane), min(lane_window, window_of.get(plan.account_id, DEFAULT_WINDOW))
         flying = in_flight.get(key, 0)
         if flying > 0 and flying + len(members) > limit:
             hop = members[0][0].hop
