@@ -27,11 +27,24 @@ class Sizes:
     limit: int = 100_000
     profile: int = 20_000
     hold: int = 200
+    hold_flood: int = 100_000
 
     def scaled(self, factor: float) -> Sizes:
         """The same with `factor` times the messages; never fewer than make sense."""
         least = {"batch_requests": 4, "otps": 10, "limit": 10_000, "due": 100}
-        counts = ("batch_requests", "bulk", "large", "single", "flood", "otps", "pending", "due", "prefill", "limit")
+        counts = (
+            "batch_requests",
+            "bulk",
+            "large",
+            "single",
+            "flood",
+            "otps",
+            "pending",
+            "due",
+            "prefill",
+            "limit",
+            "hold_flood",
+        )
         changes = {name: max(least.get(name, 500), round(getattr(self, name) * factor)) for name in counts}
         profile = max(1_000, round(self.profile * factor))
         growth = tuple(sorted({max(500, round(n * factor)) for n in self.growth}))
@@ -59,6 +72,7 @@ QUICK = Sizes(
     limit=10_000,
     profile=2_000,
     hold=30,
+    hold_flood=3_000,
 )
 FULL = replace(DEFAULT, growth=(1_000, 10_000, 100_000, 1_000_000), prefill=100_000_000)
 

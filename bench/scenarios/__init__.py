@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.run import Scenario
-from bench.scenarios import accept, cold, growth, hold_door, hold_poison, limits, otp, profile, retry, road
+from bench.scenarios import accept, cold, growth, hold_door, hold_fair, hold_poison, limits, otp, profile, retry, road
 
 ORDER: dict[str, tuple[str, Scenario]] = {
     "limits": ("Kafka and MySQL without IMS", limits.run),
@@ -17,6 +17,7 @@ ORDER: dict[str, tuple[str, Scenario]] = {
     "growth": ("cost as the data grows", growth.run),
     **hold_door.SCENARIOS,
     **hold_poison.SCENARIOS,
+    **hold_fair.SCENARIOS,
 }
 
 

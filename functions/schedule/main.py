@@ -57,7 +57,7 @@ async def _run(lane: str, until: float, ims: Context) -> bool:
         if lane not in _served:
             _served.add(lane)
             try:
-                taken = await _take(lane, memory, ims) + await turns.take(memory)
+                taken = await _take(lane, memory, ims) + await turns.take()
                 pause, well = 0 if taken else min(pause, turns.pause), True
             except Unavailable as error:
                 log.warning("due work waits", lane=lane, detail=error.detail)
@@ -97,11 +97,11 @@ class Turns:
     def __init__(self, lane: str, ims: Context) -> None:
         self._lane, self._ims = lane, ims
         self.pause = IDLE_SECONDS
+        self._after, self._look_at = -1, 0.0
 
-    async def take(self, memory: due.Backlogs) -> int:
+    async def take(self) -> int:
         """Let go what the lane has room for, when it is time to look; how many messages that were."""
-        now = time.monotonic()
-        if now < memory.surplus_at:
+        if time.monotonic() < self._look_at:
             return 0
         lane, ims = self._lane, self._ims
         try:
@@ -109,10 +109,10 @@ class Turns:
         except away():
             waiting = {}
         found = await ims.db(
-            due.take_surplus, lane, ims.now_ms(), self._publisher(), ims.lanes.window(lane), waiting, memory
+            due.take_surplus, lane, ims.now_ms(), self._publisher(), ims.lanes.window(lane), waiting, self._after
         )
         self.pause = SURPLUS_SECONDS if any(s.held for s in found.road.values()) else IDLE_SECONDS
-        memory.surplus_at = time.monotonic() + self.pause
+        self._after, self._look_at = found.after, time.monotonic() + self.pause
         try:
             await ims.shares.show(lane, found.road)
         except away() as error:

@@ -11,7 +11,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
@@ -25,6 +25,7 @@ from shared.runtime.letters import Buried, forms, whole
 from shared.stores import sql
 from shared.stores.sql import Connection
 
+T = TypeVar("T")
 Publish = Callable[[Sequence[Event]], None]
 BATCH: dict[str, int] = {"auth": 200, "realtime": 100, "bulk": 40, "ad": 40}
 """Rows of one transaction. Those of bulk and ad carry up to 500 messages each, the others mostly a few."""
@@ -61,9 +62,6 @@ class Backlogs:
     after: int = -1
     look_at: float = 0.0
     forget_at: float = 0.0
-    surplus_after: int = -1
-    surplus_at: float = 0.0
-    show_at: float = 0.0
 
     def note(self, freed: Freed) -> None:
         """What a call has let go and committed."""
@@ -102,10 +100,12 @@ def keep_surplus(conn: Connection, events: Mapping[int, Sequence[Accepted]]) -> 
 
 
 class Surplus(NamedTuple):
-    """What a look at a lane's surplus found: what it let go, and each account with its standing."""
+    """What a look at a lane's surplus found: messages that it let go by account, each account's standing, and the
+    account after which the next look goes on."""
 
     released: dict[int, int]
     road: dict[int, Standing]
+    after: int
 
 
 def take_surplus(
@@ -115,26 +115,46 @@ def take_surplus(
     publish: Publish,
     window: int,
     waiting: Mapping[int, int],
-    memory: Backlogs,
+    after: int = -1,
 ) -> Surplus:
     """Let go what waits its turn in a lane: one batch an account in turn, while the lane has room (`window`).
 
-    `waiting` are the messages on their way to route by account, as Redis tells; `memory` is where the last look ended.
-    An account with nothing on the road may let go a batch however large it is.
+    `waiting` are the messages on their way to route by account, as Redis tells; `after` is where the last look ended.
+    An account with nothing on the road may let go a batch however large it is. Rows are chosen before they are read, at
+    most BATCH of them: they are in memory at once.
     """
-    accounts, after = _waiting(conn, lane, memory.surplus_after, SURPLUS)
+    accounts, after = _waiting(conn, lane, after, SURPLUS)
     flying = _flying(conn, lane, {*sorted(waiting, key=waiting.__getitem__)[-ACCOUNTS:], *accounts})
     held = set(accounts)
     road = {a: Standing(waiting.get(a, 0), flying.get(a, 0), a in held) for a in {*waiting, *flying, *held}}
     total, room = rooms(window, road, held)
-    queues = {a: _oldest(conn, lane, a, BATCH[lane], SURPLUS) for a in accounts if room[a] > 0} if total > 0 else {}
-    chosen = _in_turn(queues, room, {a: road[a].on_road for a in queues}, total)
+    free = [a for a in accounts if room[a] > 0] if total > 0 else []
+    queues = {a: _turns(conn, lane, a, max(1, min(BATCH[lane], ROUNDS * BATCH[lane] // len(free)))) for a in free}
+    chosen = _in_turn(queues, room, {a: road[a].on_road for a in queues}, total)[: BATCH[lane]]
     released: dict[int, int] = {}
     for account, _, n in chosen:
         released[account] = released.get(account, 0) + n
-    _leave(conn, [row for _, row, _ in chosen], now_ms, publish)
-    memory.surplus_after = after
-    return Surplus(released, road)
+    _leave(conn, _whole(conn, [due_id for _, due_id, _ in chosen]), now_ms, publish)
+    return Surplus(released, road, after)
+
+
+def _turns(conn: Connection, lane: str, account: int, limit: int) -> list[tuple[int, int]]:
+    """(due id, messages) of an account's oldest surplus."""
+    found = sql.fetch(
+        conn,
+        "SELECT due_id, messages FROM due FORCE INDEX (backlog) WHERE kind=%s AND lane=%s AND account_id=%s "
+        "ORDER BY due_id LIMIT %s FOR UPDATE SKIP LOCKED",
+        (SURPLUS, int(Lane[lane]), account, limit),
+    )
+    return [(int(due_id), int(n)) for due_id, n in found]
+
+
+def _whole(conn: Connection, due_ids: Sequence[int]) -> list[Row]:
+    if not due_ids:
+        return []
+    listed = ",".join(map(str, due_ids))
+    found = sql.fetch(conn, f"SELECT {_COLUMNS} FROM due WHERE due_id IN ({listed}) ORDER BY due_id")  # noqa: S608
+    return [Row(*r) for r in found]
 
 
 def _flying(conn: Connection, lane: str, accounts: Iterable[int]) -> dict[int, int]:
@@ -225,12 +245,12 @@ def _oldest(conn: Connection, lane: str, account: int, limit: int, kind: str = B
 
 
 def _in_turn(
-    queues: dict[int, list[tuple[Row, int]]], room: dict[int, int], flying: dict[int, int], total: int = 1 << 30
-) -> list[tuple[int, Row, int]]:
+    queues: dict[int, list[tuple[T, int]]], room: dict[int, int], flying: dict[int, int], total: int = 1 << 30
+) -> list[tuple[int, T, int]]:
     """The batches that fit, by route's own rule: one that did not fit would come back to the end of its queue. `total`
     is the room of all together; the batch that fills it up may be larger than what is left."""
     used, left = dict(flying), dict(room)
-    chosen: list[tuple[int, Row, int]] = []
+    chosen: list[tuple[int, T, int]] = []
     while any(queues.values()):
         for account, rows in queues.items():
             if not rows:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pymysql
 import pytest
 
-from shared.domain.events import Dead, Due, Event
+from shared.domain.events import Accepted, Dead, Due, Event, PlanHop, Recipient, Request
 from shared.domain.ids import LANES, Lane
 from shared.runtime.clock import now_ms
 from shared.runtime.mysql import DEADLOCK, Database
@@ -222,3 +223,132 @@ def test_looking_for_backlogs_costs_the_same_however_long_they_are(rows: Databas
     asked = rows_read(one, lambda: one.run(messages.backlogs, [(full, "bulk"), (full, "ad")]))
     assert asked <= 4
     one.close()
+
+
+# --- what waits its turn ----------------------------------------------------------------------------------------------
+
+
+def accepted(account: int, n: int, lane: str = "bulk") -> Accepted:
+    people = [Recipient(n=i, to="01012345678", type="sms") for i in range(1, n + 1)]
+    request = Request(
+        request_id=os.urandom(16).hex(), account_id=account, username="demo", lane=lane, accepted_at=NOW, total=n,
+        plan=[PlanHop(channel="mt", content={"text": "안녕 👍"})], messages=people,
+    )  # fmt: skip
+    return Accepted(lane=lane, requests=[request])
+
+
+def keep(db: Database, account: int, *sizes: int, lane: str = "bulk") -> list[Accepted]:
+    events = [accepted(account, n, lane) for n in sizes]
+    db.run(due.keep_surplus, {account: events})
+    return events
+
+
+def turns(
+    db: Database, window: int, waiting: dict[int, int] | None = None, lane: str = "bulk"
+) -> tuple[due.Surplus, list[Accepted]]:
+    gone: list[Any] = []
+    return db.run(due.take_surplus, lane, NOW, gone.extend, window, waiting or {}), gone
+
+
+def test_what_waits_its_turn_leaves_as_it_was_kept_and_once(db: Database, clients: Clients) -> None:
+    account = clients.make()
+    kept = keep(db, account, 3, 2)
+    found, gone = turns(db, 100)
+    assert [e.model_dump() for e in gone] == [e.model_dump() for e in kept]
+    assert found.released == {account: 5}
+    assert left(db) == 0
+    assert turns(db, 100)[1] == []
+
+
+def test_it_is_neither_due_nor_a_backlog(db: Database, clients: Clients) -> None:
+    keep(db, clients.make(), 3)
+    assert take(db, "bulk") == []
+    assert free(db) == 0
+    assert left(db) == 1
+
+
+@pytest.mark.parametrize(
+    ("flying", "waiting", "leaves"), [(0, 0, 10), (4, 0, 6), (0, 9, 1), (5, 5, 0), (50, 0, 0), (0, -7, 10)]
+)
+def test_no_more_leaves_than_the_lane_has_room_for(
+    db: Database, clients: Clients, flying: int, waiting: int, leaves: int
+) -> None:
+    """Whoever is on the road: oneself, or another that keeps nothing."""
+    account, other = clients.make(), clients.make()
+    for who in (account, other):
+        db.run(sql.execute, "DELETE FROM due")
+        keep(db, account, *[1] * 20)
+        db.run(messages.move_windows, {(who, "bulk"): flying})
+        found, gone = turns(db, 10, {who: waiting})
+        assert len(gone) == leaves
+        assert found.road[account].held
+        db.run(messages.move_windows, {(who, "bulk"): -flying})
+
+
+def test_many_that_wait_leave_in_turn_however_long_their_queues(db: Database, clients: Clients) -> None:
+    long, short, other = clients.make(), clients.make(), clients.make()
+    keep(db, long, *[2] * 50)
+    keep(db, short, 2, 2)
+    keep(db, other, *[2] * 20)
+    found, _ = turns(db, 24)
+    assert found.released == {long: 10, short: 4, other: 10}
+
+
+def test_with_more_accounts_than_one_look_sees_all_have_their_turn(
+    db: Database, clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(due, "ACCOUNTS", 2)
+    for account in [clients.make() for _ in range(5)]:
+        keep(db, account, 1)
+    after, gone = -1, 0
+    for _ in range(3):
+        found = db.run(due.take_surplus, "bulk", NOW, lambda _: None, 100, {}, after)
+        after, gone = found.after, gone + sum(found.released.values())
+    assert gone == 5
+
+
+def test_a_batch_that_is_larger_than_the_window_leaves_when_the_road_is_empty(db: Database, clients: Clients) -> None:
+    account = clients.make()
+    keep(db, account, 50, 50)
+    assert len(turns(db, 10, {account: 1})[1]) == 0
+    assert len(turns(db, 10)[1]) == 1
+
+
+def test_a_look_reads_few_rows_however_many_wait(
+    db: Database, clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(due.BATCH, "bulk", 3)
+    for account in [clients.make() for _ in range(4)]:
+        keep(db, account, *[1] * 9)
+    assert len(turns(db, 10_000)[1]) == 3
+
+
+def test_a_death_before_the_commit_lets_it_leave_again(db: Database, clients: Clients) -> None:
+    kept = keep(db, clients.make(), 3)
+
+    def die(_: Sequence[Event]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        db.run(due.take_surplus, "bulk", NOW, die, 100, {})
+    assert [e.requests[0].request_id for e in turns(db, 100)[1]] == [kept[0].requests[0].request_id]
+
+
+def test_two_releasers_let_nothing_go_twice(db: Database, clients: Clients) -> None:
+    keep(db, clients.make(), *[1] * 10)
+    meanwhile: list[Any] = []
+
+    def publish(_: Sequence[Event]) -> None:
+        meanwhile.append(turns(Database(db._url.geturl()), 100)[1])
+
+    found = db.run(due.take_surplus, "bulk", NOW, publish, 100, {})
+    assert (sum(found.released.values()), meanwhile) == (10, [[]])
+
+
+def test_large_requests_are_kept_in_several_statements(
+    db: Database, clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(due, "SURPLUS_BYTES", 2000)
+    keep(db, clients.make(), *[5] * 30)
+    assert left(db) == 30
+    assert sum(e.size() for e in turns(db, 1000)[1]) == 150
