@@ -84,3 +84,19 @@ def test_a_full_window_keeps_the_rest_in_a_backlog_and_lets_another_client_throu
         crowded.wait_for_all()
         crowded.assert_sound()
         other.assert_sound()
+
+
+@pytest.mark.timeout(600)
+def test_a_flood_in_the_same_lane_waits_its_turn_and_arrives_once(platform: Platform) -> None:
+    with Road(platform, batch=500) as crowded, Road(platform) as other:
+        for _ in range(2):
+            crowded.send(a_text().to_many(4000).in_lane("realtime"))
+        kept = "SELECT COALESCE(SUM(messages), 0) FROM due WHERE kind='surplus'"
+        until(lambda: crowded.sql(kept)[0][0], "messages that wait their turn")
+        quick = other.send(a_text().to(*numbers(1)).in_lane("realtime"))
+        other.report_of(quick.id)
+        assert crowded.ended() < 8000, "the other client waited for all of it"
+        crowded.wait_for_all(MINUTES)
+        assert crowded.sql(kept) == [(0,)]
+        crowded.assert_sound()
+        other.assert_sound()
