@@ -15,8 +15,8 @@ LISTED = 1000
 """Over this many accepted recipients `messages` is left out unless the client asks for it."""
 
 
-def accepted(request: Request, rejected: Sequence[Any], *, listed: bool) -> bytes:
-    """The body; `rejected` are objects with index, to, code and detail."""
+def accepted(request: Request, rejected: Sequence[Any], duplicates: Sequence[Any] = (), *, listed: bool) -> bytes:
+    """The body; `rejected` are objects with index, to, code and detail, `duplicates` such with index and of."""
     base, lane = int(request.request_id, 16), int(Lane[request.lane]) << LANE_SHIFT
     request_id = dashed(request.request_id)
     body: dict[str, Any] = {
@@ -37,5 +37,6 @@ def accepted(request: Request, rejected: Sequence[Any], *, listed: bool) -> byte
             for m in request.messages
         ]
     body["rejected"] = [{"index": r.index, "to": r.to, "code": r.code, "detail": r.detail} for r in rejected]
+    body["duplicates"] = [{"index": d.index, "of": d.of} for d in duplicates]
     body["links"] = {"self": f"/v1/requests/{request_id}", "reports": f"/v1/reports?request_id={request_id}"}
     return orjson.dumps(body)

@@ -143,7 +143,14 @@ NOTHING = Known()
 async def _view(ims: Context, who: Caller, wants: Mapping[str, Wants]) -> AccountView:
     account = who.account
     known: Known = await ims.db(look_up, account.account_id, wants, who.test) if wants else NOTHING
-    return AccountView(account.account_id, account.username, account.senders, account.callback_uri, *known)
+    return AccountView(account.account_id, account.username, account.senders, account.callback_uri, *known, _may_call)
+
+
+def _may_call(uri: str) -> bool:
+    from shared.runtime.egress import Policy  # only for a request with a callback of its own
+    from shared.runtime.settings import EgressSettings, load
+
+    return Policy.of(load(EgressSettings)).permits_literal(uri)
 
 
 _REFUSED = {
@@ -182,7 +189,7 @@ async def _submit(
     done = await submitter.submit(submission)
     if done.replay:
         return _response(done.replay, replayed=True)
-    body = accepted(done.request, acceptance.rejected, listed=listed)
+    body = accepted(done.request, acceptance.rejected, acceptance.duplicates, listed=listed)
     if done.replay is None:
         await submitter.keep_answer(done, body)
     return _response(body, replayed=done.repeated)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -25,6 +25,7 @@ from shared.channels.common import (
     Size,
     channel,
     read_time,
+    time_fault,
     uri_fault,
 )
 from shared.channels.reading import read_body, read_object, top_fields
@@ -45,12 +46,22 @@ PLAN_VIEW_MESSAGES = 1000
 
 
 @dataclass(frozen=True, slots=True)
+class Repeated:
+    """A recipient that stands there again: its place, and the place of the first with the same address (from 0)."""
+
+    index: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What was accepted: the request with its messages, who was left out, and how many messages are of each type."""
+    """What was accepted: the request with its messages, who was left out, how many messages are of each type, and who
+    is there more than once."""
 
     request: Request
     rejected: list[Rejected]
     types: Mapping[str, int]
+    duplicates: Sequence[Repeated] = ()
 
     def plan_view(self, prices: Mapping[str, Decimal]) -> dict[str, Any]:
         """What a dry run shows: each hop, and per message type, length and price (KRW by type; None when unknown)."""
@@ -66,6 +77,7 @@ class Acceptance:
             "plan": [{"channel": hop.channel, "wait": hop.wait, **hop.content} for hop in self.request.plan],
             "messages": [self._seen(message, size, cost) for message, size, cost in listed],
             "rejected": self.rejected,
+            "duplicates": [asdict(one) for one in self.duplicates],
         }
 
     def _size(self, message: Recipient) -> Size:
@@ -114,13 +126,17 @@ def accept_in_steps(
     broken = top_fields(faults)
     scheduled, valid = _times(draft, now_ms, faults)
     plan, legs = _plan(kind, draft, account, broken, faults)
-    faults += [*_other_faults(draft, broken), *_plan_faults(plan)]
+    faults += [*_other_faults(draft, account, broken), *_plan_faults(plan)]
     reader = Reader(partial(kind.address, draft), [] if faults else legs, body)
     messages, rejected = yield from _read_all(reader, draft.recipients or [])
     if faults or not messages or (rejected and draft.strict):
         if draft.strict or not messages:
             faults += [Fault(r.pointer, r.code, r.detail) for r in rejected]
         raise InvalidRequest(faults, 403 if all(f.code == FOREIGN_SENDER for f in faults) else 422)
+    duplicates = _repeated(messages)
+    if draft.distinct and duplicates:
+        again = {one.index + 1 for one in duplicates}
+        messages = [m for m in messages if m.n not in again]
     types = Counter([m.type for m in messages])
     request = Request(
         request_id=request_id.hex,
@@ -139,7 +155,17 @@ def accept_in_steps(
         total=len(messages),
         messages=messages,
     )
-    return Acceptance(request, rejected, types)
+    return Acceptance(request, rejected, types, duplicates)
+
+
+def _repeated(messages: Sequence[Recipient]) -> list[Repeated]:
+    """Addresses are compared as they are kept, so in whatever way they were written."""
+    first: dict[str, int] = {}
+    for message in messages:
+        first.setdefault(message.to, message.n)
+    if len(first) == len(messages):
+        return []
+    return [Repeated(m.n - 1, first[m.to] - 1) for m in messages if first[m.to] != m.n]
 
 
 def _read_all(reader: Reader, items: Sequence[Any]) -> Generator[None, None, tuple[list[Recipient], list[Rejected]]]:
@@ -154,9 +180,12 @@ def _read_all(reader: Reader, items: Sequence[Any]) -> Generator[None, None, tup
     return messages, rejected
 
 
-def _other_faults(draft: Shared, broken: frozenset[str]) -> Iterator[Fault]:
-    if draft.callback_uri is not None and (wrong := uri_fault(draft.callback_uri)):
-        yield Fault("/callback_uri", "format", wrong)
+def _other_faults(draft: Shared, account: AccountView, broken: frozenset[str]) -> Iterator[Fault]:
+    if draft.callback_uri is not None:
+        if wrong := uri_fault(draft.callback_uri):
+            yield Fault("/callback_uri", "format", wrong)
+        elif not account.may_call(draft.callback_uri):
+            yield Fault("/callback_uri", "forbidden_address", "this address is not reachable from here")
     if draft.recipients is None and "recipients" not in broken:
         yield Fault("/recipients", "required", 'name at least one recipient: [{"to": "01012345678"}]')
 
@@ -218,7 +247,7 @@ def _time(text: str | None, pointer: str, start_ms: int, start: str, faults: lis
         return None
     at = read_time(text)
     if at is None:
-        faults.append(Fault(pointer, "format", "must be RFC 3339 with offset, like 2030-01-31T09:00:00+09:00"))
+        faults.append(Fault(pointer, "format", time_fault(text)))
     elif at <= start_ms:
         faults.append(Fault(pointer, "range", f"must be later than {start}"))
     elif at > start_ms + MAX_AHEAD_S * 1000:

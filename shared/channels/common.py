@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from calendar import monthrange
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 from shared.channels import MODULES
 from shared.channels.schema import MAX_URI, HopShared, Shared
+from shared.domain import hosts
 from shared.domain.errors import ImsError
 from shared.vendors.base import Payload
 
@@ -106,6 +108,8 @@ class AccountView:
     """(channel, code) → the version that may be used."""
     devices: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """Address → the devices on record behind it."""
+    may_call: Callable[[str], bool] = lambda _: True
+    """Whether a callback may lead to the address in its URL; names are judged when they are called."""
 
 
 class Size(NamedTuple):
@@ -187,19 +191,43 @@ def channel(name: str) -> Channel:
     return cast(Channel, import_module(MODULES[name]).CHANNEL)
 
 
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII).fullmatch
+_RFC3339 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?(?:[Zz]|[+-](\d\d):(\d\d))", re.ASCII
+).fullmatch
 _HOST = re.compile(r"(?=.{1,253}\.?$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.|$))+", re.ASCII).fullmatch
 _URI = re.compile(r"https?://[!-~]+", re.IGNORECASE).fullmatch
 
 
 def read_time(text: str) -> int | None:
     """Milliseconds of an RFC 3339 time with offset, or None."""
-    if not _RFC3339(text):
+    found = _RFC3339(text)
+    if found is None or (found[8] or "") > "59":
         return None
     try:
         return round(datetime.fromisoformat(text.upper()).timestamp() * 1000)
     except (ValueError, OverflowError):
         return None
+
+
+def time_fault(text: str) -> str:
+    """Why `read_time` read nothing."""
+    if (found := _RFC3339(text)) is None:
+        return "must be RFC 3339 with offset, like 2030-01-31T09:00:00+09:00"
+    year, month, day, hour, minute, second, *offset = (int(part or 0) for part in found.groups())
+    if not year:
+        return "no such year: 0000"
+    if not 1 <= month <= 12:
+        return f"no such month: {month:02}"
+    last = monthrange(year, month)[1]
+    if not 1 <= day <= last:
+        return f"no such day: {year:04}-{month:02} has {last} days"
+    if hour > 23:
+        return f"no such hour: {hour:02}; midnight is 00:00:00 of the next day"
+    if minute > 59:
+        return f"no such minute: {minute:02}"
+    if second > 59:
+        return f"no such second: {second:02}; leap seconds are not known ahead"
+    return f"no such offset: {text[-6:]}" if max(offset[0] - 23, offset[1] - 59) > 0 else "is no time that can be kept"
 
 
 def uri_fault(uri: str) -> str | None:
@@ -210,7 +238,8 @@ def uri_fault(uri: str) -> str | None:
         return "must be an http or https URL without spaces or non-ASCII characters"
     try:
         parts = urlsplit(uri)
-        usable = parts.port != 0 and (":" in (parts.hostname or "") or bool(_HOST(parts.hostname or "")))
+        host = parts.hostname or ""
+        usable = parts.port != 0 and (hosts.address(host) is not None or bool(_HOST(host)))
     except ValueError:
         usable = False
     if not usable:

@@ -63,6 +63,8 @@ class Shared(Content):
     on_uncertain: Literal["wait", "failover"] | None = None
     max_price: Annotated[Decimal, Field(ge=0, max_digits=10, decimal_places=2)] | None = None
     strict: bool = False
+    distinct: bool = False
+    """Whether a recipient that stands there again gets only the first message."""
 
 
 class HopShared(Content):

@@ -129,6 +129,8 @@ async def change_settings(request: Request, ims: Context) -> Response:
     change = await reading.body(request, Change, faults)
     before = await _present(ims, who)
     changes = {COLUMNS[name]: getattr(change, name) for name in change.model_fields_set}
+    if "secrets" in change.model_fields_set:
+        changes[COLUMNS["secrets"]] = [padded(secret) for secret in change.secrets]
     uri = changes.get("callback_uri", before.callback_uri)
     await ims.db(set_callbacks, before.account_id, changes, ims.now_ms())
     ims.accounts.forget(before.account_id)
@@ -151,14 +153,22 @@ def _secret_faults(secrets: Iterable[str]) -> Iterable[Fault]:
             yield Fault(f"/secrets/{i}", "format", "must be whsec_ and the base64 of 24 to 64 random bytes")
 
 
+def padded(secret: str) -> str:
+    """A secret whose base64 has its `=` again, as strict readers want it; the key is the same."""
+    bare = secret.removeprefix("whsec_").rstrip("=")
+    return f"whsec_{bare}{'=' * (-len(bare) % 4)}"
+
+
 def secret_ok(secret: str) -> bool:
-    """Whether a secret is one of Standard Webhooks."""
-    text = secret.removeprefix("whsec_")
+    """Whether a secret is one of Standard Webhooks; its base64 may lack the `=` at its end."""
+    whole = padded(secret)
+    if secret not in (whole, whole.rstrip("=")):
+        return False
     try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        raw = base64.b64decode(whole.removeprefix("whsec_"), validate=True)
     except (binascii.Error, ValueError):
         return False
-    return text != secret and len(raw) in SECRET_BYTES
+    return len(raw) in SECRET_BYTES
 
 
 async def address_faults(egress: Egress, uri: str | None) -> list[Fault]:

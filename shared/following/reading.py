@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.channels import CHANNEL_NAMES
-from shared.channels.common import Fault, InvalidRequest, read_time
+from shared.channels.common import Fault, InvalidRequest, read_time, time_fault
 from shared.channels.reading import read_body as read_model
 from shared.domain import phone
 from shared.domain.ids import TAIL_MASK, parse_reference
@@ -49,7 +49,7 @@ def invalid(faults: Iterable[Fault]) -> Problem:
 
 
 def query(request: Request, readers: Mapping[str, Reader]) -> dict[str, Any]:
-    """The given parameters as values; an empty one counts as not given."""
+    """The given parameters as values; an empty one counts as not given, but for `ref`: a message's may be empty."""
     values: dict[str, Any] = {}
     faults: list[Fault] = []
     for name, text in request.query_params.multi_items():
@@ -58,7 +58,7 @@ def query(request: Request, readers: Mapping[str, Reader]) -> dict[str, Any]:
             faults.append(Fault(pointer, "unknown_field", f"no such parameter; known are: {', '.join(readers)}"))
         elif name in values:
             faults.append(Fault(pointer, "conflict", "give it once"))
-        elif text:
+        elif text or name == "ref":
             try:
                 values[name] = readers[name](text)
             except ValueError as error:
@@ -97,9 +97,12 @@ def limit(text: str) -> int:
 
 def time(text: str) -> int:
     """Milliseconds of a time; a `+` that a query string turned into a space is taken as meant."""
-    at = read_time(_LOST_PLUS.sub(r"+\1", text))
-    if at is None or at < 0:
-        raise ValueError("must be RFC 3339 with offset, like 2030-01-31T09:00:00+09:00")
+    mended = _LOST_PLUS.sub(r"+\1", text)
+    at = read_time(mended)
+    if at is None:
+        raise ValueError(time_fault(mended))
+    if at < 0:
+        raise ValueError("must be in 1970 or later")
     return at
 
 

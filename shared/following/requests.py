@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.accepting.callers import caller
-from shared.channels.common import Fault, read_time
+from shared.channels.common import Fault, read_time, time_fault
 from shared.channels.schema import MAX_AHEAD_S, Content
 from shared.domain.errors import Unavailable
 from shared.domain.events import Due
@@ -169,7 +169,7 @@ async def change_request(request: Request, ims: Context) -> Response:
     try:
         row = await patience.taken_in(ims, account_id, request_id, move, patience.CHANGE_S, test=who.test)
     except Left as error:
-        fault = Fault("/scheduled_at", "conflict", "the request has left already, or was never reserved")
+        fault = Fault("/scheduled_at", "conflict", str(error))
         raise reading.invalid([fault]) from error
     except Arriving as error:
         raise _arriving() from error
@@ -186,17 +186,18 @@ async def _faults(change: Change, now_ms: int) -> list[Fault]:
 
 
 def _wrong_times(change: Change, scheduled_at: str, now_ms: int) -> Iterator[Fault]:
-    at = read_time(scheduled_at)
-    yield from _time_faults("/scheduled_at", at, now_ms, "now")
+    yield from _time_faults("/scheduled_at", scheduled_at, now_ms, "now")
     if change.valid_until is not None:
-        yield from _time_faults("/valid_until", read_time(change.valid_until), at or now_ms, "scheduled_at")
+        start = read_time(scheduled_at) or now_ms
+        yield from _time_faults("/valid_until", change.valid_until, start, "scheduled_at")
         if change.ttl is not None:
             yield Fault("/ttl", "conflict", "give either `ttl` or `valid_until`")
 
 
-def _time_faults(pointer: str, at: int | None, start_ms: int, start: str) -> Iterator[Fault]:
+def _time_faults(pointer: str, text: str, start_ms: int, start: str) -> Iterator[Fault]:
+    at = read_time(text)
     if at is None:
-        yield Fault(pointer, "format", "must be RFC 3339 with offset, like 2030-01-31T09:00:00+09:00")
+        yield Fault(pointer, "format", time_fault(text))
     elif at <= start_ms:
         yield Fault(pointer, "range", f"must be later than {start}")
     elif at > start_ms + MAX_AHEAD_S * 1000:

@@ -18,16 +18,17 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import quote, urlsplit
 
+from shared.domain import hosts
 from shared.domain.errors import Invalid, Unavailable
 from shared.runtime import descriptors
 from shared.runtime.http1 import Closed, Connection, Listening, connect
 from shared.runtime.idle import Idle, Origin
 from shared.runtime.settings import EgressSettings, load
 
-Address = IPv4Address | IPv6Address
+Address = hosts.Address
 Network = IPv4Network | IPv6Network
 
 MAX_ANSWER = 64 * 1024
@@ -150,13 +151,24 @@ class Policy:
         target = parse(url)
         if target.scheme == "http" and not self.http:
             raise Invalid("/callback_uri", "https_only", "the URL must begin with https://")
-        try:
-            address = ip_address(target.host)
-        except ValueError:
-            return target
-        if not self.permits(address):
+        if not self.permits_literal(url):
             raise Invalid("/callback_uri", "forbidden_address", "this address is not reachable from here")
         return target
+
+    def permits_literal(self, url: str) -> bool:
+        """False for a URL whose host is an address, in whatever writing, that must not be connected to."""
+        try:
+            address = hosts.address(parse(url).host)
+        except (ValueError, Invalid):  # what ends in a number and is no address is for no resolver to guess at
+            return False
+        return address is None or self.permits(address)
+
+    @classmethod
+    def of(cls, settings: EgressSettings) -> Policy:
+        """What the settings say."""
+        return cls(
+            http=settings.egress_http, allow=networks(settings.egress_allow), deny=networks(settings.egress_deny)
+        )
 
 
 def _within(address: Address, ranges: Iterable[Network]) -> bool:
@@ -178,9 +190,7 @@ class Egress:
     def __init__(self, settings: EgressSettings | None = None, *, whole: bool = False) -> None:
         settings = settings or load(EgressSettings)
         self._kind, self._kept = (Listening, MAX_ANSWER) if whole else (Connection, 0)
-        self.policy = Policy(
-            http=settings.egress_http, allow=networks(settings.egress_allow), deny=networks(settings.egress_deny)
-        )
+        self.policy = Policy.of(settings)
         self._timeout = settings.egress_timeout_seconds
         self._idle = Idle(
             most=descriptors.share(IDLE_SHARE, settings.egress_idle_connections),

@@ -230,7 +230,9 @@ def _by_index(conn: Connection, wanted: Search, index: str, value: str, span: tu
             (wanted.account_id, value, *span),
         )
 
-    if not any((wanted.test, wanted.channel, wanted.status, wanted.code, index == "recipient" and wanted.ref)):
+    if not any(
+        (wanted.test, wanted.channel, wanted.status, wanted.code, index == "recipient" and wanted.ref is not None)
+    ):
         found = entries(wanted.limit + 1)
         if all(written == value for _, written in found):
             return _page([r[0] for r in found], wanted.limit, None)

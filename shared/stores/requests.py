@@ -47,7 +47,7 @@ class RequestRow:
 
 
 class Left(Exception):
-    """A reservation cannot be moved any more."""
+    """A reservation cannot be moved any more; the text says why."""
 
 
 class Arriving(Exception):
@@ -158,6 +158,15 @@ def _chunks(ids: Sequence[bytes]) -> list[Sequence[bytes]]:
     return [ids[i : i + MAX_MESSAGES] for i in range(0, len(ids), MAX_MESSAGES)]
 
 
+def _why_left(request: RequestRow, messages: Sequence[tuple[int, int]]) -> str:
+    """`messages` are statuses, each with whether it is to be canceled."""
+    if messages and all(cancel or status == State.canceled for status, cancel in messages):
+        return "the request was canceled: send it anew"
+    if request.scheduled_ms is None:
+        return "the request was never reserved: it left when it was accepted"
+    return "the request has left already"
+
+
 def reschedule(conn: Connection, account_id: int, request: RequestRow, at_ms: int, valid_ms: int) -> None:
     """Move the reservation; raises Left when it has left, wholly or in part, and Arriving before all of it is here.
 
@@ -179,7 +188,7 @@ def reschedule(conn: Connection, account_id: int, request: RequestRow, at_ms: in
     left = [canceled for status, canceled in messages if status == State.scheduled]
     waiting, canceled = len(left), sum(left)
     if not due or waiting == canceled or sum(n for _, n in due) < waiting:
-        raise Left
+        raise Left(_why_left(request, messages))
     listed = ",".join(str(due_id) for due_id, _ in due)
     sql.execute(conn, f"UPDATE due SET due_ms={at_ms:d} WHERE due_id IN ({listed})")  # noqa: S608 - literals
     sql.execute(

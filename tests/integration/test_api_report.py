@@ -753,7 +753,45 @@ async def test_a_canceled_reservation_cannot_be_moved(client: Client) -> None:
     request = await client.accept("01011112222", scheduled_at=now_ms() + HOUR)
     path = f"/v1/requests/{UUID(hex=request.request_id)}"
     await client.http.post(f"{path}/cancel")
-    assert (await client.http.patch(path, json={"scheduled_at": iso(now_ms() + HOUR)})).status_code == 422
+    answer = await client.http.patch(path, json={"scheduled_at": iso(now_ms() + HOUR)})
+    assert answer.status_code == 422
+    assert "canceled" in answer.json()["errors"][0]["detail"]
+
+
+async def test_why_a_request_cannot_be_moved_is_told(client: Client) -> None:
+    request = await client.accept("01011112222")
+    path = f"/v1/requests/{UUID(hex=request.request_id)}"
+    body = {"scheduled_at": iso(now_ms() + HOUR)}
+    assert "never reserved" in (await client.http.patch(path, json=body)).json()["errors"][0]["detail"]
+    wrong = {"scheduled_at": "2026-11-31T09:00:00+09:00", "valid_until": "2027-02-29T09:00:00+09:00"}
+    faults = (await client.http.patch(path, json=wrong)).json()["errors"]
+    assert ["no such day" in fault["detail"] for fault in faults] == [True, True]
+    for query in ("/v1/messages?since=2026-11-31T09:00:00Z", "/v1/reports?until=2026-02-30T09:00:00Z"):
+        answer = await client.http.get(query)
+        assert (answer.status_code, "no such day" in answer.text) == (422, True)
+
+
+async def test_an_empty_ref_is_a_ref_everywhere(client: Client) -> None:
+    (empty,) = await client.finished("01011112222", ref="")
+    await client.finished("01033334444", ref="x")
+    await client.finished("01055556666")
+    for query in ({"ref": ""}, {"ref": "", "to": "01011112222"}, {"ref": "", "status": "delivered"}):
+        found = (await client.get("/v1/messages", **query))["items"]
+        assert [m["message_id"] for m in found] == [str(empty)], query
+    answer = await client.http.post("/v1/reports/replay", json={"ref": ""})
+    assert answer.json()["replaying"] + answer.json()["skipped"] == 1, answer.text
+
+
+@pytest.mark.parametrize(("size", "ok"), [(23, False), (24, True), (25, True), (26, True), (64, True), (65, False)])
+async def test_a_secret_may_lack_its_padding_and_gets_it_again(client: Client, size: int, ok: bool) -> None:
+    secret = "whsec_" + base64.b64encode(os.urandom(size)).decode()
+    for given in (secret, secret.rstrip("=")):
+        answer = await client.http.put("/v1/callbacks", json={"secrets": [given]})
+        assert answer.status_code == (200 if ok else 422), answer.text
+        if ok:
+            assert answer.json()["secrets"] == [f"whsec_…{secret[-4:]}"]
+    for wrong in (secret + "=", secret[:-3] + "-" + secret[-2:], secret.removeprefix("whsec_")):
+        assert (await client.http.put("/v1/callbacks", json={"secrets": [wrong]})).status_code == 422, wrong
 
 
 # --- the feed and replays ---------------------------------------------------------------------------------------------

@@ -244,10 +244,35 @@ async def test_a_sender_number_that_is_not_the_accounts_is_not_allowed(servers: 
 
 
 @pytest.mark.parametrize(
-    "uri", ["https://[2001:db8::1]:8443/x?y=1", "https://xn--mnchen-3ya.de", "https://a_b.example."]
+    "uri", ["https://[2606:4700::1111]:8443/x?y=1", "https://xn--mnchen-3ya.de", "https://a_b.example."]
 )
 async def test_unusual_callbacks_that_can_work_are_taken(servers: Servers, uri: str) -> None:
     assert (await post(a_body(callback_uri=uri))).status_code == 202
+
+
+async def test_a_number_that_is_there_three_times_is_told_in_the_answer(servers: Servers) -> None:
+    people = [{"to": to} for to in ("010-2345-6789", "01023456789", "01099998888", "+82 10 2345 6789")]
+    told = [{"index": 1, "of": 0}, {"index": 3, "of": 0}]
+    for distinct, accepted in ((False, 4), (True, 2)):
+        answer = orjson.loads((await post(a_body(recipients=people, distinct=distinct))).body)
+        assert (answer["accepted"], len(answer["messages"]), answer["duplicates"]) == (accepted, accepted, told)
+    assert orjson.loads((await post(a_body())).body)["duplicates"] == []
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.1", "2130706433", "0x7f.1", "[::ffff:10.0.0.1]", "169.254.169.254."]
+)
+async def test_a_callback_to_a_forbidden_address_is_refused_when_it_is_given(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    answer = await post(a_body(callback_uri=f"https://{host}/reports"))
+    assert (answer.status_code, [e["pointer"] for e in problem(answer)["errors"]]) == (422, ["/callback_uri"])
+    assert not servers.published
+    monkeypatch.setenv("IMS_EGRESS_ALLOW", "0.0.0.0/0")
+    settings.reset()
+    assert (await post(a_body(callback_uri=f"https://{host}/reports"))).status_code == 202
+    monkeypatch.undo()
+    settings.reset()
 
 
 @pytest.mark.parametrize(

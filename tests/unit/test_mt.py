@@ -601,3 +601,58 @@ def test_no_body_at_all_can_break_the_acceptance(wild: dict[str, Any], sane: dic
         done = mt.accept(body, account=ACCOUNT, now_ms=NOW, request_id=REQUEST_ID, test=False)
         assert all(phone.recipient(m.to) or m.to.startswith("+") for m in done.request.messages)
         assert done.request.total + len(done.rejected) == len({**wild, **sane}["recipients"])
+
+
+@pytest.mark.parametrize(
+    ("time", "word"),
+    [
+        *(("2026-11-31T09:00:00+09:00", "no such day"), ("2027-02-29T09:00:00Z", "no such day"),
+          ("2026-02-30t09:00:00z", "no such day")),
+        *(("2026-04-00T09:00:00Z", "no such day"), ("2100-02-29T00:00:00Z", "28 days"), ("2026-13-01T09:00:00Z",
+          "no such month")),
+        *(("2026-00-01T09:00:00Z", "no such month"), ("0000-01-01T09:00:00Z", "no such year"),
+          ("2026-03-03T24:00:00Z", "no such hour")),
+        *(("2026-03-03T25:00:00+09:00", "no such hour"), ("2026-03-03T09:60:00Z", "no such minute"),
+          ("2026-03-03T09:00:61Z", "no such second")),
+        *(("2026-12-31T23:59:60Z", "no such second"), ("2026-03-03T09:00:00+24:00", "no such offset"),
+          ("2026-03-03T09:00:00+09:60", "no such offset")),
+        *(("2026-03-03T09:00:00", "RFC 3339"), ("2026-03-03", "RFC 3339"), ("내일", "RFC 3339"),
+          ("2026-3-3T09:00:00Z", "RFC 3339")),
+        *(("2026-02-31 09:00:00.5+09:00", "no such day"), ("2026-06-31T09:00:00-03:30", "no such day"), ("",
+          "RFC 3339")),
+    ],
+)  # fmt: skip
+def test_a_time_that_is_none_is_told_for_what_is_wrong_with_it(time: str, word: str) -> None:
+    for field in ("scheduled_at", "valid_until"):
+        with pytest.raises(InvalidRequest) as caught:
+            accept(**{field: time})
+        (fault,) = caught.value.errors
+        assert (fault.pointer, fault.code) == (f"/{field}", "format")
+        assert word in fault.detail
+
+
+SAME = [
+    "010-2345-6789",
+    "+82 10 2345 6789",
+    "01099998888",
+    "01023456789",
+    "bad",
+    "０１０２３４５６７８９",
+    "01099998888",
+]
+
+
+def test_a_number_that_is_there_again_is_told_and_on_wish_sent_once() -> None:
+    told = [(1, 0), (3, 0), (5, 0), (6, 2)]
+    done = accept(SAME)
+    assert [(d.index, d.of) for d in done.duplicates] == told
+    assert [m.n for m in done.request.messages] == [1, 2, 3, 4, 6, 7]
+    once = accept(SAME, distinct=True)
+    assert [(d.index, d.of) for d in once.duplicates] == told
+    assert [(m.n, m.to) for m in once.request.messages] == [(1, "01023456789"), (3, "01099998888")]
+    assert (once.request.total, dict(once.types)) == (2, {"sms": 2})
+    assert [r.index for r in once.rejected] == [4]
+    assert once.plan_view({})["duplicates"][0] == {"index": 1, "of": 0}
+    assert list(accept(["01023456789", "01099998888"], distinct=True).duplicates) == []
+    assert accept(["01023456789"] * 10_000, distinct=True).request.total == 1
+    assert faults(distinct="yes") == [("/distinct", "type")]
