@@ -233,7 +233,8 @@ class Mt(Channel):
         if content.files:
             faults += [Fault(pointer + p, c, d) for p, c, d in _file_faults(content, account)]
         if content.text:
-            body = Line(content.text, replace)
+            halves = content.international and content.on_unsupported == "replace"
+            body = Line(content.text.replace(rules.HALF, "") if halves else content.text, replace)
             if wrong := _body_fault(body, content, subject, lane):
                 faults.append(Fault(f"{pointer}/text", *wrong))
         elif "text" not in broken:

@@ -74,6 +74,8 @@ def test_half_an_emoji_is_a_fault_of_its_place(half: str) -> None:
 def test_half_an_emoji_can_be_replaced_and_spoils_no_ref(half: str) -> None:
     way = ', "on_unsupported": "replace"'
     assert sent(body(f"a{half}b", more=way)).request.plan[0].content["text"] == "ab"
+    foreign = body(f"a{half}b", to='{"to": "+14155550123"}', more=way + ', "international": true')
+    assert sent(foreign).request.plan[0].content["text"] == "ab"
     to = f'{{"to": "01023456789", "ref": "r{half}", "variables": {{"a": "김{half}"}}}}'
     done = sent(body("#{a}", to=to, more=way + f', "request_ref": "q{half}"'))
     assert done.request.request_ref == "q" + "\ufffd" * half.count("\\u")
