@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Container, Mapping
+from collections.abc import Awaitable, Callable, Container, Generator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -20,6 +20,7 @@ from shared.accepting.submission import Submission
 from shared.accepting.submit import Submitter
 from shared.channels.acceptance import Acceptance, accept_in_steps
 from shared.channels.common import AccountView, Channel, InvalidRequest, Wants
+from shared.channels.slices import People, is_large, take_apart
 from shared.channels.wanting import files_of, wanted
 from shared.domain.ids import accepted_ms
 from shared.runtime import Context
@@ -28,6 +29,12 @@ from shared.runtime.http import read_body, require_json
 from shared.runtime.problems import Problem
 from shared.stores.files import note_use
 from shared.stores.known import Known, look_up
+
+R = TypeVar("R")
+
+LONGEST_REST_S = 0.05
+GENTLY = 500
+"""Messages over which a dry run gives half of the time to others."""
 
 
 def endpoint(channel: Channel) -> Callable[[HttpRequest, Context], Awaitable[Response]]:
@@ -42,9 +49,12 @@ def endpoint(channel: Channel) -> Callable[[HttpRequest, Context], Awaitable[Res
         submitter = submitters.get(ims) or submitters.setdefault(ims, Submitter(ims))
         header, path = request.headers.get("idempotency-key"), request.scope["path"]
         key = read_key(who.account.account_id, header, path, body, test=who.test)
-        wants = wanted(channel, body)
+        size, people = len(body), None
+        if is_large(body):
+            body, people = await _apart(body)
+        wants = wanted(channel, body, people)
         names = files_of(wants)
-        draft = Draft(channel, who, body, await _view(ims, who, wants))
+        draft = Draft(channel, who, body, await _view(ims, who, wants), people)
         try:
             acceptance = await draft.check(new_request_id(ims.now_ms()))
         except InvalidRequest as error:
@@ -61,7 +71,7 @@ def endpoint(channel: Channel) -> Callable[[HttpRequest, Context], Awaitable[Res
         if names:  # before anything is accepted: what is on its way finds its files
             needed = max(acceptance.request.scheduled_at or 0, ims.now_ms())
             await ims.db(note_use, who.account.account_id, names, needed)
-        return await _submit(submitter, who, acceptance, key, len(body), listed=flags.messages)
+        return await _submit(submitter, who, acceptance, key, size, listed=flags.messages)
 
     return send
 
@@ -74,20 +84,37 @@ class Draft:
     who: Caller
     body: bytes
     view: AccountView
+    people: People | None = None
 
     async def check(self, request_id: UUID) -> Acceptance:
         """Check it at the moment that the id carries, letting other requests go between every 500 recipients."""
         steps = accept_in_steps(
             self.channel, self.body, account=self.view, now_ms=accepted_ms(request_id), request_id=request_id,
-            test=self.who.test,
+            test=self.who.test, people=self.people,
         )  # fmt: skip
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                result: Acceptance = end.value
-                return result
-            await asyncio.sleep(0)
+        return await in_turn(steps, gently=self.people is not None)
+
+
+async def in_turn(steps: Generator[None, None, R], *, gently: bool) -> R:
+    """What comes of steps, while other requests go between them; `gently`: half of the time is theirs."""
+    clock = asyncio.get_running_loop().time
+    while True:
+        began = clock()
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: R = end.value
+            return result
+        await asyncio.sleep(min(clock() - began, LONGEST_REST_S) if gently else 0)
+
+
+async def _apart(body: bytes) -> tuple[bytes, People | None]:
+    """A large body without its recipients, and those."""
+    try:
+        apart = await in_turn(take_apart(body), gently=True)
+    except InvalidRequest as error:
+        raise _faulty(error) from error
+    return apart or (body, None)
 
 
 async def _as_at_first(draft: Draft, held: Held) -> Acceptance:
@@ -175,7 +202,7 @@ async def _dry_run(ims: Context, channel: Channel, who: Caller, acceptance: Acce
         if entry.channel == channel.name and entry.enabled and entry.sandbox == who.test:
             for kind, price in entry.adapter.prices.items():
                 prices[kind] = Decimal(0) if who.test else max(price, prices.get(kind, price))
-    view: dict[str, Any] = acceptance.plan_view(prices)
+    view = await in_turn(acceptance.plan_view_in_steps(prices), gently=len(acceptance.request.messages) > GENTLY)
     view["rejected"] = [{"index": r.index, "to": r.to, "code": r.code, "detail": r.detail} for r in view["rejected"]]
     return Response(orjson.dumps({"dry_run": True, **view}), media_type="application/json")
 

@@ -84,8 +84,9 @@ def read_key(account_id: int, header: str | None, path: str, body: bytes, *, tes
         fault = {"pointer": "", "code": "format", "detail": f"Idempotency-Key has 1 to {MAX_KEY} printable characters"}
         raise Problem(422, "The Idempotency-Key is not usable.", [fault], kind="idempotency-key")
     digest = hashlib.blake2b(header.encode(), digest_size=16, person=b"test" if test else b"").hexdigest()
-    content = hashlib.blake2b(path.encode() + b"\0" + body, digest_size=16).hexdigest()
-    return Key(account_id, digest, content)
+    content = hashlib.blake2b(path.encode() + b"\0", digest_size=16)
+    content.update(body)
+    return Key(account_id, digest, content.hexdigest())
 
 
 def _as_written(header: str) -> str:

@@ -7,11 +7,11 @@ asked for `strict`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
@@ -31,12 +31,17 @@ from shared.channels.common import (
 from shared.channels.reading import read_body, read_object, top_fields
 from shared.channels.recipients import Leg, Reader, Rejected
 from shared.channels.schema import MAX_AHEAD_S, Shared
+from shared.channels.slices import People
 from shared.domain import defaults, lanes
 from shared.domain.events import PlanHop, Recipient, Request
 from shared.domain.routing import first_place
 
+R = TypeVar("R")
+
 CHUNK = 500
 """Recipients read between two yields."""
+VIEWED = 200
+"""Messages that a dry run measures between two."""
 FOREIGN_SENDER = "1004"
 """A good request, but for a sender number that the account may not use: not allowed, rather than faulty."""
 MAX_PLAN = 128 * 1024
@@ -64,8 +69,16 @@ class Acceptance:
     duplicates: Sequence[Repeated] = ()
 
     def plan_view(self, prices: Mapping[str, Decimal]) -> dict[str, Any]:
+        """`plan_view_in_steps` in one go."""
+        return whole(self.plan_view_in_steps(prices))
+
+    def plan_view_in_steps(self, prices: Mapping[str, Decimal]) -> Generator[None, None, dict[str, Any]]:
         """What a dry run shows: each hop, and per message type, length and price (KRW by type; None when unknown)."""
-        sizes = [self._size(message) for message in self.request.messages]
+        sizes: list[Size] = []
+        for place, message in enumerate(self.request.messages):
+            if place % VIEWED == VIEWED - 1:
+                yield
+            sizes.append(self._size(message))
         costs = [prices[size.type] * size.units if size.type in prices else None for size in sizes]
         known = [cost for cost in costs if cost is not None]
         listed = zip(self.request.messages[:PLAN_VIEW_MESSAGES], sizes, costs, strict=False)
@@ -105,19 +118,31 @@ def _won(amount: Decimal) -> str:
 
 def accept(kind: Channel, body: bytes, **known: Any) -> Acceptance:
     """`accept_in_steps` in one go."""
-    steps = accept_in_steps(kind, body, **known)
+    return whole(accept_in_steps(kind, body, **known))
+
+
+def whole(steps: Generator[None, None, R]) -> R:
+    """What comes of steps that are taken in one go."""
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            result: Acceptance = end.value
+            result: R = end.value
             return result
 
 
 def accept_in_steps(
-    kind: Channel, body: bytes, *, account: AccountView, now_ms: int, request_id: UUID, test: bool
+    kind: Channel,
+    body: bytes,
+    *,
+    account: AccountView,
+    now_ms: int,
+    request_id: UUID,
+    test: bool,
+    people: People | None = None,
 ) -> Generator[None, None, Acceptance]:
-    """Accept a body, giving way after every 500 recipients; raises InvalidRequest with every fault.
+    """Accept a body, giving way after every 500 recipients; raises InvalidRequest with every fault. `people`: those of
+    a large body, which holds a placeholder for them.
 
     The index of a message is its recipient's place in the body plus one, so a retry of the same body makes the same
     message ids, whoever is refused in between.
@@ -127,8 +152,9 @@ def accept_in_steps(
     scheduled, valid = _times(draft, now_ms, faults)
     plan, legs = _plan(kind, draft, account, broken, faults)
     faults += [*_other_faults(draft, account, broken), *_plan_faults(plan)]
-    reader = Reader(partial(kind.address, draft), [] if faults else legs, body)
-    messages, rejected = yield from _read_all(reader, draft.recipients or [])
+    reader = Reader(partial(kind.address, draft), [] if faults else legs, body, people)
+    runs = _runs(draft.recipients or []) if people is None else people.runs()
+    messages, rejected = yield from _read_all(reader, runs)
     if faults or not messages or (rejected and draft.strict):
         if draft.strict or not messages:
             faults += [Fault(r.pointer, r.code, r.detail) for r in rejected]
@@ -168,13 +194,19 @@ def _repeated(messages: Sequence[Recipient]) -> list[Repeated]:
     return [Repeated(m.n - 1, first[m.to] - 1) for m in messages if first[m.to] != m.n]
 
 
-def _read_all(reader: Reader, items: Sequence[Any]) -> Generator[None, None, tuple[list[Recipient], list[Rejected]]]:
+def _runs(items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
+    return ((start, items[start : start + CHUNK]) for start in range(0, len(items), CHUNK))
+
+
+def _read_all(
+    reader: Reader, runs: Iterable[tuple[int, Sequence[Any]]]
+) -> Generator[None, None, tuple[list[Recipient], list[Rejected]]]:
     messages: list[Recipient] = []
     rejected: list[Rejected] = []
-    for start in range(0, len(items), CHUNK):
+    for start, items in runs:
         if start:
             yield
-        good, bad = reader.read(items[start : start + CHUNK], start)
+        good, bad = reader.read(items, start)
         messages += good
         rejected += bad
     return messages, rejected

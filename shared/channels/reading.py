@@ -15,7 +15,7 @@ from shared.channels.common import Fault, InvalidRequest
 
 M = TypeVar("M", bound=BaseModel)
 
-MAX_FAULTS = 1000
+MAX_FAULTS = 100
 _SHOULD = re.compile(r"^(Input|String|List|Decimal input) should").sub
 
 _CODES: dict[str, str] = {
@@ -111,7 +111,7 @@ def _problems(error: ValidationError, pointer: str = "") -> list[ErrorDetails]:
     if error.error_count() > MAX_FAULTS:
         wrong = f"has {error.error_count()} faults; at most {MAX_FAULTS} are told one by one"
         raise InvalidRequest([Fault(pointer, "range", wrong)]) from None
-    return error.errors(include_url=False, include_context=False)
+    return error.errors(include_url=False, include_context=False, include_input=False)
 
 
 def _sound(model: type[M], raw: dict[str, Any], pointer: str, problems: list[ErrorDetails]) -> tuple[M, list[Fault]]:

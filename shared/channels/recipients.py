@@ -15,6 +15,7 @@ from shared.channels.common import Channel, Hop, Refused, channel
 from shared.channels.exact import Exact
 from shared.channels.reading import TWICE, Twice, escape
 from shared.channels.schema import MAX_REF
+from shared.channels.slices import People
 from shared.domain.codes import CODES, NO_ADDRESS
 from shared.domain.events import Recipient
 from shared.domain.text import tidy
@@ -62,8 +63,10 @@ class Reader:
     A recipient is refused when no hop of the plan can reach it; a hop that cannot is among its `skips`.
     """
 
-    def __init__(self, address: Callable[[str], str], legs: Sequence[Leg], body: bytes) -> None:
-        self._exact = Exact(body)
+    def __init__(
+        self, address: Callable[[str], str], legs: Sequence[Leg], body: bytes, people: People | None = None
+    ) -> None:
+        self._exact, self._people = Exact(body), people
         self._address = address
         self._legs = legs
         self._names: list[str] = sorted({name for leg in legs for name in leg.hop.names})
@@ -81,6 +84,11 @@ class Reader:
             except Refused as refused:
                 rejected.append(_rejected(index, item, refused))
         return _RECIPIENTS.validate_python(rows), rejected
+
+    def _written(self, index: int, name: str, value: float) -> str:
+        if self._people is None:
+            return self._exact.written(index, name, value)
+        return Exact(self._people.alone(index)).written(0, name, value)
 
     def _row(self, index: int, item: Any) -> dict[str, Any]:
         if type(item) is not dict:
@@ -164,7 +172,7 @@ class Reader:
         """A number in decimal notation, as it was written where that is plain: 1.50 is "1.50", 1e21 has 22 digits."""
         pointer = f"/variables/{escape(name)}"
         if type(value) is float and isfinite(value):
-            if text := self._exact.written(index, name, value):
+            if text := self._written(index, name, value):
                 return text
             raise Refused(pointer, "range", f"has more than {MAX_VARIABLE} digits in decimal notation")
         if type(value) is int:

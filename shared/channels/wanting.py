@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.channels import MODULES
 from shared.channels.common import Channel, Wants, channel
 from shared.channels.reading import parse
 from shared.channels.schema import MAX_FALLBACK, MAX_RECIPIENTS
+from shared.channels.slices import People
 
 NOTHING: Mapping[str, Wants] = {}
 
 
-def wanted(kind: Channel, body: bytes) -> Mapping[str, Wants]:
-    """By channel; cheap for a body that wants nothing. A body that cannot be read wants nothing: its faults are told
-    when it is checked."""
+def wanted(kind: Channel, body: bytes, everybody: People | None = None) -> Mapping[str, Wants]:
+    """By channel; cheap for a body that wants nothing. `everybody`: the recipients of a large body.
+
+    A body that cannot be read wants nothing: its faults are told when it is checked.
+    """
     if b'"fallback"' not in body and kind.hints and not any(hint in body for hint in kind.hints):
         return NOTHING
     try:
@@ -25,7 +28,7 @@ def wanted(kind: Channel, body: bytes) -> Mapping[str, Wants]:
     if not isinstance(raw, dict):
         return NOTHING
     people = raw.get("recipients")
-    recipients = people[:MAX_RECIPIENTS] if isinstance(people, list) else []
+    recipients: Sequence[Any] = everybody or (people[:MAX_RECIPIENTS] if isinstance(people, list) else [])
     found = {kind.name: kind.wants(raw, recipients)}
     further = raw.get("fallback")
     for hop in further[:MAX_FALLBACK] if isinstance(further, list) else ():

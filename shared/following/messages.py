@@ -103,9 +103,9 @@ async def list_messages(request: Request, ims: Context) -> Response:
         recipient=given.get("to"),
         **{name: given.get(name) for name in ("ref", "channel", "status", "code")},
     )
-    items, below = await ims.db_replica(_search, wanted)
+    items, below = await ims.searches(wanted.account_id, _search, wanted)
     if not items and text is None and wanted.request is not None and await _arrived(ims, wanted, wanted.request):
-        items, below = await ims.db(_search, wanted)
+        items, below = await ims.searches.primary(wanted.account_id, _search, wanted)
     return reading.answer({"items": items, "next": reading.cursor(mark, below) if below else None})
 
 

@@ -62,7 +62,7 @@ async def list_reports(request: Request, ims: Context) -> Response:
     wanted = Selection(
         who.account.account_id, given.get("request_id"), given.get("since"), given.get("until"), test=who.test
     )
-    reports, onward = await ims.db(_page, wanted, after, limit)
+    reports, onward = await ims.searches.primary(wanted.account_id, _page, wanted, after, limit)
     return reading.answer({"items": [r.data for r in reports], "next": _cursor(mark, onward)})
 
 
@@ -189,7 +189,7 @@ async def _select(ims: Context, who: Caller, wish: Replay) -> tuple[list[bytes],
         recipient=values["to"],
         **{name: values[name] for name in ("status", "ref", "channel", "code")},
     )
-    places, onward = await ims.db(feed.select, wanted, after, MAX_REPLAY)
+    places, onward = await ims.searches.primary(wanted.account_id, feed.select, wanted, after, MAX_REPLAY)
     return [p.message_id for p in places], _cursor(mark, onward)
 
 

@@ -16,6 +16,7 @@ from shared.runtime.settings import (
     LaneSettings,
     MysqlSettings,
     RedisSettings,
+    SearchSettings,
     VendorSettings,
     load,
 )
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from shared.runtime.bus import Bus
     from shared.runtime.mysql import Database
     from shared.runtime.redis import RedisClients
+    from shared.runtime.searches import Searches
     from shared.runtime.shares import Shares
     from shared.stores.accounts import Accounts
     from shared.stores.vendors import Vendors
@@ -93,6 +95,13 @@ class Context:
         if not s.mysql_replica_url:
             return self.db
         return Database(s.mysql_replica_url, pool=s.mysql_pool, timeout=s.mysql_timeout_seconds)
+
+    @cached_property
+    def searches(self) -> Searches:
+        """Heavy reads, shared out among accounts."""
+        from shared.runtime.searches import Searches
+
+        return Searches(load(MysqlSettings), load(SearchSettings))
 
     @cached_property
     def redis(self) -> RedisClients:
@@ -170,7 +179,7 @@ class Context:
 
     def close(self) -> None:
         """Flush the producer and end the database threads."""
-        for name in ("bus", "db", "db_replica"):
+        for name in ("bus", "db", "db_replica", "searches"):
             part = self.__dict__.get(name)
             if part is not None:
                 part.close()

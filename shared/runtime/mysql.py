@@ -31,6 +31,8 @@ PACKET_TOO_LARGE = 1153
 NO_SUCH_TABLE = 1146
 OF_THE_DATA = ("21", "22", "23")
 """Classes of SQLSTATE for what a value is to blame for: trying again cannot help."""
+STATEMENT_TIMEOUTS = frozenset({1969, 3024})
+"""MariaDB's and MySQL's."""
 MAX_TRIES = 6
 SQL_MODE = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 """Set for each connection, so that statements mean the same on every server."""
@@ -64,15 +66,27 @@ def _will_not_pass(error: Any) -> bool:
     return number == PACKET_TOO_LARGE or str(getattr(error, "sqlstate", None) or "").startswith(OF_THE_DATA)
 
 
+def _limit(conn: Connection[Any], seconds: float) -> None:
+    """Let the server end what takes longer: MySQL counts milliseconds, and SELECTs only."""
+    maria = "MariaDB" in str(conn.get_server_info())  # type: ignore[no-untyped-call]
+    wanted = f"max_statement_time={seconds:g}" if maria else f"max_execution_time={seconds * 1000:.0f}"
+    with conn.cursor() as cursor:
+        cursor.execute(f"SET SESSION {wanted}")
+
+
+class TooSlow(Unavailable):
+    """A statement took longer than it may; the server has ended it."""
+
+
 class Database:
     """One server. `await db(fn, *args)` runs fn(connection, *args) in a transaction and commits it.
 
     Deadlocks are retried; a lost connection is Unavailable, and the caller's event comes again. What a value or a
-    statement is to blame for is raised as it is.
+    statement is to blame for is raised as it is. `statement`: seconds after which the server ends a SELECT (TooSlow).
     """
 
-    def __init__(self, url: str, *, pool: int = 4, timeout: float = 15.0) -> None:
-        self._url, self._timeout = urlsplit(url), timeout
+    def __init__(self, url: str, *, pool: int = 4, timeout: float = 15.0, statement: float | None = None) -> None:
+        self._url, self._timeout, self._statement = urlsplit(url), timeout, statement
         self._encryption = encryption(self._url.query)
         self._local = threading.local()
         self._threads = Threads(pool, thread_name_prefix="mysql")
@@ -96,6 +110,9 @@ class Database:
                 if _will_not_pass(error):
                     self._rollback(conn)
                     raise
+                if number in STATEMENT_TIMEOUTS:
+                    self._rollback(conn)
+                    raise TooSlow(f"MySQL: {number}") from error
                 if number not in RETRIED:
                     self._drop()
                     raise Unavailable(f"MySQL: {number}") from error
@@ -125,7 +142,7 @@ class Database:
 
         url = self._url
         try:
-            return pymysql.connect(
+            conn = pymysql.connect(
                 host=url.hostname or "127.0.0.1",
                 port=url.port or 3306,
                 user=unquote(url.username or ""),
@@ -141,6 +158,9 @@ class Database:
                 sql_mode=SQL_MODE,
                 **self._encryption,
             )
+            if self._statement is not None:
+                _limit(conn, self._statement)
+            return conn
         except (pymysql.err.MySQLError, OSError) as error:
             raise Unavailable(f"MySQL does not answer: {type(error).__name__}") from error
 

@@ -59,6 +59,17 @@ class DoorSettings(_Settings):
     body_wait_seconds: float = Field(5.0, gt=0, description="how long (503 then)")
 
 
+class SearchSettings(_Settings):
+    """What searches, feeds and replays by filter may take of one process (docs/security.md)."""
+
+    searches: int = Field(2, gt=0, description="at once, on connections of their own")
+    searches_by_account: int = Field(1, gt=0, description="of one account")
+    searches_waiting: int = Field(64, gt=0, description="that may wait for their turn (429 beyond it)")
+    searches_waiting_by_account: int = Field(16, gt=0, description="of one account (429 beyond it)")
+    search_wait_seconds: float = Field(5.0, gt=0, description="how long (429 then)")
+    search_seconds: float = Field(5.0, gt=0, description="a statement that takes longer is ended (503)")
+
+
 class KafkaSettings(_Settings):
     """The bus."""
 

@@ -451,3 +451,57 @@ async def test_whatever_the_body_is_nothing_is_sent(servers: Servers, body: byte
     assert answer.status_code in (400, 422)
     problem(answer)
     assert not servers.published
+
+
+def large(**fields: Any) -> dict[str, Any]:
+    """A good body of 1.5 MB, with some fields changed."""
+    people = [{"to": f"0102{n:07d}", "ref": f"r{n}", "variables": {"a": n % 7, "b": "x" * 100}} for n in range(10_000)]
+    return {"sender": "0215441234", "text": "#{a}", "recipients": people, **fields}
+
+
+async def test_a_large_body_is_taken_as_the_same_in_small_ones(servers: Servers) -> None:
+    whole = large()
+    whole["recipients"][5] = {"to": "1"}
+    whole["recipients"][7]["variables"]["a"] = 12.50
+    answer = await post(orjson.dumps(whole))
+    told = orjson.loads(answer.body)
+    assert (answer.status_code, told["accepted"]) == (202, 9_999)
+    assert [(r["index"], r["code"]) for r in told["rejected"]] == [(5, "1001")]
+    messages = [m for event in servers.published for request in event.requests for m in request.messages]  # type: ignore[attr-defined]
+    assert [m.n for m in sorted(messages, key=lambda m: m.n)] == [n + 1 for n in range(10_000) if n != 5]
+    assert {m.n: m.vars["a"] for m in messages} == {
+        n + 1: "12.5" if n == 7 else str(n % 7) for n in range(10_000) if n != 5
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"recipients": large()["recipients"] * 2}, "/recipients"),
+        ({"files": [{}] * 30_000}, "/files"),
+        ({"ttl": 0}, "/ttl"),
+        ({"sender": 5}, "/sender"),
+        ({f"x{i}": 1 for i in range(300)}, ""),
+    ],
+)
+async def test_the_faults_of_a_large_body_have_their_places(
+    servers: Servers, fields: dict[str, Any], pointer: str
+) -> None:
+    answer = await post(orjson.dumps(large(**fields)))
+    assert answer.status_code == 422
+    assert [fault["pointer"] for fault in problem(answer)["errors"]][:1] == [pointer]
+    assert not servers.published
+
+
+async def test_others_are_served_while_a_large_body_is_read(servers: Servers) -> None:
+    order: list[str] = []
+
+    async def one(name: str, body: bytes) -> None:
+        assert (await post(body, query="dry_run=true" if name == "large" else "")).status_code in (200, 202)
+        order.append(name)
+
+    reading = asyncio.create_task(one("large", orjson.dumps(large())))
+    await asyncio.sleep(0)
+    await asyncio.gather(*(one(f"small {n}", a_body()) for n in range(3)))
+    await reading
+    assert order[-1] == "large"
