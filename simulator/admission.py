@@ -42,14 +42,15 @@ def admit(
     name, channel, group, path, magic = vendor.name, vendor.channel, call.group, call.path, vendor.magic
     final_at, spoiled, delivered = now_ms + behaviour.receipt_delay_ms, behaviour.spoils_receipts, vendor.delivered
     records, receipts, vendor_ref = admission.records, admission.receipts, vendor.vendor_ref
-    for seq, (to, sender, kind, text, reference, fault) in enumerate(call.items, 1):
-        fate = Fate(fault, True) if fault else magic.get(to, DELIVERED)
+    for seq, (to, sender, kind, text, reference, fault, extra) in enumerate(call.items, 1):
+        fate = Fate(fault, True) if fault else (magic if extra is None else extra.magic).get(to, DELIVERED)
         if spoiled:
             fate = _spoil(fate, behaviour, dice)
         raw, refused = fate.raw, fate.refused
         record = Record(
-            serial + seq, name, account, channel, to, sender, kind, text, reference, vendor_ref(group, seq), group, seq,
-            path, raw or delivered, refused, not raw, now_ms, final_at + fate.delay_ms,
+            serial + seq, name, account, channel if extra is None else extra.channel, to, sender, kind, text, reference,
+            vendor_ref(group, seq), group, seq, path, raw or delivered, refused, not raw, now_ms,
+            final_at + fate.delay_ms, extra,
         )  # fmt: skip
         records.append(record)
         if fate is DELIVERED:

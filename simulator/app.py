@@ -23,7 +23,7 @@ from simulator.slack import PREFIX as SLACK_PREFIX
 from simulator.slack import SlackStandIn
 from simulator.smtp import MailServer, shown
 from simulator.store import Record, Store, iso
-from simulator.vendors import VENDORS
+from simulator.vendors import FURTHER, VENDORS
 from simulator.vendors.base import SimVendor
 
 PREFIX = "/vendors/"
@@ -43,6 +43,9 @@ class Simulator:
         known = accounts(secrets=settings.secrets)
         self.vendors: dict[str, SimVendor] = {
             name: make([a for a in known if a.vendor == name]) for name, make in VENDORS.items()
+        }
+        self._further = {
+            name: [make([a for a in known if a.vendor == name]) for make in made] for name, made in FURTHER.items()
         }
         self.behaviours = Behaviours(self.vendors)
         self.store = Store(settings.remembered)
@@ -70,9 +73,9 @@ class Simulator:
 
     async def _vendor(self, request: Request, receive: Receive) -> Reply:
         name, _, rest = request.path.removeprefix(PREFIX).partition("/")
-        vendor = self.vendors.get(name)
-        if vendor is None:
+        if name not in self.vendors:
             return json(404, {"detail": f"no vendor {name}"})
+        vendor = self._api(name, f"/{rest}")
         request, behaviour, counts = request._replace(path=f"/{rest}"), self.behaviours[name], self.store.counts[name]
         counts["calls"] += 1
         if behaviour.latency_ms:
@@ -90,6 +93,11 @@ class Simulator:
             return vendor.look_up(request, account, self.store, self._clock())
         self.store.serial += 1
         return vendor.upload(request, account, self.store.serial)
+
+    def _api(self, name: str, path: str) -> SimVendor:
+        """The API of a vendor that serves a path."""
+        further = self._further.get(name, ())
+        return next((api for api in further if path.startswith(api.prefix)), self.vendors[name])
 
     def _account(self, vendor: SimVendor, request: Request) -> str:
         try:
@@ -111,7 +119,8 @@ class Simulator:
             return await self._time_out(vendor, receive)
         admission = admit(vendor, account, call, behaviour, self._dice, now, self.store.serial)
         self._remember(vendor, admission)
-        await self._send_receipts(vendor.name, account, admission, behaviour)
+        if not vendor.polled:
+            await self._send_receipts(vendor.name, account, admission, behaviour)
         if admission.slow_ms:
             await asyncio.sleep(admission.slow_ms / 1000)
         if times_out or admission.hang:
@@ -226,4 +235,5 @@ def _handset(record: Record) -> dict[str, object]:
         "our_ref": record.our_ref,
         "at": iso(record.at),
         "at_ms": record.at,
+        **(record.extra.shown if record.extra is not None else {}),
     }

@@ -41,6 +41,8 @@ class Record(NamedTuple):
     delivered: bool
     at: int
     final_at: int
+    extra: Any = None
+    """vendors.base.Extra, or None."""
 
 
 class Store:

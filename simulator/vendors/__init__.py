@@ -10,3 +10,5 @@ from simulator.vendors.nhn import NhnVendor
 from simulator.vendors.solapi import SolapiVendor
 
 VENDORS: dict[str, Callable[[Iterable[VendorAccount]], SimVendor]] = {"solapi": SolapiVendor, "nhn": NhnVendor}
+FURTHER: dict[str, tuple[Callable[[Iterable[VendorAccount]], SimVendor], ...]] = {}
+"""Further APIs of a vendor, each with the `prefix` of its paths."""

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from shared.vendors.base import VendorAccount
 from simulator.fate import Fate
 from simulator.http import Reply, Request
 from simulator.store import Record, Store
+
+
+class Extra(NamedTuple):
+    """What a message has that is of another channel than its vendor's first, or more than a text."""
+
+    channel: str
+    magic: Mapping[str, Fate]
+    """Fates by number on that channel."""
+    shown: Mapping[str, Any] = {}
+    """What `GET /received` shows beside the text: title, buttons, media …"""
+    kept: Any = None
+    """What the vendor itself remembers of it."""
 
 
 class Item(NamedTuple):
@@ -20,6 +32,7 @@ class Item(NamedTuple):
     text: str
     reference: str
     fault: str
+    extra: Extra | None = None
 
 
 class Submission(NamedTuple):
@@ -34,10 +47,14 @@ Operation = Literal["send", "look_up", "upload"]
 
 
 class SimVendor(Protocol):
-    """One vendor. Methods raise `Refusal` with the vendor's own error."""
+    """One API of a vendor. Methods raise `Refusal` with the vendor's own error. With `prefix`, the paths below it are
+    served by this API, others by the vendor's first (`simulator/vendors/__init__.py`)."""
 
     name: str
     channel: str
+    prefix: str
+    polled: bool
+    """It has no webhooks: whoever wants a result asks."""
     delivered: str
     """The raw code of delivery."""
     magic: Mapping[str, Fate]

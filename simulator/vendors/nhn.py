@@ -39,6 +39,8 @@ class NhnVendor:
 
     name = "nhn"
     channel = "mt"
+    prefix = "/"
+    polled = False
     delivered = DELIVERED
 
     def __init__(self, accounts: Iterable[VendorAccount]) -> None:

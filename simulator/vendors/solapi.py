@@ -44,6 +44,8 @@ class SolapiVendor:
 
     name = "solapi"
     channel = "mt"
+    prefix = "/"
+    polled = False
     delivered = DELIVERED
 
     def __init__(self, accounts: Iterable[VendorAccount]) -> None:
