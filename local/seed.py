@@ -36,6 +36,11 @@ IDENTITIES: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
     ("rcs", "chatbot", SENDERS[0], "send", {"brand_id": "demo-brand"}),
 )
 """What the demo account speaks as: channel, kind, value, purpose, settings."""
+TEMPLATES: tuple[tuple[str, str, str], ...] = (
+    ("ORDER_SHIPPED", "approved", "#{name}님, 주문 #{order}이(가) 발송되었습니다."),
+    ("NOT_YET", "in_review", "#{name}님, 아직 심사 중인 문구입니다."),
+)
+"""Its AlimTalk templates: code, state at every vendor, text."""
 KEYS = {"live": True, "test": True, "admin": False}
 """Kind of key → whether it belongs to the demo account (operators' keys belong to none)."""
 BASE62 = string.ascii_letters + string.digits
@@ -62,6 +67,7 @@ def seed(options: Options, env: Mapping[str, str]) -> None:
         account, signing = _account(options, cursor)
         _keys(options, cursor, account)
         _identities(cursor, account)
+        _templates(cursor, account)
         _keys_of_identities(cursor, account, env.get("IMS_SECRET_KEYS", ""))
         _vendors(options, cursor, env["IMS_VENDOR_URL"])
         connection.commit()
@@ -134,6 +140,27 @@ def _identities(cursor: Cursor, account: int) -> None:
             for channel, kind, value, purpose, settings in IDENTITIES
         ],
     )
+
+
+def _templates(cursor: Cursor, account: int) -> None:
+    for code, state, text in TEMPLATES:
+        template_id = hashlib.sha256(f"{account}:kakao:{code}".encode()).digest()[:16]
+        used = 1 if state == "approved" else None
+        cursor.execute(
+            "INSERT INTO templates (template_id, account_id, channel, code, name, latest, used, created_ms, updated_ms)"
+            " VALUES (%s, %s, 'kakao', %s, %s, 1, %s, %s, %s) ON DUPLICATE KEY UPDATE code = code",
+            (template_id, account, code, code, used, _now_ms(), _now_ms()),
+        )
+        content = {"sender_key": SENDER_KEY, "kind": "BA", "emphasis": "none", "text": text}
+        states = dict.fromkeys(("nhn", "solapi"), state)
+        variables = ["name", "order"] if "#{order}" in text else ["name"]
+        cursor.execute(
+            "INSERT INTO template_versions (template_id, version, state, states, content, variables, comments,"
+            " created_ms, updated_ms) VALUES (%s, 1, %s, %s, %s, %s, '[]', %s, %s)"
+            " ON DUPLICATE KEY UPDATE version = version",
+            (template_id, state, json.dumps(states), json.dumps(content, ensure_ascii=False), json.dumps(variables),
+             _now_ms(), _now_ms()),
+        )  # fmt: skip
 
 
 def _keys_of_identities(cursor: Cursor, account: int, ring: str) -> None:

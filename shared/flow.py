@@ -234,7 +234,7 @@ FLOW: tuple[Function, ...] = (
     Function(
         "api_user",
         41281,
-        on=(Http(("/v1/me", "/v1/digests", "/v1/identities", "/v1/senders")),),
+        on=(Http(("/v1/me", "/v1/digests", "/v1/identities", "/v1/senders", "/v1/templates", "/v1/devices")),),
         timeout=90,
         scale=Scale(min=1),
         internet=(443, 587),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.accounts import identities
+from shared.accounts import identities, reviewing
 from shared.edge.scopes import OPERATOR
 from shared.runtime import Route, http_function
 
@@ -12,5 +12,8 @@ main = http_function(
         Route("GET", "/v1/admin/identities/{id}", identities.show_any, OPERATOR),
         Route("POST", "/v1/admin/identities/{id}/approve", identities.approve, OPERATOR),
         Route("POST", "/v1/admin/identities/{id}/reject", identities.reject, OPERATOR),
+        Route("GET", "/v1/admin/templates", reviewing.queue, OPERATOR),
+        Route("POST", "/v1/admin/templates/{id}/approve", reviewing.approve, OPERATOR),
+        Route("POST", "/v1/admin/templates/{id}/reject", reviewing.reject, OPERATOR),
     ]
 )

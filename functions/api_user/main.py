@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.accepting.callers import caller
-from shared.accounts import identities
+from shared.accounts import devices, identities, templates
 from shared.digest import preferences
 from shared.digest.api import get_digest, send_again
 from shared.following import reading
@@ -57,5 +57,17 @@ main = http_function(
         Route("POST", "/v1/senders", identities.create_sender, "account:write"),
         Route("GET", "/v1/senders/{id}", identities.show_sender, "account:read"),
         Route("DELETE", "/v1/senders/{id}", identities.remove_sender, "account:write"),
+        Route("GET", "/v1/templates", templates.list_all, ("account:read", "templates:write")),
+        Route("POST", "/v1/templates", templates.create, "templates:write"),
+        Route("GET", "/v1/templates/{code}", templates.show, ("account:read", "templates:write")),
+        Route("PUT", "/v1/templates/{code}", templates.change, "templates:write"),
+        Route("DELETE", "/v1/templates/{code}", templates.remove, "templates:write"),
+        Route("GET", "/v1/templates/{code}/versions", templates.list_versions, ("account:read", "templates:write")),
+        Route("POST", "/v1/templates/{code}/preview", templates.preview, ("account:read", "templates:write"), own=True),
+        Route("POST", "/v1/templates/{code}/submit", templates.submit, "templates:write"),
+        Route("GET", "/v1/devices", devices.list_all, "contacts:write"),
+        Route("PUT", "/v1/devices", devices.register, "contacts:write", own=True),
+        Route("DELETE", "/v1/devices", devices.remove_user, "contacts:write", own=True),
+        Route("DELETE", "/v1/devices/{id}", devices.remove, "contacts:write", own=True),
     ]
 )

@@ -19,6 +19,7 @@ NEXT: dict[str, str] = {
     "file-quota": "send a smaller file; `limit` says how much the account may keep in all",
     "files-full": "delete files, or wait until `frees_at`; `used` and `limit` say how much is kept",
     "stale": "read the object again, and decide anew whether to change it",
+    "wrong-state": "wait until the version in review is decided, or make a new draft",
     "exists": "use the one that is there; `id` names it",
     "other-version": "read the object again; it has changed since",
     "in-use": "wait until `needed_until`",
@@ -56,6 +57,7 @@ FURTHER = {
     "files-full": 429,
     "in-use": 409,
     "exists": 409,
+    "wrong-state": 409,
     "other-version": 409,
 }
 """Types beside the usual one of their status."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from local.docs.text import from_yaml, to_yaml
 from local.home import ROOT
 from shared import flow
-from shared.accounts import identities
+from shared.accounts import devices, identities, templates
 from shared.channels import CHANNEL_NAMES, MODULES
 from shared.channels.common import channel
 from shared.digest import preferences
@@ -45,6 +45,10 @@ MODELS: dict[str, type[BaseModel]] = {
     "IdentityChange": identities.Change,
     "NewSender": identities.NewSender,
     "Decision": identities.Decision,
+    "NewTemplate": templates.New,
+    "TemplateDraft": templates.Draft,
+    "TemplatePreview": templates.Preview,
+    "Registration": devices.Registration,
     **{channel(name).request.__name__: channel(name).request for name in MODULES},
     **{channel(name).hop.__name__: channel(name).hop for name in MODULES},
 }
@@ -135,6 +139,8 @@ def _tables() -> Json:
 
 def _models(words: dict[str, dict[str, str]]) -> Json:
     schemas = {name: _schema(model, words.get(name, {})) for name, model in MODELS.items()}
+    for parts in [schema.pop("$defs", {}) for schema in schemas.values()]:
+        schemas |= parts
     for field in (f for name in PARTIAL for f in schemas[name]["properties"].values()):
         field.pop("default", None)
     return schemas

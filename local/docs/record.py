@@ -105,6 +105,8 @@ def record() -> None:
             _reserving(recorder)
             _refusals(recorder)
             _identities(recorder)
+            _templates(recorder)
+            _devices(recorder)
             _digests(recorder, gateway, deliveries, sink.url)
             _batches(recorder, gateway, deliveries)
         finally:
@@ -238,6 +240,44 @@ def _identities(recorder: Recorder) -> None:
     recorder.call("deleteSender.absent", 404, "DELETE", f"/v1/senders/{made}")
     for name in (one, made, number["id"]):
         recorder.remove(f"{path}/{name}")
+
+
+def _templates(recorder: Recorder) -> None:
+    """A template from its draft to its approval, and what it cannot do twice."""
+    path, admin = "/v1/templates", "/v1/admin/templates"
+    operator = {"authorization": f"Bearer {recorder.demo['admin_key']}"}
+    code, content = (
+        f"HELLO_{datetime.now(UTC):%H%M%S}",
+        {"sender_key": "demo" + "0" * 36, "text": "#{name}님, 반갑습니다."},
+    )
+    wish = {"channel": "kakao", "code": code, "name": "인사", "content": content}
+    one = recorder.call("createTemplate.draft", 201, "POST", path, wish)["id"]
+    recorder.call("createTemplate.exists", 409, "POST", path, wish)
+    recorder.call("previewTemplate.filled", 200, "POST", f"{path}/{code}/preview", {"variables": {"name": "홍길동"}})
+    recorder.call("submitTemplate.handed_in", 200, "POST", f"{path}/{code}/submit")
+    recorder.call("submitTemplate.again", 409, "POST", f"{path}/{code}/submit")
+    recorder.call("adminListTemplates.pending", 200, "GET", f"{admin}?state=pending&limit=1", **operator)
+    recorder.call("adminApproveTemplate.approved", 200, "POST", f"{admin}/{one}/approve", {"version": 1}, **operator)
+    again = {**content, "text": "#{name}님, 다시 오셨네요."}
+    recorder.call("changeTemplate.next", 200, "PUT", f"{path}/{code}", {"content": again})
+    recorder.call("adminRejectTemplate.draft", 409, "POST", f"{admin}/{one}/reject", {"reason": "an ad"}, **operator)
+    recorder.call("getTemplate.draft", 200, "GET", f"{path}/{code}")
+    recorder.call("listTemplates.kakao", 200, "GET", f"{path}?channel=kakao&limit=1")
+    recorder.call("listTemplateVersions.two", 200, "GET", f"{path}/{code}/versions")
+    recorder.call("deleteTemplate.absent", 404, "DELETE", f"{path}/NEVER_MADE")
+    recorder.remove(f"{path}/{code}")
+
+
+def _devices(recorder: Recorder) -> None:
+    path = "/v1/devices"
+    phone = {"user": "user-7", "app": "demo-app", "token": "fcm:dGhpcyBpcyBubyB0b2tlbg", "platform": "android"}
+    consent = {"language": "ko", "time_zone": "Asia/Seoul", "consent": {"ads": True}}
+    one = recorder.call("registerDevice.phone", 200, "PUT", path, {**phone, **consent})["id"]
+    recorder.call("registerDevice.bad", 422, "PUT", path, {"user": "user-7", "app": "demo-app", "token": "nobody"})
+    recorder.call("listDevices.user", 200, "GET", f"{path}?user=user-7&limit=1")
+    recorder.call("deleteDevices.whose", 422, "DELETE", path)
+    recorder.remove(f"{path}/{one}")
+    recorder.call("deleteDevice.absent", 404, "DELETE", f"{path}/{one}")
 
 
 def _digests(recorder: Recorder, gateway: Gateway, deliveries: queue.Queue[Delivery], url: str) -> None:

@@ -181,9 +181,39 @@ class Channel:
         """The type that a recipient's message has on this hop."""
         return self.measure(self.render(content, values)).type
 
+    def template_content(self, content: Mapping[str, Any]) -> tuple[list[Fault], list[str]]:
+        """What is wrong with a template's content (pointers as in a request), and the variables that it names."""
+        return [], variables_in(content)
+
+    def template_preview(self, content: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+        """What the handset shows of a template: its fields filled in, with `type` and `length`. Raises Refused."""
+        shown = filled(content, values)
+        text = shown.get("text") or shown.get("body") or ""
+        return {"content": shown, "type": None, "length": len(text) if isinstance(text, str) else 0}
+
     def files(self, content: Mapping[str, Any]) -> tuple[str, ...]:
         """The ids of the files that every message of a compiled content carries."""
         return ()
+
+
+_VARIABLE = re.compile(r"#\{([^{}]{1,64})\}")
+
+
+def variables_in(value: Any) -> list[str]:
+    """The names of `#{…}` in all texts of a content, in the order in which they come first."""
+    if isinstance(value, str):
+        return list(dict.fromkeys(_VARIABLE.findall(value)))
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return list(dict.fromkeys(name for part in parts for name in variables_in(part)))
+
+
+def filled(value: Any, values: Mapping[str, str]) -> Any:
+    """A content with its variables filled in, in one pass; what has no value stays."""
+    if isinstance(value, str):
+        return _VARIABLE.sub(lambda m: values.get(m[1], m[0]), value)
+    if isinstance(value, Mapping):
+        return {name: filled(part, values) for name, part in value.items()}
+    return [filled(part, values) for part in value] if isinstance(value, list) else value
 
 
 def channel(name: str) -> Channel:

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from shared.channels.common import FileInfo, Identity, Template, Wants
+from shared.stores import devices as device_store
 from shared.stores import identities as identity_store
+from shared.stores import templates as template_store
 from shared.stores.files import file_infos
 from shared.stores.sql import Connection
 
@@ -40,12 +42,16 @@ def identities(
 
 
 def templates(conn: Connection, account_id: int, wanted: set[tuple[str, str]]) -> Mapping[tuple[str, str], Template]:
-    """(channel, code) → the version that may be used."""
-    return {}
+    """(channel, code) → the version in use; where none is, the newest, whose state says why."""
+    found = template_store.wanted(conn, account_id, wanted)
+    return {
+        (head.channel, head.code): Template(version.version, version.state, version.content, version.states)
+        for head, version, _ in found
+    }
 
 
 def devices(
     conn: Connection, account_id: int, wanted: set[str], *, test: bool
 ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
     """Address → devices on record."""
-    return {}
+    return device_store.behind(conn, account_id, wanted, test=test)

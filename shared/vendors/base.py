@@ -281,6 +281,34 @@ class Cancels(Protocol):
         ...
 
 
+class TemplateState(NamedTuple):
+    """What a vendor says of a template: a state of shared/domain/templates.py, and its reviewers' words as
+    [{"by", "text", "at"}]."""
+
+    state: str
+    comments: Sequence[Mapping[str, Any]] = ()
+
+
+class Templates(Protocol):
+    """Has templates registered, and reviews them. `template` is {"code", "name", "version", "content"}."""
+
+    def register_template(self, account: VendorAccount, template: Mapping[str, Any], nonce: str) -> Call:
+        """The call that hands a template in: a new one, or a change of one that is there (`version` over 1)."""
+        ...
+
+    def read_register(self, answer: Answer) -> TemplateState:
+        """What became of it. Raises as `read_send` does; Rejected for what the vendor refuses at once."""
+        ...
+
+    def ask_template(self, account: VendorAccount, template: Mapping[str, Any], nonce: str) -> Call:
+        """The call that asks how far a template is."""
+        ...
+
+    def read_template(self, answer: Answer) -> TemplateState:
+        """Its state. Raises as `read_send` does."""
+        ...
+
+
 class Token(NamedTuple):
     """A token of a vendor account and until when it is good (Unix ms)."""
 

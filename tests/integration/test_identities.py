@@ -49,8 +49,8 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.reset()
 
 
-async def ask(method: str, path: str, token: str, **body: Any) -> Answer:
-    return await call(method, path, token, json.dumps(body).encode())
+async def ask(method: str, path: str, key: str, /, **body: Any) -> Answer:
+    return await call(method, path, key, json.dumps(body).encode())
 
 
 async def made(pair: Pair, channel: str, kind: str, value: str, **more: Any) -> Json:

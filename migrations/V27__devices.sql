@@ -1,0 +1,25 @@
+-- Devices that apps have registered: one row a token, which belongs to the last user who registered it. Test keys' apart.
+CREATE TABLE devices (
+  device_id      BINARY(16) NOT NULL PRIMARY KEY,
+  account_id     INT UNSIGNED NOT NULL,
+  test           TINYINT NOT NULL,
+  user           VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  app            VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  kind           VARCHAR(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  token          VARCHAR(4096) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  token_hash     BINARY(32) NOT NULL,
+  subscription   TEXT NULL,
+  platform       VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NULL,
+  environment    VARCHAR(12) CHARACTER SET ascii COLLATE ascii_bin NULL,
+  language       VARCHAR(35) CHARACTER SET ascii COLLATE ascii_bin NULL,
+  time_zone      VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
+  ads            TINYINT NOT NULL DEFAULT 0,
+  night_ads      TINYINT NOT NULL DEFAULT 0,
+  consent_ms     BIGINT UNSIGNED NULL,
+  state          VARCHAR(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  why            VARCHAR(255) NULL,
+  registered_ms  BIGINT UNSIGNED NOT NULL,
+  last_seen_ms   BIGINT UNSIGNED NOT NULL,
+  UNIQUE KEY token (account_id, test, token_hash),
+  KEY user (account_id, test, user)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
