@@ -29,8 +29,11 @@ MIN_CALLS, MAX_FAILED = 50, 0.5
 PROBE_LEASE_MS = 10_000
 MAX_DOUBLINGS = 10
 KEEP_S = 24 * 3600
+MAX_SEEN = 10_000
+"""Names that a process remembers; more than that, and it forgets those that are closed."""
 
 OPEN, CLOSED, HALF_OPEN = "open", "closed", "half-open"
+PARTS = ("state", "fail_counter", "success_counter", "opened_at")
 _RECORD = """
 local bucket = tonumber(ARGV[1])
 if tonumber(ARGV[2]) > 0 then redis.call('HINCRBY', KEYS[1], bucket .. ':ok', ARGV[2]) end
@@ -107,6 +110,8 @@ class Breakers:
     async def allows(self, name: str) -> bool:
         """Whether to call now; when a breaker is open and its probe is due, one caller among all replicas gets True."""
         seen = self._seen.setdefault(name, _Seen())
+        if len(self._seen) > MAX_SEEN:
+            self._forget_closed(name)
         if time.monotonic() - seen.read_at > self._cache_s:
             await self._read_once(name)
         if seen.state == CLOSED:
@@ -115,6 +120,11 @@ class Breakers:
             seen.probing, seen.ours = False, True
             return True
         return False
+
+    def _forget_closed(self, name: str) -> None:
+        """Closed is what a name is that nothing is known of."""
+        known = self._seen.items()
+        self._seen = {n: s for n, s in known if n == name or s.ours or s.probing or s.state != CLOSED}
 
     async def release(self, name: str) -> None:
         """What `allows` let through made no call after all: if it was the probe, another may have it at once."""
@@ -254,7 +264,7 @@ class Breakers:
             self._change(name, CLOSED if ok else OPEN)
 
     def _change(self, name: str, state: str) -> None:
-        """Move pybreaker's breaker to a state, and its keys to an expiry (it sets none)."""
+        """Move pybreaker's breaker to a state, and its keys to an expiry (it sets none); closed, it leaves none."""
         import pybreaker
 
         prefix = self._prefix(name)
@@ -268,10 +278,11 @@ class Breakers:
                 seen.retry_ms = int((time.time() + wait_s(self._reset_s, times)) * 1000)
                 self._redis.set(f"{prefix}:retry_ms", seen.retry_ms, ex=KEEP_S)
                 self._redis.delete(f"{prefix}:probe")
-            elif state == CLOSED:
-                self._redis.delete(f"{prefix}:times", f"{prefix}:retry_ms", f"{prefix}:probe")
-            for part in ("state", "fail_counter", "success_counter", "opened_at"):
-                self._redis.expire(f"{prefix}:pybreaker:{part}", KEEP_S)
-            self._redis.expire(f"{prefix}:times", KEEP_S)
+            parts = [f"{prefix}:pybreaker:{part}" for part in PARTS]
+            if state == CLOSED:  # what nothing is known of is closed: no key needs to say so
+                self._redis.delete(f"{prefix}:times", f"{prefix}:retry_ms", f"{prefix}:probe", *parts)
+            else:
+                for key in (*parts, f"{prefix}:times"):
+                    self._redis.expire(key, KEEP_S)
             seen.state = state
         log.info("breaker", name=name, state=state)

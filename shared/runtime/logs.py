@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import orjson
@@ -25,6 +25,8 @@ if _rich is None:
     del sys.modules["rich"]
 else:
     sys.modules["rich"] = _rich
+
+from shared.runtime.folding import Folds  # noqa: E402 - it imports structlog
 
 _NUMBER = re.compile(r"(?<![0-9a-fA-F-])(\+?\d{2,3}-?)(\d{3,4}-?)(\d{4})(?![0-9a-fA-F-])")
 _SECRET = re.compile(r"(ims_(?:live|test|admin)_|whsec_|hooks\.slack\.com/services/)[A-Za-z0-9+/=_-]+")
@@ -61,13 +63,25 @@ def configure(function: str, level: str = "info") -> None:
             structlog.processors.format_exc_info,
             _add_trace,
             _mask_values,
-            lambda _, __, event: orjson.dumps({"function": scope.current().name, **event}, default=str).decode(),
+            Folds(_printer),
+            lambda _, __, event: _as_line(scope.current().name, event),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=_Lines,
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[_ToStructlog()], force=True)
+
+
+def _as_line(function: str, event: MutableMapping[str, Any]) -> str:
+    return orjson.dumps({"function": function, **event}, default=str).decode()
+
+
+def _printer() -> Callable[[MutableMapping[str, Any]], None]:
+    """Prints a line later, where the log of the function at work now is."""
+    here = scope.current()
+    name, output = here.name, here.output
+    return lambda line: print(_as_line(name, line), file=output or sys.stdout, flush=True)
 
 
 class _Lines:
