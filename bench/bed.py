@@ -33,6 +33,8 @@ from local.testing import Platform
 
 OFFSET = 8000
 """Added to every port, so that a run stands beside a platform in use; IMS_PORT_OFFSET gives another."""
+SECOND = 3000
+"""Added once more for a second platform beside that one."""
 SITE = Path(__file__).parent / "site"
 """On the path of our own platform's Python processes: the sampler, which sleeps until it is woken."""
 PAUSE = 0.05
@@ -52,8 +54,9 @@ class Client:
 class Bed:
     """A platform to measure on. `own` says that it was started for this run, so its data may be thrown away."""
 
-    def __init__(self, running: bool) -> None:
-        self.own = not running
+    def __init__(self, running: bool, env: Mapping[str, str] | None = None) -> None:
+        """`env`: of a second platform, whose ports lie beyond those of the first."""
+        self.own, self._env = not running, dict(env or {})
         self.scratch = Path(tempfile.mkdtemp(prefix="ims-bench-"))
         self.profiles = self.scratch / "profiles"
         self.profiles.mkdir()
@@ -62,8 +65,8 @@ class Bed:
             raise Problem("no platform runs", "start it with `ims up`, or leave --platform out")
 
     def _fresh(self) -> Platform:
-        env = {"IMS_PORT_OFFSET": os.environ.get("IMS_PORT_OFFSET") or str(OFFSET), **self._sampler}
-        return Platform(self.scratch / "ims", env)
+        offset = int(os.environ.get("IMS_PORT_OFFSET") or OFFSET) + (SECOND if self._env else 0)
+        return Platform(self.scratch / "ims", {"IMS_PORT_OFFSET": str(offset), **self._sampler, **self._env})
 
     @property
     def _sampler(self) -> dict[str, str]:

@@ -40,6 +40,8 @@ class Work:
     connections: int = 16
     first: int = 0
     seconds: float = 0.0
+    per_second: float = 0.0
+    """Requests a second over all connections; 0: as fast as the answers come."""
 
     def bodies(self) -> Iterator[bytes]:
         """Request bodies with recipients of their own."""
@@ -106,6 +108,7 @@ class Load:
         self.accepted = 0
         self.latencies: list[float] = []
         self.first_at = self.last_at = 0.0
+        self._due = 0.0
 
     async def run(self) -> None:
         """Send all of it."""
@@ -123,6 +126,7 @@ class Load:
         _, connection = await loop.create_connection(lambda: Connection(head), at.hostname or HOST, at.port or 80)
         try:
             for content in self._bodies:
+                await self._turn()
                 await self._one(connection, content)
                 if time.time() >= end:
                     return
@@ -130,6 +134,13 @@ class Load:
             self.statuses[type(error).__name__] += 1
         finally:
             connection.transport.close()
+
+    async def _turn(self) -> None:
+        """Wait for the next request's time, where there is a rate."""
+        if self.work.per_second:
+            now = time.perf_counter()
+            self._due = max(self._due, now - 1) + 1 / self.work.per_second  # a second behind is not made up for
+            await asyncio.sleep(max(0.0, self._due - now))
 
     async def _one(self, connection: Connection, content: bytes) -> None:
         started = time.perf_counter()

@@ -28,6 +28,7 @@ class Sizes:
     profile: int = 20_000
     hold: int = 200
     hold_flood: int = 100_000
+    paced_seconds: float = 15.0
 
     def scaled(self, factor: float) -> Sizes:
         """The same with `factor` times the messages; never fewer than make sense."""
@@ -73,6 +74,7 @@ QUICK = Sizes(
     profile=2_000,
     hold=30,
     hold_flood=3_000,
+    paced_seconds=3.0,
 )
 FULL = replace(DEFAULT, growth=(1_000, 10_000, 100_000, 1_000_000), prefill=100_000_000)
 

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from bench.run import Scenario
-from bench.scenarios import accept, cold, growth, hold_door, hold_fair, hold_poison, limits, otp, profile, retry, road
+from bench.scenarios import (
+    accept,
+    cold,
+    growth,
+    hold_door,
+    hold_fair,
+    hold_poison,
+    limits,
+    otp,
+    paced,
+    profile,
+    retry,
+    road,
+)
 
 ORDER: dict[str, tuple[str, Scenario]] = {
     "limits": ("Kafka and MySQL without IMS", limits.run),
     "accept": ("accepting, the function alone", accept.run),
     "bulk": ("end to end, in bulk", road.bulk),
     "single": ("end to end, one message a request", road.single),
+    "paced": ("ordinary rates, with hosts and apart", paced.run),
     "otp": ("a one-time password beside a bulk flood", otp.run),
     "retry": ("lateness of report retries", retry.run),
     "cold": ("cold start and memory", cold.run),

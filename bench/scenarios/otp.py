@@ -24,14 +24,14 @@ def run(run: Run) -> None:
     """Idle first, then with the flood."""
     count = run.sizes.otps
     idle_client = run.bed.client(batch=1)
-    _passwords(run, idle_client, FIRST_OTP - 100, 5, "warm-up")
-    idle = _passwords(run, idle_client, FIRST_OTP, count, "idle")
+    passwords(run, idle_client, FIRST_OTP - 100, 5, "warm-up")
+    idle = passwords(run, idle_client, FIRST_OTP, count, "idle")
     run.results.samples["otp_idle_ms"] = idle
     with client_with_sink(run, 500) as (client, sink, _):
         work = run.bed.work(client, run.sizes.flood, 10_000, lane="bulk", connections=2)
         with Load(work) as load:
             wait(lambda: run.bed.simulator("GET", "/stats")["received"] or not load.running, 120, "the flood")
-            flooded = _passwords(run, idle_client, FIRST_OTP + count, count, "in the flood", (sink, run.sizes.flood))
+            flooded = passwords(run, idle_client, FIRST_OTP + count, count, "in the flood", (sink, run.sizes.flood))
             queued = run.sizes.flood - get(f"{sink}/stats")["unique"]
             load.result()
             _settle(run, sink)
@@ -51,7 +51,7 @@ def figures(idle: list[float], flooded: list[float], flood: int, queued: int) ->
     ]
 
 
-def _passwords(
+def passwords(
     run: Run, client: Client, first: int, count: int, what: str, flood: tuple[str, int] | None = None
 ) -> list[float]:
     """Send one each 100 ms, at most `count` and no longer than the flood lasts; milliseconds to the vendor."""
