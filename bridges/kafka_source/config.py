@@ -11,6 +11,9 @@ from shared.flow import Source
 from shared.runtime.bus import connection
 from shared.runtime.settings import KafkaSettings
 
+FETCH_WAIT_MS = 2500
+"""How long the broker keeps a fetch that finds nothing; a record that comes meanwhile is answered at once."""
+
 
 def consumer_config(source: Source, settings: SourceSettings, kafka: KafkaSettings) -> dict[str, Any]:
     """kafka-python's settings: answers at the first byte, records of 512 KiB, and a group that notices a death soon."""
@@ -23,7 +26,7 @@ def consumer_config(source: Source, settings: SourceSettings, kafka: KafkaSettin
         "auto_offset_reset": "earliest",
         "enable_auto_commit": False,
         "fetch_min_bytes": 1,
-        "fetch_max_wait_ms": 1000,
+        "fetch_max_wait_ms": FETCH_WAIT_MS,
         "fetch_max_bytes": 4 * 1024 * 1024,
         "max_partition_fetch_bytes": 2 * 1024 * 1024,
         "max_poll_records": 1_000_000,

@@ -28,7 +28,7 @@ from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
-from bridges.kafka_source.config import consumer_config
+from bridges.kafka_source.config import FETCH_WAIT_MS, consumer_config
 from bridges.kafka_source.coverage import Coverage
 from bridges.kafka_source.delivery import Delivery, Item
 from bridges.kafka_source.offsets import Progress
@@ -119,7 +119,7 @@ class Consumer:
         """
         if self.state != READING or self._delivery.room.wait(POLL_MS / 1000):
             self._hold_back(consumer)
-            self._hand_over(consumer.poll(timeout_ms=POLL_MS))
+            self._hand_over(consumer.poll(timeout_ms=POLL_MS if self._busy else FETCH_WAIT_MS))
         else:
             consumer.pause(*consumer.assignment())
             self._hand_over(consumer.poll(timeout_ms=0))
@@ -129,6 +129,11 @@ class Consumer:
             self._commit_soon(consumer)
             self._measure(consumer)
             self._look_for_partitions(consumer)
+
+    @property
+    def _busy(self) -> bool:
+        """Whether a poll must end soon: to commit, or for the group."""
+        return self.state != READING or bool(self._delivery.in_flight or self._progress.to_commit())
 
     def _hold_back(self, consumer: KafkaConsumer) -> None:
         """Pause the partitions whose oldest unfinished record lies too far behind, resume the others."""

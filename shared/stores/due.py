@@ -70,6 +70,16 @@ class Backlogs:
             self.released[account] = self.released.get(account, 0) + messages
 
 
+def waiting(conn: Connection, now_ms: int) -> frozenset[str]:
+    """The lanes in which something is due, or waits for its account's window: one look at the index, without locks."""
+    look = (
+        "SELECT {0}, EXISTS(SELECT 1 FROM due FORCE INDEX (due) WHERE lane={0} AND due_ms<={1})"
+        " OR EXISTS(SELECT 1 FROM due FORCE INDEX (due) WHERE lane={0} AND due_ms IS NULL)"
+    )
+    found = sql.fetch(conn, " UNION ALL ".join(look.format(int(lane), int(now_ms)) for lane in Lane))
+    return frozenset(Lane(number).name for number, anything in found if anything)
+
+
 def take(conn: Connection, lane: str, now_ms: int, publish: Publish) -> int:
     """Publish what is due in a lane and delete it, in one transaction; rows that another process holds are skipped.
 

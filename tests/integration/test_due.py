@@ -352,3 +352,14 @@ def test_large_requests_are_kept_in_several_statements(
     keep(db, clients.make(), *[5] * 30)
     assert left(db) == 30
     assert sum(e.size() for e in turns(db, 1000)[1]) == 150
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_one_look_at_all_lanes_tells_where_something_waits(db: Database, clients: Clients, lane: str) -> None:
+    assert db.run(due.waiting, NOW) == frozenset()
+    insert(db, a_release(lane), due_ms=NOW + 1)
+    assert db.run(due.waiting, NOW) == frozenset()
+    assert db.run(due.waiting, NOW + 1) == {lane}
+    db.run(sql.execute, "DELETE FROM due")
+    clients.queue(clients.make(), 1, lane)
+    assert db.run(due.waiting, NOW) == {lane}, "a backlog has no time"
