@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from shared.domain.events import Event, Tick
-from shared.runtime import logs, metrics
+from shared.runtime import logs, memory, metrics
 from shared.runtime.cloudevents import STRUCTURED, binary_attributes, is_event, take_apart
 from shared.runtime.context import Context, use
 from shared.runtime.scope import PROCESS, Scope
@@ -128,8 +128,12 @@ class App:
 
     async def _event(self, scope: Asgi, receive: Receive, send: Send) -> None:
         """The short way of an event: no second parse of its data, no routing of a single route."""
-        body = await _whole(receive)
+        limit = load(FunctionSettings).body_limit
+        body = await _whole(receive, limit)
         if body is None:
+            return
+        if len(body) > limit:
+            await _answer(send, 413, b"an event has no more than %d bytes" % limit, b"text/plain", CLOSE)
             return
         event = read_event(scope, body, Tick in self._handles)
         if event is None:
@@ -157,6 +161,7 @@ class App:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                memory.keep()
                 self._warm = asyncio.get_running_loop().run_in_executor(None, self.context.warm, self._parts)
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
@@ -204,14 +209,15 @@ def _made(source: str, kind: str) -> dict[str, str]:
     return {"specversion": "1.0", "id": uuid4().hex, "type": kind, "source": source}
 
 
-async def _whole(receive: Receive) -> bytes | None:
-    """The body; None when the client has left."""
-    chunks, more = [], True
-    while more:
+async def _whole(receive: Receive, limit: int) -> bytes | None:
+    """The body, cut off beyond the limit; None when the client has left."""
+    chunks, more, size = [], True, 0
+    while more and size <= limit:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
         chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
         more = message.get("more_body", False)
     return b"".join(chunks)
 
@@ -225,7 +231,12 @@ def _again(body: bytes) -> Receive:
     return receive
 
 
-async def _answer(send: Send, status: int, body: bytes, kind: bytes = b"application/json") -> None:
-    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+CLOSE = (b"connection", b"close")
+
+
+async def _answer(
+    send: Send, status: int, body: bytes, kind: bytes = b"application/json", *more: tuple[bytes, bytes]
+) -> None:
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
