@@ -38,8 +38,8 @@ def test_killing_one_of_them_loses_and_doubles_nothing(apart: Platform, name: st
     neighbour = apart.pid("report-slow")
     with Road(apart, batch=50) as road, ThreadPoolExecutor(3) as clients:
         road.behave(**NORMAL)
-        message = a_text("따로 도는 함수").to_many(EACH).in_lane("bulk")
-        futures = [clients.submit(road.send_patiently, message) for _ in range(REQUESTS)]
+        requests = [a_text("따로 도는 함수").to_many(EACH).in_lane("bulk") for _ in range(REQUESTS)]
+        futures = [clients.submit(road.send_patiently, request) for request in requests]
         until(lambda: road.ended() >= EACH or all(f.done() for f in futures), f"{EACH} messages to end", 120)
         apart.kill(name)
         for future in futures:
