@@ -33,6 +33,8 @@ MAX_SEEN = 10_000
 """Names that a process remembers; more than that, and it forgets those that are closed."""
 
 OPEN, CLOSED, HALF_OPEN = "open", "closed", "half-open"
+TURN_MS, TURNS_MS = 1, 60_000
+"""Between two who come back while a breaker is open, and within which time after its probe all come."""
 PARTS = ("state", "fail_counter", "success_counter", "opened_at")
 _RECORD = """
 local bucket = tonumber(ARGV[1])
@@ -69,6 +71,8 @@ class _Seen:
     probing: bool = False
     taken: bool = False
     """Somebody's probe is under way."""
+    turn_ms: int = 0
+    """When the last of those who were told to come later is to come."""
     ours: bool = False
     """It is one that `allows` gave here."""
 
@@ -93,9 +97,12 @@ class Breakers:
         *,
         reset_s: float = 30.0,
         window_s: float = WINDOW_S,
+        patient: bool = True,
         settings: RedisSettings | None = None,
     ) -> None:
         self._cluster, self._namespace, self._reset_s = redis.cluster, namespace, reset_s
+        self._patient = patient
+        """Whether it waits longer after each probe that failed."""
         self._bucket_ms = max(1, round(window_s * 1000 / BUCKETS))
         self._cache_s = min(CACHE_S, reset_s / 4)
         self._flush_s = min(FLUSH_S, window_s / BUCKETS)
@@ -142,11 +149,17 @@ class Breakers:
         return seen.state == CLOSED or (time.time() * 1000 >= seen.retry_ms and not seen.taken)
 
     def retry_at(self, name: str, now_ms: int) -> int:
-        """When to try again (ms) while `allows` says no; spread, so that what waits does not come all at once."""
-        reset_ms = int(self._reset_s * 1000)
-        known_ms = self._seen[name].retry_ms if name in self._seen else 0
-        probe_ms = known_ms if known_ms > now_ms else now_ms + reset_ms
-        return probe_ms + int(random.random() * reset_ms)
+        """When to try again (ms) while `allows` says no.
+
+        The first comes when the probe is due, the others behind it at a bounded pace: few come back at once, many do
+        not ask more often than that while the breaker stays open.
+        """
+        seen = self._seen.setdefault(name, _Seen())
+        probe_ms = seen.retry_ms if seen.retry_ms > now_ms else now_ms + int(self._reset_s * 1000)
+        seen.turn_ms = max(seen.turn_ms + TURN_MS, probe_ms)
+        if seen.turn_ms > probe_ms + TURNS_MS:
+            return probe_ms + int(random.random() * TURNS_MS)
+        return seen.turn_ms
 
     def state(self, name: str) -> str:
         """The state as last read: closed, open or half-open."""
@@ -275,7 +288,7 @@ class Breakers:
             seen = self._seen.setdefault(name, _Seen())
             if state == OPEN:
                 times = self._redis.incr(f"{prefix}:times")
-                seen.retry_ms = int((time.time() + wait_s(self._reset_s, times)) * 1000)
+                seen.retry_ms = int((time.time() + wait_s(self._reset_s, times if self._patient else 1)) * 1000)
                 self._redis.set(f"{prefix}:retry_ms", seen.retry_ms, ex=KEEP_S)
                 self._redis.delete(f"{prefix}:probe")
             parts = [f"{prefix}:pybreaker:{part}" for part in PARTS]

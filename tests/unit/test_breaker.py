@@ -68,3 +68,20 @@ async def test_a_probe_that_made_no_call_goes_to_the_next_who_calls() -> None:
     assert not await one.allows("host:443"), "only who has the probe can give it back"
     await one.release("host:443")
     assert await other.allows("host:443")
+
+
+@pytest.mark.parametrize(("waiting", "within_ms"), [(1, 0), (100, 100), (8000, 8000), (30_000, 30_000)])
+def test_the_first_comes_back_for_the_probe_and_the_others_soon_behind_it(waiting: int, within_ms: int) -> None:
+    breakers = Breakers(OneServer(), "callback", reset_s=5.0, patient=False)
+    times = [breakers.retry_at("host:443", 1000) for _ in range(waiting)]
+    assert times[0] == 6000
+    assert times == sorted(times)
+    assert times[-1] <= 6000 + within_ms
+
+
+def test_more_than_a_minutes_worth_are_spread_over_the_minute() -> None:
+    breakers = Breakers(OneServer(), "callback", reset_s=5.0, patient=False)
+    times = [breakers.retry_at("host:443", 1000) for _ in range(70_000)]
+    assert min(times) >= 6000
+    assert max(times) <= 66_000
+    assert breakers.retry_at("host:443", 100_000) >= 105_000, "the next round begins anew"
