@@ -61,7 +61,7 @@ def memory(run: Run) -> None:
             Attack("bodies", strange, 30, 60.0, "POST", json, 2_000, "deep", 1000),
         ),
     ):
-        pid = run.bed.processes()[name].pid
+        pid = run.bed.platform.processes()[name]["pid"]
         peak, answers = _peak(run, pid, attack, name)
         note = ", ".join(f"{count:,} × {answer}" for answer, count in sorted(answers.items()))
         run.results.add(

@@ -31,7 +31,7 @@ TAKEN_IN = "ims.body"
 DISCARD_BYTES = 64 * 1024 * 1024
 DISCARD_SECONDS = 5.0
 DISCARD_STALL_SECONDS = 0.2
-DISCARDED_AT_ONCE = 32
+DISCARDED_AT_ONCE = 256
 """As much of a refused body is still taken in, and thrown away, before the refusal is sent; of so many at once, and
 only as long as something comes."""
 OWNER, HELD = "ims.owner", "ims.held"

@@ -56,7 +56,7 @@ class DoorSettings(_Settings):
     body_memory: int = Field(48 * 1024 * 1024, gt=0, description="of bodies over 64 KiB, twice their size each")
     body_memory_share: int = Field(50, gt=0, le=100, description="percent of it that one account may take")
     bodies_waiting: int = Field(64, gt=0, description="bodies that may wait for it, a quarter of them of one account")
-    body_wait_seconds: float = Field(5.0, gt=0, description="how long (503 then)")
+    body_wait_seconds: float = Field(20.0, gt=0, description="how long (503 then)")
 
 
 class SearchSettings(_Settings):
