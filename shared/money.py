@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-KOREA = "KR"
-ABROAD = "*"
+from shared.domain import phone
+
+KOREA, ABROAD = phone.KOREA, phone.ELSEWHERE
 """Every country outside Korea that has no price of its own."""
 EVERY_ACCOUNT = ""
 

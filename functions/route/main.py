@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import orjson
@@ -10,10 +12,12 @@ import orjson
 from shared.channels import common
 from shared.domain import defaults
 from shared.domain.events import Accepted, Due, Event, Outcome, Receipts, Unread
-from shared.domain.routing import World
+from shared.domain.routing import Need, World
+from shared.money import Charge, Prices
 from shared.receiving import read_again
 from shared.runtime import Context, event_function
 from shared.stores import inbox, routing
+from shared.vendors.base import list_prices
 from shared.vendors.registry import REGISTRY
 
 
@@ -23,12 +27,9 @@ async def route(event: Accepted | Outcome | Receipts | Unread | Due, ims: Contex
         return await _find_hops(event, ims)
     if isinstance(event, Unread):
         return read_again(await ims.vendors.entries(), event, ims.now_ms())
-    world = await _world(ims)
     prices = await ims.vendors.prices()
-
-    def price(channel: str, vendor: str, account: str, kind: str) -> Decimal:
-        return prices.get((channel, vendor, account, kind), Decimal(0))
-
+    price = partial(_price, prices)
+    world = await _world(ims, prices)
     if isinstance(event, Outcome):
         return await ims.db(routing.outcome, event, world, price)
     if isinstance(event, Due):
@@ -52,8 +53,19 @@ async def _find_hops(event: Receipts, ims: Context) -> list[Event]:
     return [*known, *meanwhile]
 
 
-async def _world(ims: Context) -> World:
+def _price(prices: Prices, channel: str, vendor: str, account: str, charge: Charge) -> Decimal:
+    """What a delivered message costs; also at an account that is not there any more."""
+    listed = list_prices(REGISTRY[vendor, channel]) if (vendor, channel) in REGISTRY else {}
+    return prices.cost(channel, vendor, account, charge, listed) or Decimal(0)
+
+
+async def _world(ims: Context, prices: Prices) -> World:
     settings = ims.vendor_settings
+
+    def cost(vendor: str, account: str, need: Need) -> Decimal:
+        charge = Charge(need.type, need.country, need.units, need.period)
+        return Decimal(0) if need.test else _price(prices, need.channel, vendor, account, charge)
+
     return World(
         now_ms=ims.now_ms(),
         choose=await ims.vendors.chooser(),
@@ -62,6 +74,9 @@ async def _world(ims: Context) -> World:
         files_of=_files_of,
         receipt_s=_receipt_s,
         meaning=_meaning,
+        charged=_charged,
+        period_of=prices.period,
+        cost=cost,
         park_ms=int(settings.park_seconds * 1000),
         unit_ms=int(settings.hop_unit_seconds * 1000),
         receipt_scale=settings.receipt_timeout_scale,
@@ -71,6 +86,15 @@ async def _world(ims: Context) -> World:
 def _type_of(hop: dict[str, Any], variables: str | None) -> str:
     values = None if variables is None else orjson.loads(variables)
     return common.channel(hop["channel"]).type_of(hop["content"], values)
+
+
+def _charged(hop: dict[str, Any], address: str, variables: str | Mapping[str, str] | None) -> tuple[str, int]:
+    kind, content = common.channel(hop["channel"]), hop["content"]
+    country = kind.country(address)
+    if not kind.by_units(content):
+        return country, 1
+    values = orjson.loads(variables) if isinstance(variables, str) else variables
+    return country, kind.measure(kind.render(content, values)).units
 
 
 def _files_of(hop: dict[str, Any]) -> int:

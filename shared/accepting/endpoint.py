@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Container, Generator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -22,7 +21,9 @@ from shared.channels.acceptance import Acceptance, accept_in_steps
 from shared.channels.common import AccountView, Channel, InvalidRequest, Wants
 from shared.channels.slices import People, is_large, take_apart
 from shared.channels.wanting import files_of, wanted
+from shared.domain.errors import Unavailable
 from shared.domain.ids import accepted_ms
+from shared.domain.routing import Offers
 from shared.runtime import Context
 from shared.runtime.clock import new_request_id
 from shared.runtime.http import read_body, require_json
@@ -31,6 +32,8 @@ from shared.stores.files import note_use
 from shared.stores.known import Known, look_up
 
 R = TypeVar("R")
+MakeOffers = Callable[[int], Offers]
+"""(moment of acceptance, ms) → what vendors charge for what is accepted then."""
 
 LONGEST_REST_S = 0.05
 GENTLY = 500
@@ -54,7 +57,7 @@ def endpoint(channel: Channel) -> Callable[[HttpRequest, Context], Awaitable[Res
             body, people = await _apart(body)
         wants = wanted(channel, body, people)
         names = files_of(wants)
-        draft = Draft(channel, who, body, await _view(ims, who, wants), people)
+        draft = Draft(channel, who, body, await _view(ims, who, wants), people, await _offers(ims, body, flags))
         try:
             acceptance = await draft.check(new_request_id(ims.now_ms()))
         except InvalidRequest as error:
@@ -65,7 +68,7 @@ def endpoint(channel: Channel) -> Callable[[HttpRequest, Context], Awaitable[Res
                 return _response(held.answer, replayed=True)
             acceptance = await _as_at_first(draft, held)
         if flags.dry_run:
-            return await _dry_run(ims, channel, who, acceptance)
+            return await _dry_run(ims, acceptance)
         if not acceptance.request.scheduled_at:
             submitter.wake(channel.name, acceptance.request.lane)
         if names:  # before anything is accepted: what is on its way finds its files
@@ -85,12 +88,13 @@ class Draft:
     body: bytes
     view: AccountView
     people: People | None = None
+    offers: MakeOffers | None = None
 
     async def check(self, request_id: UUID) -> Acceptance:
         """Check it at the moment that the id carries, letting other requests go between every 500 recipients."""
         steps = accept_in_steps(
             self.channel, self.body, account=self.view, now_ms=accepted_ms(request_id), request_id=request_id,
-            test=self.who.test, people=self.people,
+            test=self.who.test, people=self.people, offers=self.offers and self.offers(accepted_ms(request_id)),
         )  # fmt: skip
         return await in_turn(steps, gently=self.people is not None)
 
@@ -165,6 +169,7 @@ def _flag_fault(name: str, text: str, given: Container[str]) -> tuple[str, str] 
 
 
 NOTHING = Known()
+ASKS_FOR_PRICES = (b'"max_price"', b'"international"')
 
 
 async def _view(ims: Context, who: Caller, wants: Mapping[str, Wants]) -> AccountView:
@@ -194,15 +199,28 @@ def _faulty(error: InvalidRequest, **extra: Any) -> Problem:
     return Problem(error.status, detail, faults, **extra)
 
 
-async def _dry_run(ims: Context, channel: Channel, who: Caller, acceptance: Acceptance) -> Response:
+async def _offers(ims: Context, body: bytes, flags: Flags) -> MakeOffers | None:
+    """What vendors charge, for a request that asks for it or may fail by it; None for others, and while nobody knows:
+    route decides in any case."""
+    if not flags.dry_run and not any(hint in body for hint in ASKS_FOR_PRICES):
+        return None
+    from shared.stores.vendors import offers_of  # most requests need no prices
+
+    try:
+        return offers_of(await ims.vendors.entries())
+    except Unavailable:
+        if flags.dry_run:
+            raise
+        return None
+
+
+async def _dry_run(ims: Context, acceptance: Acceptance) -> Response:
     import orjson
 
-    prices: dict[str, Decimal] = {}
-    for entry in await ims.vendors.entries():
-        if entry.channel == channel.name and entry.enabled and entry.sandbox == who.test:
-            for kind, price in entry.adapter.prices.items():
-                prices[kind] = Decimal(0) if who.test else max(price, prices.get(kind, price))
-    view = await in_turn(acceptance.plan_view_in_steps(prices), gently=len(acceptance.request.messages) > GENTLY)
+    from shared.stores.vendors import offers_of
+
+    offers = offers_of(await ims.vendors.entries())(acceptance.request.accepted_at)
+    view = await in_turn(acceptance.plan_view_in_steps(offers), gently=len(acceptance.request.messages) > GENTLY)
     view["rejected"] = [{"index": r.index, "to": r.to, "code": r.code, "detail": r.detail} for r in view["rejected"]]
     return Response(orjson.dumps({"dry_run": True, **view}), media_type="application/json")
 

@@ -28,13 +28,14 @@ from shared.channels.common import (
     time_fault,
     uri_fault,
 )
+from shared.channels.pricing import Pricing
 from shared.channels.reading import read_body, read_object, top_fields
 from shared.channels.recipients import Leg, Reader, Rejected
 from shared.channels.schema import MAX_AHEAD_S, Shared
 from shared.channels.slices import People
 from shared.domain import defaults, lanes
 from shared.domain.events import PlanHop, Recipient, Request
-from shared.domain.routing import first_place
+from shared.domain.routing import Offers, first_place
 
 R = TypeVar("R")
 
@@ -68,18 +69,23 @@ class Acceptance:
     types: Mapping[str, int]
     duplicates: Sequence[Repeated] = ()
 
-    def plan_view(self, prices: Mapping[str, Decimal]) -> dict[str, Any]:
+    def plan_view(self, offers: Offers) -> dict[str, Any]:
         """`plan_view_in_steps` in one go."""
-        return whole(self.plan_view_in_steps(prices))
+        return whole(self.plan_view_in_steps(offers))
 
-    def plan_view_in_steps(self, prices: Mapping[str, Decimal]) -> Generator[None, None, dict[str, Any]]:
-        """What a dry run shows: each hop, and per message type, length and price (KRW by type; None when unknown)."""
+    def plan_view_in_steps(self, offers: Offers) -> Generator[None, None, dict[str, Any]]:
+        """What a dry run shows: each hop, and per message type, length and price.
+
+        The price is that of its first hop at the dearest account that may get it; None where none can.
+        """
         sizes: list[Size] = []
+        costs: list[Decimal | None] = []
+        pricing = Pricing(self.request.plan, test=self.request.test, cap=self.request.max_price, offers=offers)
         for place, message in enumerate(self.request.messages):
             if place % VIEWED == VIEWED - 1:
                 yield
             sizes.append(self._size(message))
-        costs = [prices[size.type] * size.units if size.type in prices else None for size in sizes]
+            costs.append(pricing.at_most(message))
         known = [cost for cost in costs if cost is not None]
         listed = zip(self.request.messages[:PLAN_VIEW_MESSAGES], sizes, costs, strict=False)
         return {
@@ -140,9 +146,11 @@ def accept_in_steps(
     request_id: UUID,
     test: bool,
     people: People | None = None,
+    offers: Offers | None = None,
 ) -> Generator[None, None, Acceptance]:
     """Accept a body, giving way after every 500 recipients; raises InvalidRequest with every fault. `people`: those of
-    a large body, which holds a placeholder for them.
+    a large body, which holds a placeholder for them. `offers`: a recipient that no vendor would carry, for its length
+    or for `max_price`, is refused; without them route finds out.
 
     The index of a message is its recipient's place in the body plus one, so a retry of the same body makes the same
     message ids, whoever is refused in between.
@@ -155,6 +163,11 @@ def accept_in_steps(
     reader = Reader(partial(kind.address, draft), [] if faults else legs, body, people)
     runs = _runs(draft.recipients or []) if people is None else people.runs()
     messages, rejected = yield from _read_all(reader, runs)
+    cap = None if draft.max_price is None else f"{draft.max_price:f}"
+    if offers is not None and not faults:
+        pricing = Pricing(plan, test=test, cap=cap, offers=offers)
+        messages, unpaid = yield from _affordable(messages, pricing)
+        rejected = sorted([*rejected, *unpaid], key=lambda r: r.index)
     if faults or not messages or (rejected and draft.strict):
         if draft.strict or not messages:
             faults += [Fault(r.pointer, r.code, r.detail) for r in rejected]
@@ -176,12 +189,29 @@ def accept_in_steps(
         scheduled_at=scheduled,
         valid_until=valid or defaults.valid_until(draft.lane, scheduled or now_ms, types),
         on_uncertain=lanes.on_uncertain(draft.lane, draft.on_uncertain),
-        max_price=None if draft.max_price is None else f"{draft.max_price:f}",
+        max_price=cap,
         plan=plan,
         total=len(messages),
         messages=messages,
     )
     return Acceptance(request, rejected, types, duplicates)
+
+
+def _affordable(
+    messages: list[Recipient], pricing: Pricing
+) -> Generator[None, None, tuple[list[Recipient], list[Rejected]]]:
+    """The messages that some vendor would carry at the client's price, and the others."""
+    good: list[Recipient] = []
+    bad: list[Rejected] = []
+    for place, message in enumerate(messages):
+        if place % CHUNK == CHUNK - 1:
+            yield
+        wrong = pricing.fault(message)
+        if wrong is None:
+            good.append(message)
+        else:
+            bad.append(Rejected(message.n - 1, message.to, *wrong, f"/recipients/{message.n - 1}"))
+    return good, bad
 
 
 def _repeated(messages: Sequence[Recipient]) -> list[Repeated]:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from shared.channels import MODULES
 from shared.channels.schema import MAX_URI, HopShared, Shared
-from shared.domain import hosts
+from shared.domain import hosts, phone
 from shared.domain.errors import ImsError
 from shared.vendors.base import Payload
 
@@ -176,6 +176,14 @@ class Channel:
     def measure(self, payload: Any) -> Size:
         """Type, length and charged units of a rendered message."""
         raise NotImplementedError
+
+    def country(self, address: str) -> str:
+        """The country that an address belongs to, for its price; addresses that have none count as Korean."""
+        return phone.country(address) if self.phone else phone.KOREA
+
+    def by_units(self, content: Mapping[str, Any]) -> bool:
+        """Whether messages of a compiled content are charged by `Size.units`; else each is one unit."""
+        return False
 
     def type_of(self, content: Mapping[str, Any], values: Mapping[str, str] | None) -> str:
         """The type that a recipient's message has on this hop."""

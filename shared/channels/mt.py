@@ -259,6 +259,10 @@ class Mt(Channel):
         """Its type, bytes and parts."""
         return measure(payload)
 
+    def by_units(self, content: Mapping[str, Any]) -> bool:
+        """Foreign texts are charged by their parts."""
+        return bool(content.get("international"))
+
     def type_of(self, content: Mapping[str, Any], values: Mapping[str, str] | None) -> str:
         """Only a text whose type is open needs measuring."""
         kind: str = content["type"]

@@ -19,6 +19,8 @@ CANCELED = "0302"
 GIVEN_UP = "9001"
 """Its event could not be handled and became a dead letter; nobody mended it within `valid_until`."""
 NO_ADDRESS = "2005"
+OVER_CAP = "3006"
+"""This project's own code: only the client's price cap keeps vendors from carrying it."""
 UNKNOWN = "3003"
 """What an adapter answers for a vendor's code that its table does not have."""
 
@@ -69,6 +71,7 @@ _TABLE = """
     3003  failover       -      the vendor failed to deliver and gave no known cause
     3004  failover       alert  the vendor refused our account
     3005  none           alert  no vendor could carry the message
+    3006  none           -      max_price is below every price
     4001  none           -      no subscriber at this number
     4002  retry          -      the handset is off or out of reach
     4003  retry          -      the handset is full or busy

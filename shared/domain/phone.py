@@ -7,6 +7,7 @@ The patterns follow 전기통신번호관리세칙 and the vendors' rules for se
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from shared.domain.written import Bracket, Break, Written, Wrong, read, sign
 
@@ -28,6 +29,10 @@ _SERVICE = re.compile(f"{REPRESENTATIVE}|{FREE}", re.ASCII).fullmatch
 _VIRTUAL = re.compile(VIRTUAL, re.ASCII).fullmatch
 _REPRESENTATIVE = re.compile(REPRESENTATIVE, re.ASCII).fullmatch
 _COUNTRY = re.compile(r"(?:00)?82").match
+
+KOREA = "KR"
+ELSEWHERE = "*"
+"""The country of a number that belongs to none: satellite phones, international freephone."""
 
 LAST = 4
 """Digits of the last group of every Korean number."""
@@ -72,6 +77,19 @@ def foreign(written: str) -> str | None:
         return _foreign(written)
     except Wrong:
         return None
+
+
+def country(number: str) -> str:
+    """The country (ISO 3166, two letters) of a number in its stored form."""
+    return _region(number) if number.startswith("+") else KOREA
+
+
+@lru_cache(maxsize=65_536)
+def _region(e164: str) -> str:
+    import phonenumbers  # heavy, and foreign numbers are rare
+
+    found = phonenumbers.region_code_for_number(phonenumbers.parse(e164))
+    return found if found and len(found) == 2 else ELSEWHERE
 
 
 def _complete(digits: str) -> bool:

@@ -272,6 +272,22 @@ def doubtful(conn: Connection, ids: Sequence[bytes]) -> dict[bytes, frozenset[tu
     return {message_id: frozenset(members) for message_id, members in senders.items()}
 
 
+def open_hops(conn: Connection, ids: Sequence[bytes]) -> dict[bytes, list[tuple[str, str, str, str]]]:
+    """(channel, vendor, account, type) of the hops before the current one that may yet be delivered, by message."""
+    if not ids:
+        return {}
+    found = sql.fetch(
+        conn,
+        "SELECT h.message_id, h.channel, h.vendor, h.vendor_account, h.type FROM hops h "  # noqa: S608
+        f"JOIN messages m USING (message_id) WHERE h.message_id IN ({sql.ids(sorted(ids))}) AND h.hop<m.hop "
+        f"AND h.state IN ('sending', 'sent', '{UNCERTAIN}')",
+    )
+    hops: dict[bytes, list[tuple[str, str, str, str]]] = defaultdict(list)
+    for message_id, *hop in found:
+        hops[message_id].append(tuple(hop))
+    return hops
+
+
 def hop_types(conn: Connection, keys: Sequence[tuple[bytes, int]]) -> dict[tuple[bytes, int], str]:
     """The message types that hops carried."""
     query = f"SELECT message_id, hop, type FROM hops WHERE (message_id, hop) IN ({sql.rows(keys)})"  # noqa: S608

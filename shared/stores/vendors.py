@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -13,13 +13,16 @@ from typing import Any
 import orjson
 
 from shared.domain.errors import Unavailable
-from shared.domain.routing import Choose, Hopeless, Need, Pick
+from shared.domain.routing import Choose, Hopeless, Need, Offers, Pick
+from shared.money import Charge, PriceRow, Prices
 from shared.stores import sql
 from shared.stores.sql import Connection
-from shared.vendors.base import Adapter, LooksUp, VendorAccount, able, dispatch_size
+from shared.vendors.base import Adapter, LooksUp, VendorAccount, able, dispatch_size, list_prices, most_units
 from shared.vendors.registry import REGISTRY
 
 TTL_SECONDS = 5.0
+ONLY_LISTED = Prices()
+FREE = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,26 @@ class Entry:
     weight: int
     sandbox: bool
     enabled: bool = True
+    prices: Prices = ONLY_LISTED
+
+    def cost(self, need: Need) -> Decimal | None:
+        """What it costs here once it is delivered, in KRW; None where there is no price for it. Tests cost nothing."""
+        charge = Charge(need.type, need.country, need.units, need.period)
+        vendor, account = self.account.vendor, self.account.account
+        cost = self.prices.cost(self.channel, vendor, account, charge, list_prices(self.adapter))
+        return FREE if need.test and cost is not None else cost
+
+    def carries(self, need: Need) -> bool:
+        """Whether it takes such messages, and has a price for them."""
+        return (
+            self.channel == need.channel
+            and need.type in self.adapter.types
+            and need.files <= self.adapter.max_files
+            and need.units <= most_units(self.adapter)
+            and self.enabled
+            and self.sandbox == need.test
+            and self.cost(need) is not None
+        )
 
     @property
     def name(self) -> str:
@@ -84,49 +107,61 @@ class Vendors:
 
     async def hopeless(self) -> Hopeless:
         """A function that tells whether no account could ever carry a message, though its channel and type are served:
-        a price cap below all of them, or more files than any takes."""
+        a price cap below all of them, a country that none has a price for, more files or parts than any takes."""
         entries = await self.entries()
 
+        @cache
         def answer(need: Need, cap: Decimal | None) -> bool:
-            if cap is None and not need.files:
+            plain = Need(need.channel, need.type, need.test)
+            if any(e.carries(need) and _within(e, need, cap) for e in entries):
                 return False
-            return pick(entries, need, (), cap) is None and pick(entries, need._replace(files=0), (), None) is not None
+            return any(e.carries(plain) for e in entries)
 
         return answer
 
-    async def prices(self) -> dict[tuple[str, str, str, str], Decimal]:
-        """(channel, vendor, account, type) → KRW a delivered message."""
-        return {
-            (e.channel, e.account.vendor, e.account.account, kind): price
-            for e in await self.entries()
-            for kind, price in e.adapter.prices.items()
-        }
+    async def prices(self) -> Prices:
+        """All prices that an operator has entered, as of now."""
+        entries = await self.entries()
+        return entries[0].prices if entries else ONLY_LISTED
+
+
+def offers_of(entries: Sequence[Entry]) -> Callable[[int], Offers]:
+    """(moment of acceptance) → a function that tells at which prices accounts would carry a message, lowest first."""
+    prices = entries[0].prices if entries else ONLY_LISTED
+
+    def at(accepted_ms: int) -> Offers:
+        period = prices.period(accepted_ms)
+
+        @cache
+        def offers(need: Need) -> Sequence[Decimal]:
+            need = need._replace(period=period)
+            costs = (e.cost(need) for e in entries if e.carries(need))
+            return sorted(cost for cost in costs if cost is not None)
+
+        return offers
+
+    return at
 
 
 def pick(entries: Iterable[Entry], need: Need, avoid: Container[str], cap: Decimal | None) -> Pick | None:
     """Choose by weight among the accounts that can carry a message for at most `cap`."""
-    kind = need.type
-    fit = [
-        e
-        for e in entries
-        if e.channel == need.channel
-        and kind in e.adapter.types
-        and need.files <= e.adapter.max_files
-        and e.enabled
-        and e.sandbox == need.test
-        and e.account.vendor not in avoid
-        and (cap is None or e.adapter.prices.get(kind, Decimal(0)) <= cap)
-    ]
+    fit = [e for e in entries if e.carries(need) and e.account.vendor not in avoid and _within(e, need, cap)]
     if not fit:
         return None
     (chosen,) = random.choices(fit, [max(1, e.weight) for e in fit])
-    price = chosen.adapter.prices.get(kind, Decimal(0))
+    price = chosen.cost(need) or FREE
     asks = able(chosen.adapter, LooksUp) is not None
     return Pick(chosen.account.vendor, chosen.account.account, price, asks, dispatch_size(chosen.adapter))
 
 
+def _within(entry: Entry, need: Need, cap: Decimal | None) -> bool:
+    return cap is None or (cost := entry.cost(need)) is None or cost <= cap
+
+
 def read_entries(conn: Connection) -> list[Entry]:
-    """Vendor accounts that have an adapter."""
+    """Vendor accounts that have an adapter, with the prices that an operator has entered."""
+    rows = sql.fetch(conn, "SELECT channel, vendor, account, type, country, from_ms, amount FROM prices")
+    prices = Prices(PriceRow(*row) for row in rows)
     found = sql.fetch(
         conn, "SELECT channel, vendor, account, base_url, weight, sandbox, settings, enabled FROM vendor_accounts"
     )
@@ -138,6 +173,7 @@ def read_entries(conn: Connection) -> list[Entry]:
             weight,
             bool(sandbox),
             bool(enabled),
+            prices,
         )
         for channel, vendor, account, base_url, weight, sandbox, settings, enabled in found
         if (vendor, channel) in REGISTRY

@@ -10,6 +10,7 @@ adapter as `ADAPTER`. Its line stands in registry.py.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -17,6 +18,7 @@ from functools import cache
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
 
 from shared.domain.events import MAX_MESSAGES
+from shared.money import ABROAD, KOREA, ListPrices
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,9 @@ class Adapter(Protocol):
     same_content: bool
     """True when one call carries one content: `send` then takes only batches whose payloads are all equal."""
     prices: Mapping[str, Decimal]
-    """KRW by message type, unless the account's contract says otherwise."""
+    """KRW by message type within Korea, unless the table of prices says otherwise (shared/money.py). What it has in
+    `abroad` (type → country, or "*" for all others → KRW a unit) is for foreign numbers; without it they cost the
+    same."""
     codes: CodeTable
     """Every raw code that the vendor documents for this channel, but those of success."""
 
@@ -330,6 +334,25 @@ class Tokens(Protocol):
     def token_refused(self, answer: Answer) -> bool:
         """Whether an answer to another call refuses the token, so that nothing was taken and a new token may help."""
         ...
+
+
+def list_prices(adapter: Any) -> ListPrices:
+    """An adapter's own prices: type → country → KRW."""
+    return _listed(cast(Hashable, adapter))
+
+
+@cache
+def _listed(adapter: Any) -> ListPrices:
+    abroad: ListPrices | None = getattr(adapter, "abroad", None)
+    return {
+        kind: {KOREA: price, **({ABROAD: price} if abroad is None else abroad.get(kind, {}))}
+        for kind, price in adapter.prices.items()
+    }
+
+
+def most_units(adapter: Any) -> int:
+    """Of how many charged units a message may be at most: the parts of a foreign text (`foreign_parts`)."""
+    return cast(int, getattr(adapter, "foreign_parts", sys.maxsize))
 
 
 C = TypeVar("C")

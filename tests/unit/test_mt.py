@@ -20,6 +20,7 @@ from shared.channels.acceptance import Acceptance
 from shared.channels.common import AccountView, FileInfo, InvalidRequest
 from shared.channels.wanting import files_of, wanted
 from shared.domain import ids, phone, text
+from shared.domain.routing import Offers
 
 NOW = int(datetime(2026, 3, 2, 12, 0, tzinfo=UTC).timestamp() * 1000)
 REQUEST_ID = ids.request_id(NOW, 2**60 + 12345)
@@ -43,6 +44,11 @@ def accept(to: Any = "01023456789", *, raw: bytes | None = None, **fields: Any) 
         body["recipients"] = [{"to": t} if isinstance(t, str) else t for t in (to if isinstance(to, list) else [to])]
     sent = raw if raw is not None else json.dumps({k: v for k, v in body.items() if v is not None}).encode()
     return mt.accept(sent, account=ACCOUNT, now_ms=NOW, request_id=REQUEST_ID, test=False)
+
+
+def offers(prices: dict[str, Decimal]) -> Offers:
+    """One vendor account with these prices by type, for every country."""
+    return lambda need: [prices[need.type] * need.units] if need.type in prices else []
 
 
 def faults(*args: Any, status: int = 422, **fields: Any) -> list[tuple[str, str]]:
@@ -301,7 +307,7 @@ def test_a_subject_that_variables_leave_empty_is_none(subject: str, value: str, 
     assert (message.type, mt.measure(payload).type) == (type_, type_)
     assert (payload.subject is None) == (type_ == "sms")
     assert (
-        done.plan_view({"sms": Decimal(8), "lms": Decimal(25)})["messages"][0]["price"]
+        done.plan_view(offers({"sms": Decimal(8), "lms": Decimal(25)}))["messages"][0]["price"]
         == {"sms": "8.00", "lms": "25.00"}[type_]
     )
 
@@ -537,17 +543,17 @@ def test_a_further_hops_faults_and_variables_count_like_the_firsts() -> None:
 
 
 def test_a_dry_run_shows_type_length_and_price() -> None:
-    view = accept(["01023456789", "01023456780"], text=LONG).plan_view({"lms": Decimal("27.50")})
+    view = accept(["01023456789", "01023456780"], text=LONG).plan_view(offers({"lms": Decimal("27.50")}))
     assert (view["accepted"], view["types"], view["price"]) == (2, {"lms": 2}, "55.00")
     shown = view["messages"][0]
     assert (shown["type"], shown["length"], shown["price"]) == ("lms", 92, "27.50")
     assert view["plan"][0]["channel"] == "mt"
-    assert accept().plan_view({})["price"] is None
+    assert accept().plan_view(offers({}))["price"] is None
 
 
 @pytest.mark.parametrize(("price", "shown"), [(Decimal(0), "0.00"), (Decimal("8.4"), "8.40"), (Decimal(9), "9.00")])
 def test_a_price_has_two_decimals(price: Decimal, shown: str) -> None:
-    view = accept().plan_view({"sms": price})
+    view = accept().plan_view(offers({"sms": price}))
     assert (view["price"], view["messages"][0]["price"]) == (shown, shown)
 
 
@@ -652,7 +658,7 @@ def test_a_number_that_is_there_again_is_told_and_on_wish_sent_once() -> None:
     assert [(m.n, m.to) for m in once.request.messages] == [(1, "01023456789"), (3, "01099998888")]
     assert (once.request.total, dict(once.types)) == (2, {"sms": 2})
     assert [r.index for r in once.rejected] == [4]
-    assert once.plan_view({})["duplicates"][0] == {"index": 1, "of": 0}
+    assert once.plan_view(offers({}))["duplicates"][0] == {"index": 1, "of": 0}
     assert list(accept(["01023456789", "01099998888"], distinct=True).duplicates) == []
     assert accept(["01023456789"] * 10_000, distinct=True).request.total == 1
     assert faults(distinct="yes") == [("/distinct", "type")]

@@ -21,6 +21,7 @@ from shared.domain.routing.model import (
     Mark,
     Message,
     Need,
+    Offers,
     Pick,
     Plan,
     Skip,
@@ -28,10 +29,11 @@ from shared.domain.routing.model import (
     Step,
     Wait,
     World,
+    address_at,
     first_place,
 )
 from shared.domain.routing.results import on_result, patient
-from shared.domain.routing.starting import check_ms, start
+from shared.domain.routing.starting import carried, check_ms, priced, start
 from shared.domain.routing.waiting import on_cancel, on_release, on_timeout
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "Mark",
     "Message",
     "Need",
+    "Offers",
     "Pick",
     "Plan",
     "Skip",
@@ -53,6 +56,8 @@ __all__ = [
     "Step",
     "Wait",
     "World",
+    "address_at",
+    "carried",
     "check_ms",
     "first_place",
     "on_cancel",
@@ -60,5 +65,6 @@ __all__ = [
     "on_result",
     "on_timeout",
     "patient",
+    "priced",
     "start",
 ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from shared.domain.defaults import receipt_timeout_s
+from shared.domain.phone import KOREA
 from shared.domain.states import State
 
 PARKABLE_HOP = 8
@@ -15,7 +18,7 @@ PARKABLE_HOP = 8
 ACCOUNT_CODES = frozenset({"1006", "3004"})
 """The vendor refused our account, not the message: another vendor may carry it."""
 EXPIRED, CANCELED, UNCERTAIN, RECEIPT_TIMEOUT, VENDOR_ERROR, DUPLICATE = "0301", "0302", "0300", "4008", "3001", "1005"
-NO_VENDOR = "3005"
+NO_VENDOR, OVER_CAP = "3005", "3006"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class Message:
     """(channel, vendor) of earlier hops of which nobody knows whether they were sent."""
     skips: Mapping[int, str] = field(default_factory=dict)
     """The places of the plan that cannot carry it, each with its code."""
+    risked: Decimal = Decimal(0)
+    """What earlier hops cost should they still be delivered: nobody knows that they are not."""
 
     @classmethod
     def fresh(cls, account_id: int, kind: str, channel: str, skips: Mapping[int, str] | None = None) -> Message:
@@ -75,6 +80,11 @@ class Message:
             skips=skips or {},
         )  # fmt: skip
 
+    def address(self, place: int, channel: str) -> str:
+        """Where a hop at a place of the plan goes."""
+        further = json.loads(self.addresses) if place and self.addresses else None
+        return address_at(self.recipient, further, place, channel)
+
     def next_place(self, plan: Plan, place: int) -> int | None:
         """The first place of the plan, from `place` on, that can carry it."""
         return next((n for n in range(place, len(plan.hops)) if n not in self.skips), None)
@@ -83,6 +93,13 @@ class Message:
         """The hops from `hop` on that the message would have taken at the places from `start` to before `end`."""
         places = [n for n in range(start, end) if n in self.skips]
         return tuple(Skip(hop + i, plan.hops[n]["channel"], self.skips[n]) for i, n in enumerate(places))
+
+
+def address_at(to: str, addresses: Mapping[str, str] | None, place: int, channel: str) -> str:
+    """The first hop goes to `to`; a further one to the address of its place or channel, else to `to`, as phones do."""
+    if not place or not addresses:
+        return to
+    return addresses.get(str(place)) or addresses.get(channel) or to
 
 
 def first_place(skips: Mapping[int, str]) -> int:
@@ -114,12 +131,18 @@ class Pick:
 
 
 class Need(NamedTuple):
-    """What a vendor must be able to carry; a test key's messages go to sandbox accounts only."""
+    """What a vendor must be able to carry, and what decides its price; a test key's messages go to sandbox accounts
+    only, and cost nothing."""
 
     channel: str
     type: str
     test: bool
     files: int = 0
+    country: str = KOREA
+    units: int = 1
+    """What is charged: the parts of a foreign text."""
+    period: int = sys.maxsize
+    """The period of prices in which it was accepted (shared/money.py)."""
 
 
 Choose = Callable[[Need, frozenset[str], Decimal | None], Pick | None]
@@ -127,7 +150,12 @@ Choose = Callable[[Need, frozenset[str], Decimal | None], Pick | None]
 
 
 Hopeless = Callable[[Need, Decimal | None], bool]
-"""(need, price cap) → whether the cap or the number of files rules out every vendor account, healthy or not."""
+"""(need, price cap) → whether the cap, the country, its length or the number of files rules out every vendor account,
+healthy or not."""
+
+
+Offers = Callable[[Need], Sequence[Decimal]]
+"""need → the prices (KRW) at which vendor accounts would carry it, the lowest first: what acceptance knows of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +247,12 @@ class World:
     type_of: Callable[[dict[str, Any], str | None], str]
     """(hop of a plan, the recipient's variables as JSON) → the message type it will have."""
     hopeless: Hopeless = lambda *_: False
+    charged: Callable[[dict[str, Any], str, str | Mapping[str, str] | None], tuple[str, int]] = lambda *_: (KOREA, 1)
+    """(hop of a plan, address, the recipient's variables, as JSON or not) → the country and units that are charged."""
+    period_of: Callable[[int], int] = lambda at_ms: sys.maxsize
+    """(moment of acceptance) → its period of prices."""
+    cost: Callable[[str, str, Need], Decimal] = lambda *_: Decimal(0)
+    """(vendor, account, what it carried) → KRW, once delivered."""
     files_of: Callable[[dict[str, Any]], int] = lambda hop: 0
     """(hop of a plan) → how many files each of its messages carries."""
     receipt_s: Callable[[str, str], int] = lambda channel, kind: receipt_timeout_s(kind)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from shared.domain import defaults
 from shared.domain.ids import MAX_HOP
 from shared.domain.routing.model import (
     CANCELED,
     EXPIRED,
     NO_VENDOR,
+    OVER_CAP,
     VENDOR_ERROR,
     End,
     Message,
@@ -47,21 +50,39 @@ def start(message: Message, plan: Plan, world: World, *, hop: int, step: int, tr
             kept = tries if place == step else 0
             return Start(number, place, kept, need.channel, need.type, pick, check, skipped)
     if not hope(message, plan, step, world):
-        return End(State.failed, NO_VENDOR)
+        return End(State.failed, OVER_CAP if _only_the_cap(message, plan, step, world) else NO_VENDOR)
     return Wait("parked", world.now_ms + world.park_ms, State.routed, hop, step, tries)
 
 
 def pick_for(message: Message, need: Need, plan: Plan, world: World, avoid: str | None = None) -> Pick | None:
     """A vendor for a hop: none that may have the message already, and rather not `avoid`."""
     never = frozenset(vendor for channel, vendor in message.doubtful if channel == need.channel)
-    pick = world.choose(need, never | {avoid}, plan.max_price) if avoid else None
-    return pick or world.choose(need, never, plan.max_price)
+    cap = cap_of(message, plan)
+    pick = world.choose(need, never | {avoid}, cap) if avoid else None
+    return pick or world.choose(need, never, cap)
+
+
+def cap_of(message: Message, plan: Plan) -> Decimal | None:
+    """What one more hop may cost: the plan's cap without what earlier hops may yet cost."""
+    return None if plan.max_price is None else plan.max_price - message.risked
 
 
 def hope(message: Message, plan: Plan, step: int, world: World) -> bool:
     """Whether some vendor account could ever carry the message at `step` of the plan or later."""
+    return not all(world.hopeless(need, cap_of(message, plan)) for need in _needs(message, plan, step, world))
+
+
+def _only_the_cap(message: Message, plan: Plan, step: int, world: World) -> bool:
+    """Whether a message without hope would have some at a higher price."""
+    if plan.max_price is None:
+        return False
+    return not all(world.hopeless(need, None) for need in _needs(message, plan, step, world))
+
+
+def _needs(message: Message, plan: Plan, step: int, world: World) -> list[Need]:
+    """What each hop that could go from `step` on asks of a vendor."""
     places = [place for place in range(step, len(plan.hops)) if place not in message.skips]
-    return not all(world.hopeless(need_of(message, plan, place, world), plan.max_price) for place in places)
+    return [need_of(message, plan, place, world) for place in places]
 
 
 def _type_at(message: Message, plan: Plan, place: int, world: World) -> str:
@@ -72,7 +93,29 @@ def _type_at(message: Message, plan: Plan, place: int, world: World) -> str:
 def need_of(message: Message, plan: Plan, place: int, world: World) -> Need:
     """What a hop at a place of the plan asks of a vendor."""
     hop = plan.hops[place]
-    return Need(hop["channel"], _type_at(message, plan, place, world), plan.test, world.files_of(hop))
+    kind, files = _type_at(message, plan, place, world), world.files_of(hop)
+    return priced(message, plan, place, kind, world)._replace(files=files)
+
+
+def priced(message: Message, plan: Plan, place: int, kind: str, world: World) -> Need:
+    """What a message of a type at a place of the plan is charged by."""
+    hop = plan.hops[place]
+    country, units = world.charged(hop, message.address(place, hop["channel"]), message.vars)
+    period = world.period_of(plan.accepted_ms)
+    return Need(hop["channel"], kind, plan.test, country=country, units=units, period=period)
+
+
+def carried(message: Message, plan: Plan, channel: str, kind: str, world: World) -> Need:
+    """What a hop that left on a channel as a type is charged by.
+
+    Its place of the plan is the last of that channel, up to the present one, that makes such a type; of several the one
+    with the fewest units: in doubt a client pays less.
+    """
+    places = [n for n in range(min(message.step + 1, len(plan.hops))) if plan.hops[n]["channel"] == channel]
+    if len(places) > 1:
+        places = [n for n in places if world.type_of(plan.hops[n], message.vars) == kind] or places
+    needs = [priced(message, plan, place, kind, world) for place in reversed(places)]
+    return min(needs, key=lambda need: need.units) if needs else Need(channel, kind, plan.test)
 
 
 def resting(plan: Plan, world: World) -> bool:

@@ -21,7 +21,7 @@ from shared.domain.routing.model import (
     Wait,
     World,
 )
-from shared.domain.routing.starting import hope, morning, other_vendor, resting, start, wait_ms
+from shared.domain.routing.starting import hope, morning, need_of, other_vendor, resting, start, wait_ms
 from shared.domain.states import State
 
 OVERDUE = 300
@@ -113,6 +113,10 @@ def _other_way(message: Message, plan: Plan, world: World, uncertain: bool) -> S
     if uncertain:
         own = (message.channel, message.vendor or "")
         message = replace(message, doubtful=message.doubtful | {own})
+    if plan.max_price is not None:  # it may still be delivered
+        need = need_of(message, plan, message.step, world)
+        own_cost = world.cost(message.vendor or "", message.vendor_account or "", need)
+        message = replace(message, risked=message.risked + own_cost)
     if message.next_place(plan, message.step + 1) is not None:
         if not hope(message, plan, message.step + 1, world):
             return None

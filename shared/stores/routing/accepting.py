@@ -17,7 +17,6 @@ from shared.domain.routing import End, Message, Plan, Start, Step, Wait, World
 from shared.domain.states import State
 from shared.stores import messages as store
 from shared.stores import sql
-from shared.stores.routing.applying import address_at
 from shared.stores.routing.ending import flush
 from shared.stores.routing.work import DEFAULT_WINDOW, Ended, Price, Work, cause_of
 from shared.stores.sql import Connection
@@ -40,7 +39,7 @@ def accept(
         conn, [key for key, flying in in_flight.items() if flying > 0 and 2 * flying >= limits[key]]
     )
     decided = []
-    for batch in _batches(event.requests):
+    for batch in _batches(event.requests, world):
         key, n = (batch.plan.account_id, batch.plan.lane), len(batch.members)
         step, flying = _first_step(batch, lost.get(batch.request.request_id), world), in_flight.get(key, 0)
         if isinstance(step, Start):
@@ -56,12 +55,13 @@ def accept(
 def insert_ended(conn: Connection, work: Work, event: Accepted, end: End) -> None:
     """Store messages that were never stored, as such that end now."""
     store.insert_requests(conn, event.requests)
-    _insert(conn, work, [(batch, end) for batch in _batches(event.requests)])
+    _insert(conn, work, [(batch, end) for batch in _batches(event.requests, work.world)])
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Messages of one request that share a type and the hops that cannot carry them, so one decision serves all."""
+    """Messages of one request that share a type, country, charged units and the hops that cannot carry them, so one
+    decision serves all."""
 
     request: Request
     plan: Plan
@@ -71,16 +71,24 @@ class Batch:
     members: list[tuple[bytes, Recipient]]
 
 
-def _batches(requests: Iterable[Request]) -> Iterable[Batch]:
+def _batches(requests: Iterable[Request], world: World) -> Iterable[Batch]:
     for request in requests:
         base, lane, cause = int(request.request_id, 16), int(Lane[request.lane]), cause_of(request.cause)
         plan = _plan_of(request)
-        alike: dict[tuple[str, str | None], list[tuple[bytes, Recipient]]] = defaultdict(list)
+        alike: dict[tuple[str, str | None, str, int], list[tuple[bytes, Recipient]]] = defaultdict(list)
         for recipient in request.messages:
-            key = recipient.type, store.skips_text(recipient.skips)
+            key = recipient.type, store.skips_text(recipient.skips), *_charged(recipient, plan, world)
             alike[key].append((message_bytes(base, recipient.n, lane), recipient))
-        for (kind, _), members in alike.items():
+        for (kind, *_), members in alike.items():
             yield Batch(request, plan, kind, members[0][1].skips or {}, cause, members)
+
+
+def _charged(recipient: Recipient, plan: Plan, world: World) -> tuple[str, int]:
+    """The country and units of a message's first hop."""
+    first = routing.first_place(recipient.skips or {})
+    hop = plan.hops[first]
+    address = routing.address_at(recipient.to, recipient.addresses, first, hop["channel"])
+    return world.charged(hop, address, recipient.vars)
 
 
 def _plan_of(request: Request) -> Plan:
@@ -111,11 +119,25 @@ def _first_step(batch: Batch, holder: str | None, world: World) -> Step:
     if plan.lane == "ad" and defaults.in_night_window(world.now_ms):
         return Wait("held", min(defaults.next_ad_time(world.now_ms), plan.valid_ms), State.held, 0)
     first = routing.first_place(batch.skips)
-    fresh = Message.fresh(plan.account_id, batch.kind, plan.hops[first]["channel"], batch.skips)
-    step = routing.start(fresh, plan, world, hop=1, step=0, tries=0, avoid=None)
-    if isinstance(step, Start) and step.step > first:  # each message has its own type and address there
+    step = routing.start(_one_of(batch, first), plan, world, hop=1, step=0, tries=0, avoid=None)
+    elsewhere = step.step > first if isinstance(step, Start) else isinstance(step, End) and _others(batch, first)
+    if elsewhere and world.now_ms < plan.valid_ms:  # each message has its own type, address and price there
         return Wait("parked", world.now_ms, State.routed, 1)
     return step
+
+
+def _one_of(batch: Batch, first: int) -> Message:
+    """A message that stands for the batch: at its first hop all of them cost and need the same."""
+    plan, (_, recipient) = batch.plan, batch.members[0]
+    fresh = Message.fresh(plan.account_id, batch.kind, plan.hops[first]["channel"], batch.skips)
+    fresh.recipient, fresh.vars, fresh.addresses = recipient.to, _json(recipient.vars), _json(recipient.addresses)
+    return fresh
+
+
+def _others(batch: Batch, first: int) -> bool:
+    """Whether the plan has another hop, and several messages that may fare differently there."""
+    places = (place for place in range(first + 1, len(batch.plan.hops)) if place not in batch.skips)
+    return len(batch.members) > 1 and any(places)
 
 
 def _insert(conn: Connection, work: Work, decided: Sequence[tuple[Batch, Step]]) -> None:
@@ -150,7 +172,9 @@ def _act(conn: Connection, work: Work, batch: Batch, step: Step) -> None:
     if isinstance(step, Start):
         work.windows[batch.plan.account_id, batch.plan.lane] += len(batch.members)
         where = step.step, step.channel
-        work.start(batch.plan, step, [(i, address_at(m.to, m.addresses, *where), m.vars) for i, m in batch.members])
+        work.start(
+            batch.plan, step, [(i, routing.address_at(m.to, m.addresses, *where), m.vars) for i, m in batch.members]
+        )
     elif isinstance(step, Wait):
         _wait_whole(conn, work, batch.plan, step, [i for i, _ in batch.members])
     elif isinstance(step, End):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
+from shared.domain import routing
 from shared.domain.events import Outcome, Result, Send
 from shared.domain.ids import request_bytes
-from shared.domain.routing import Again, Ask, Check, End, Mark, Message, Plan, Start, Step, Wait
+from shared.domain.routing import Again, Ask, Check, End, Mark, Message, Plan, Start, Step, Wait, World
 from shared.domain.states import State
 from shared.stores import messages as store
 from shared.stores.routing.work import Ended, Work
@@ -28,6 +29,20 @@ def locked(conn: Connection, ids: Iterable[bytes]) -> dict[bytes, Message]:
 def plans_of(conn: Connection, rows: dict[bytes, Message]) -> dict[bytes, Plan]:
     """The plans of messages by request."""
     return store.load_plans(conn, {request_bytes(i) for i in rows})
+
+
+def weigh(conn: Connection, rows: dict[bytes, Message], plans: dict[bytes, Plan], world: World) -> None:
+    """Note what earlier hops of messages with a price cap may yet cost."""
+    capped = [
+        row
+        for row in rows.values()
+        if row.hop > 1 and not row.status.final and plans[request_bytes(row.message_id)].max_price is not None
+    ]
+    for message_id, hops in store.open_hops(conn, [row.message_id for row in capped]).items():
+        row = rows[message_id]
+        plan = plans[request_bytes(message_id)]
+        for channel, vendor, account, kind in hops:
+            row.risked += world.cost(vendor, account, routing.carried(row, plan, channel, kind, world))
 
 
 def apply(
@@ -93,16 +108,7 @@ def variables_of(row: Message) -> dict[str, str] | None:
 
 def address_of(row: Message, place: int, channel: str = "") -> str:
     """The recipient's address at a place of the plan, whose channel is the row's unless another is named."""
-    return address_at(
-        row.recipient, None if row.addresses is None else orjson.loads(row.addresses), place, channel or row.channel
-    )
-
-
-def address_at(to: str, addresses: Mapping[str, str] | None, place: int, channel: str) -> str:
-    """The first hop goes to `to`; a further one to the address of its place or channel, else to `to`, as phones do."""
-    if not place or not addresses:
-        return to
-    return addresses.get(str(place)) or addresses.get(channel) or to
+    return row.address(place, channel or row.channel)
 
 
 def _apply_mark(work: Work, row: Message, plan: Plan, step: Mark, cause: bytes) -> None:

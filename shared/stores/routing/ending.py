@@ -59,7 +59,7 @@ def _end(conn: Connection, work: Work) -> list[Report]:
         hops = [hop_view(h) for h in earlier.get(end.row.message_id, ())]
         if not hops and end.result is not None and end.outcome is not None:
             hops = [hop_of_result(end.result, end.outcome, work.world.now_ms)]
-        price = end.price(work.price)
+        price = end.price(work.price, work.world)
         reports.append(report_of(end.row, end.plan, end.status, end.code, hops, price, work.world.now_ms))
     return reports
 
@@ -70,7 +70,7 @@ def _count_ends(work: Work) -> None:
         work.results.ended(end.plan, end.row.channel, end.row.message_id, (end.status, end.code), work.world.now_ms)
         if end.status is State.delivered:
             count.delivered += 1
-            count.price += end.price(work.price)
+            count.price += end.price(work.price, work.world)
         else:
             count.failed += 1
 
@@ -85,7 +85,7 @@ def _number_feeds(conn: Connection, work: Work) -> None:
             ("code", end.code),
             ("cause", end.cause),
             ("in_window", 0),
-            ("price", end.price(work.price)),
+            ("price", end.price(work.price, work.world)),
             ("finished_ms", work.world.now_ms),
             ("feed_seq", numbers[end.row.account_id]),
         )

@@ -13,7 +13,7 @@ from shared.domain.routing import Again, End, Ignore, Message, Plan, World
 from shared.runtime import logs
 from shared.stores import messages as store
 from shared.stores.claims import HopKey
-from shared.stores.routing.applying import apply, locked, plans_of
+from shared.stores.routing.applying import apply, locked, plans_of, weigh
 from shared.stores.routing.ending import flush
 from shared.stores.routing.work import Price, Work, cause_of
 from shared.stores.sql import Connection
@@ -66,6 +66,7 @@ def _round(
         _quick_sent(conn, work, event, waiting)
     rows = locked(conn, waiting)
     plans = plans_of(conn, rows)
+    weigh(conn, rows, plans, world)
     left = [((i, r.hop), r) for i, results in waiting.items() for r in results]
     channels = _channels(conn, event, rows, {key for key, _ in left})
     void = {key for key, _ in left if key not in channels} | _overtaken(conn, event, rows, left)

@@ -11,7 +11,7 @@ from shared.domain.routing import Message, Plan, Start, World
 from shared.stores import messages as store
 from shared.stores.accounts import send_windows
 from shared.stores.buried import GIVEN_UP
-from shared.stores.routing.applying import apply, locked, plans_of
+from shared.stores.routing.applying import apply, locked, plans_of, weigh
 from shared.stores.routing.ending import flush
 from shared.stores.routing.given_up import given_up
 from shared.stores.routing.work import DEFAULT_WINDOW, Price, Work, cause_of
@@ -28,6 +28,7 @@ def due(conn: Connection, event: Due, world: World, price: Price, lane_window: i
     work = Work(world, event.lane, price)
     rows = locked(conn, [bytes.fromhex(i) for i in event.ids])
     plans, cause = plans_of(conn, rows), cause_of(event.cause)
+    weigh(conn, rows, plans, world)
     starting: dict[bytes, list[tuple[Message, Start]]] = defaultdict(list)
     for message_id, row in rows.items():
         plan = plans[request_bytes(message_id)]

@@ -10,15 +10,17 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from shared.domain import routing
 from shared.domain.batches import packed
 from shared.domain.events import MAX_MESSAGES, Dispatch, Event, Outcome, Result, Send, SendPart
 from shared.domain.routing import Message, Pick, Plan, Skip, Start, World
 from shared.domain.states import State
+from shared.money import Charge
 from shared.stores.results import Results
 from shared.stores.usage import Usage
 
-Price = Callable[[str, str, str, str], Decimal]
-"""(channel, vendor, account, type) → what a delivered message costs."""
+Price = Callable[[str, str, str, Charge], Decimal]
+"""(channel, vendor, account, what was carried) → what a delivered message costs."""
 
 
 DEFAULT_WINDOW = 20_000
@@ -37,13 +39,22 @@ class Ended:
     outcome: Outcome | None = None
     skipped: tuple[Skip, ...] = ()
 
-    def price(self, price: Price) -> Decimal:
+    def price(self, price: Price, world: World) -> Decimal:
         """What it costs: the delivering hop's price, nothing for any other end, nor for a test key's message."""
         if self.status is not State.delivered or self.plan.test:
             return Decimal(0)
         vendor = self.outcome.vendor if self.outcome else self.row.vendor or ""
         account = self.outcome.account if self.outcome else self.row.vendor_account or ""
-        return price(self.row.channel, vendor, account, self.row.type)
+        return price(self.row.channel, vendor, account, self._charge(world))
+
+    def _charge(self, world: World) -> Charge:
+        """What the delivering hop carried: the present one, or an earlier one whose receipt came late."""
+        row, plan = self.row, self.plan
+        if self.result is None or self.result.hop == row.hop:
+            need = routing.priced(row, plan, row.step, row.type, world)
+        else:
+            need = routing.carried(row, plan, row.channel, row.type, world)
+        return Charge(row.type, need.country, need.units, need.period)
 
 
 @dataclass

@@ -21,6 +21,7 @@ import orjson
 
 from shared.channels.mt_payload import MtPayload
 from shared.domain.errors import Unavailable
+from shared.money import ABROAD
 from shared.vendors.answers import Pending, asked, images, listed, raw_code, shaped, telling
 from shared.vendors.base import Adapter, Answer, Call, CodeTable, Outbound, VendorAccount, VendorResult
 from shared.vendors.nhn import api
@@ -146,6 +147,10 @@ class NhnSms:
     max_files = 3
     same_content = True
     prices: Mapping[str, Decimal] = {"sms": Decimal("9.90"), "lms": Decimal("29.70"), "mms": Decimal("99.00")}
+    abroad: Mapping[str, Mapping[str, Decimal]] = {"sms": {ABROAD: Decimal("110.00")}}
+    """A part. NHN prices each country by itself: this stands in until the operator has entered them."""
+    foreign_parts = 5
+    """Of which NHN's table of charges goes up to (335 characters in UCS-2, 765 in GSM-7)."""
     codes: CodeTable = CODES
 
     def uploads(self, account: VendorAccount, outbound: Outbound, now_ms: int, nonce: str) -> list[Call]:

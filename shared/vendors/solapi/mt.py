@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from shared.channels.mt_payload import MtPayload
+from shared.money import ABROAD
 from shared.vendors.answers import check, images, parsed
 from shared.vendors.base import Adapter, Answer, Call, CodeTable, Outbound, VendorAccount
 from shared.vendors.solapi.api import FILES_PATH, SEND_PATH, MessageApi, foreign
@@ -90,6 +91,10 @@ class Solapi(MessageApi):
     max_files = 1
     same_content = False
     prices: Mapping[str, Decimal] = {"sms": Decimal("8.40"), "lms": Decimal("25.90"), "mms": Decimal("60.00")}
+    abroad: Mapping[str, Mapping[str, Decimal]] = {"sms": {ABROAD: Decimal("100.00")}}
+    """A part; stands in until the operator has entered what each country costs."""
+    foreign_parts = 1
+    """Solapi's documents tell of no joined parts abroad."""
     codes: CodeTable = CODES
 
     def uploads(self, account: VendorAccount, outbound: Outbound, now_ms: int, nonce: str) -> list[Call]:
