@@ -56,6 +56,7 @@ _TABLE = """
     4008 no    | 전달 결과가 제때 오지 않았습니다 | 받은 분에게 확인한 뒤에만 다시 보내세요 | ask the recipient before sending again: it may have arrived
     5001 fixed | 푸시 토큰이 더 이상 유효하지 않습니다 | 앱이 새 토큰을 등록하게 하세요 | let the app register a new token
     5002 fixed | 메일 주소가 반송되었거나 수신을 거부했습니다 | 주소를 확인하세요 | check the address
+    9001 yes   | IMS 안에서 처리하지 못했고, 통신사에 넘기지 않았습니다 | 아직 필요하면 다시 보내고, 운영자에게 메시지 번호를 알려 주세요 | if it is still wanted, send it again, and tell your operator the message id
 """  # noqa: E501 - a row is a line
 
 
