@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Collection, Coroutine, Generator
+from dataclasses import dataclass
 from random import Random
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import Phase, settings
@@ -153,6 +154,24 @@ class Kafka:
         done(self._coordinator._on_close_prepare_async())
 
 
+@dataclass
+class Functions:
+    """What the machine has of the delivery: records that wait for an answer."""
+
+    room: threading.Event
+    items: list[Item]
+
+    @property
+    def in_flight(self) -> int:
+        return len(self.items)
+
+    def accept(self, items: list[Item]) -> None:
+        self.items.extend(items)
+
+    def let_go(self) -> None:
+        """The machine answers in its own time."""
+
+
 def done(coroutine: Coroutine[Any, Any, None]) -> None:
     """Run what waits for nothing."""
     try:
@@ -179,10 +198,10 @@ class Group(RuleBasedStateMachine):
         self.progress: Progress[TopicPartition] = Progress()
         room = threading.Event()
         room.set()
-        delivery: Any = SimpleNamespace(room=room, accept=self.items.extend, let_go=lambda: None)
+        delivery = Functions(room, self.items)
         loop: Any = SimpleNamespace(call_soon_threadsafe=lambda call, *arguments: (call(*arguments), room.set()))
         config = SourceSettings(source_window=8, source_commit_seconds=1e9)
-        self.source = Consumer(SOURCE, delivery, self.progress, config, KafkaSettings(), loop)
+        self.source = Consumer(SOURCE, cast(Any, delivery), self.progress, config, KafkaSettings(), loop)
         self.source._commit_at = 1e18  # commits are the machine's
         self.connect(set(KEYS))
 
