@@ -73,7 +73,8 @@ def _proved(entries: Sequence[Entry], headers: dict[str, str], now_ms: int) -> l
     found = [
         entry
         for entry in entries
-        if not isinstance(entry.adapter, ProvedByHeaders) or entry.adapter.may_be_from(entry.account, headers, now_ms)
+        if (proved := able(entry.adapter, ProvedByHeaders)) is None
+        or proved.may_be_from(entry.account, headers, now_ms)
     ]
     if not found:
         raise _unproved()

@@ -44,7 +44,7 @@ def read(
         adapter = able(entry.adapter, Webhooks)
         if adapter is None:
             continue
-        if costly and isinstance(entry.adapter, ProvedByHeaders):
+        if costly and able(entry.adapter, ProvedByHeaders) is not None:
             return entry, None
         try:
             return entry, adapter.read_receipt(entry.account, headers, body, now_ms)

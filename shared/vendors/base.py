@@ -15,7 +15,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
 
 from shared.domain.events import MAX_MESSAGES
 from shared.money import ABROAD, KOREA, ListPrices
@@ -120,7 +120,6 @@ class BadReceipt(Exception):
     """The webhook's proof is wrong (401)."""
 
 
-@runtime_checkable
 class ProvedByHeaders(Protocol):
     """An adapter whose vendor's proof stands in a webhook's headers, wholly or in part.
 

@@ -162,7 +162,7 @@ async def test_without_its_proof_a_webhook_is_refused_before_its_body_is_read(
     vendor: str, header: str, proof: str, given: str | None
 ) -> None:
     account = VendorAccount(vendor, "main", "http://vendor", {"webhook_secret": "s3cret"})
-    use(Ims(Entry(account, REGISTRY[vendor, "mt"], "mt", 1, sandbox=False)))  # type: ignore[arg-type]
+    use(Ims(Entry(account, REGISTRY.deferred((vendor, "mt")), "mt", 1, sandbox=False)))  # type: ignore[arg-type]
     main, asked = loaded("api_receipt"), list[str]()
 
     async def post(path: str, value: str | None) -> int:
@@ -186,7 +186,7 @@ async def test_without_its_proof_a_webhook_is_refused_before_its_body_is_read(
 @pytest.mark.parametrize("body", [b"[" + b"{}," * 300_000 + b"{}]", b"[" + b"[]," * 300_000 + b"{}]"])
 def test_a_webhook_of_absurdly_many_parts_is_kept_without_being_taken_apart(body: bytes) -> None:
     account = VendorAccount("nhn", "main", "http://vendor", {"webhook_secret": "s3cret"})
-    ims = Ims(Entry(account, REGISTRY["nhn", "mt"], "mt", 1, sandbox=False))
+    ims = Ims(Entry(account, REGISTRY.deferred(("nhn", "mt")), "mt", 1, sandbox=False))
     use(ims)  # type: ignore[arg-type]
     main = loaded("api_receipt")
     client = TestClient(Starlette(routes=[StarletteRoute("/{path:path}", main, methods=["POST"])]))
