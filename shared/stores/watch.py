@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from shared.domain.ids import Lane
 from shared.stores import sql
+from shared.stores.due import BACKLOG, SURPLUS
 from shared.stores.sql import Connection
 
 COLUMNS = (
@@ -151,26 +152,28 @@ def overdue_statement(now_ms: int) -> str:
 
 
 def oldest_backlogs(conn: Connection) -> list[tuple[int, int, int, int]]:
-    """(lane, batches, oldest due id, accounts) of what waits for its account's window; SAMPLE batches of a lane."""
+    """(lane, batches, oldest due id, accounts) of what waits for its account's window or turn; SAMPLE batches of a lane
+    and kind."""
     return sql.fetch(conn, backlogs_statement())
 
 
 def backlogs_statement() -> str:
-    """A range of the index for each lane."""
+    """A range of the index for each kind and lane."""
     one = (
-        "(SELECT lane, due_id, account_id FROM due FORCE INDEX (backlog) WHERE kind='backlog' AND lane={:d} "
+        "(SELECT lane, due_id, account_id FROM due FORCE INDEX (backlog) WHERE kind='{}' AND lane={:d} "
         "ORDER BY account_id LIMIT {:d})"
     )
-    lanes = " UNION ALL ".join(one.format(lane, SAMPLE) for lane in Lane)
+    lanes = " UNION ALL ".join(one.format(kind, lane, SAMPLE) for kind in (BACKLOG, SURPLUS) for lane in Lane)
     counted = "lane, COUNT(*), MIN(due_id), COUNT(DISTINCT account_id)"
     return f"SELECT {counted} FROM ({lanes}) b GROUP BY lane"  # noqa: S608 - integers
 
 
 class Hops(NamedTuple):
-    """Hops of one vendor account, lane, state and code: how many were claimed lately, and the oldest claim (ms)."""
+    """Hops of a vendor account, channel, lane, state and code: how many were claimed lately, the oldest claim (ms)."""
 
     vendor: str
     account: str
+    channel: str
     lane: int
     state: str
     code: str | None
@@ -178,7 +181,7 @@ class Hops(NamedTuple):
     oldest_ms: int
 
 
-_HOPS = "SELECT message_id, vendor, vendor_account, state, code, claimed_ms FROM hops WHERE message_id>="
+_HOPS = "SELECT message_id, vendor, vendor_account, channel, state, code, claimed_ms FROM hops WHERE message_id>="
 
 
 def recent_hops(conn: Connection, since_ms: int, lately_ms: int) -> list[Hops]:
@@ -205,10 +208,10 @@ def _first(at_ms: int) -> str:
 def _counted(conn: Connection, hops: str, lately_ms: int) -> list[Hops]:
     found = sql.fetch(
         conn,
-        "SELECT vendor, vendor_account, (ORD(SUBSTR(message_id, 16, 1)) >> 5) & 3, state, code, "  # noqa: S608
-        f"SUM(claimed_ms>={lately_ms:d}), MIN(claimed_ms) FROM ({hops}) h GROUP BY 1, 2, 3, 4, 5",
+        "SELECT vendor, vendor_account, channel, (ORD(SUBSTR(message_id, 16, 1)) >> 5) & 3, state, code, "  # noqa: S608
+        f"SUM(claimed_ms>={lately_ms:d}), MIN(claimed_ms) FROM ({hops}) h GROUP BY 1, 2, 3, 4, 5, 6",
     )
-    return [Hops(*row[:5], *map(int, row[5:])) for row in found]
+    return [Hops(*row[:6], *map(int, row[6:])) for row in found]
 
 
 def pending_callbacks(conn: Connection) -> list[tuple[str, int]]:

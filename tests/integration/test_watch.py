@@ -29,6 +29,7 @@ from shared.domain.ids import Lane, message_id
 from shared.reports.keys import SHARDS
 from shared.runtime import clock
 from shared.runtime.mysql import Database
+from shared.stores import due
 from shared.stores import watch as store
 from shared.watch.checks import work
 from tests.ports import running
@@ -375,6 +376,15 @@ def stuck_backlog(place: Place) -> Iterator[None]:
     sql(place.platform, "DELETE FROM due")
 
 
+@contextmanager
+def stuck_surplus(place: Place) -> Iterator[None]:
+    """What accepting has kept, and nobody lets go here."""
+    due_work(place.platform, Lane.bulk, 3, 0, "surplus")
+    place.pair()[1].tick()
+    yield
+    sql(place.platform, "DELETE FROM due")
+
+
 def hops(platform: Platform, count: int, state: str, code: str | None, age_ms: int) -> None:
     """Hops of the auth lane at solapi/main, claimed so long ago."""
     at = int(time.time() * 1000) - age_ms
@@ -403,7 +413,7 @@ def stuck_hop(place: Place) -> Iterator[None]:
 
 @contextmanager
 def open_breaker(place: Place) -> Iterator[None]:
-    key = "breaker:{vendor:solapi/main}:pybreaker:state"
+    key = "breaker:{vendor:solapi/main/mt}:pybreaker:state"
     place.redis().set(key, "open")
     try:
         yield
@@ -438,9 +448,10 @@ FAULTS: list[tuple[Callable[[Place], Any], str, str, bool]] = [
     (stopped_replica, "ImsMysqlReplicaLate", "replica", True),
     (overdue_work, "ImsDueLate", "auth", True),
     (stuck_backlog, "ImsBacklogStuck", "ad", True),
-    (failing_vendor, "ImsVendorErrors", "solapi/main", True),
+    (stuck_surplus, "ImsBacklogStuck", "bulk", True),
+    (failing_vendor, "ImsVendorErrors", "solapi/main/mt", True),
     (stuck_hop, "ImsHopsStuck", "auth/sending", True),
-    (open_breaker, "ImsVendorDown", "solapi/main", True),
+    (open_breaker, "ImsVendorDown", "solapi/main/mt", True),
     (full_redis, "ImsRedisFull", "redis", True),
     (no_events, "ImsRedisEventsOff", "redis", True),
 ]
@@ -474,7 +485,7 @@ def db(platform: Platform) -> Iterator[Database]:
 
 
 def due_work(platform: Platform, lane: Lane, count: int, due_ms: int, kind: str = "retry") -> None:
-    one = f"('{kind}',{lane:d},1,'','','',{due_ms if kind != 'backlog' else 'NULL'})"
+    one = f"('{kind}',{lane:d},1,'','','',{'NULL' if kind in (due.BACKLOG, due.SURPLUS) else due_ms})"
     columns = "kind, lane, messages, topic, type, payload, due_ms"
     sql(platform, f"INSERT INTO due ({columns}) VALUES {','.join([one] * count)}")
 

@@ -72,7 +72,8 @@ def _backlog(lane: str, found: Sequence[int], marks: dict[str, int], now_ms: int
 
 
 async def hops(db: Any, now_ms: int) -> list[Sample]:
-    """How long the oldest unfinished hop of a lane and state has lasted (s), and each vendor account's failures (%)."""
+    """How long the oldest unfinished hop of a lane and state has lasted (s); failures (%) of each vendor account and
+    channel."""
     recent: list[store.Hops] = await db(store.recent_hops, now_ms - WINDOW_MS, now_ms - LATELY_MS)
     older = await db(store.older_hops, now_ms - STUCK_MS, now_ms - LATELY_MS)
     return [*_unfinished([*recent, *older], now_ms), *_vendors(recent, now_ms)]
@@ -91,7 +92,7 @@ def _vendors(recent: list[store.Hops], now_ms: int) -> list[Sample]:
     totals: Counter[str] = Counter()
     failed: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for hop in recent:
-        name = f"{hop.vendor}/{hop.account}"
+        name = f"{hop.vendor}/{hop.account}/{hop.channel}"
         totals[name] += hop.lately
         if hop.code in VENDOR_FAULTS:
             failed[name][hop.code] += hop.lately
