@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MODULES: dict[str, str] = {"mt": "shared.channels.mt"}
+MODULES: dict[str, str] = {"mt": "shared.channels.mt", "kakao": "shared.channels.kakao"}
 """Channel → the module whose `CHANNEL` describes it; loaded on first use, so each function loads only what it needs."""
 
 CHANNEL_NAMES: tuple[str, ...] = ("mt", "kakao", "rcs", "push", "email")

@@ -17,6 +17,8 @@ Key = tuple[str, str]
 MODULES: dict[Key, str] = {
     ("solapi", "mt"): "shared.vendors.solapi.mt",
     ("nhn", "mt"): "shared.vendors.nhn.mt",
+    ("solapi", "kakao"): "shared.vendors.solapi.kakao",
+    ("nhn", "kakao"): "shared.vendors.nhn.kakao",
 }
 """The module whose `ADAPTER` serves a vendor and channel."""
 

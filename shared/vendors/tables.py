@@ -21,6 +21,12 @@ def codes(table: str) -> CodeTable:
     return rows
 
 
+def code_lists(table: str) -> CodeTable:
+    """The same where a vendor has many codes of one meaning: lines `ims  meaning: raw raw …`."""
+    lines = [line.partition(":") for line in filter(None, map(str.strip, table.splitlines()))]
+    return codes("\n".join(f"{raw} {head}" for head, _, listed in lines for raw in listed.split()))
+
+
 def meaning(table: Mapping[str, RawCode], raw: str) -> RawCode:
     """What a raw code means; a code that the vendor has never documented is an unknown failure."""
     return table.get(raw, _UNKNOWN)

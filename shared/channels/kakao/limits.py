@@ -13,6 +13,8 @@ TEXT_OF_LIST = 700
 CHANNEL_ADDED = 40
 """What Kakao adds itself to messages of the kinds AD and MI."""
 VARIABLES = 40
+NEW_PROFILE = 14
+"""Characters by which a variable of a first-time sender may lengthen the text (-1028, 3025)."""
 TITLE, SUBTITLE, HEADER = 50, 50, 16
 ITEMS = (2, 10)
 ITEM_TITLE, ITEM_DESCRIPTION = 6, 23

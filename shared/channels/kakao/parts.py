@@ -206,3 +206,12 @@ def _button_name_faults(button: Button, pointer: str) -> Iterator[Fault]:
 def summary_fault(text: str) -> bool:
     """Whether a summary's amount has more than variables, currency marks, digits, commas, points."""
     return _SUMMARY(text) is None
+
+
+def filled(value: Any, values: Mapping[str, str]) -> Any:
+    """A content with the variables of all its texts filled in; raises KeyError with the name of a missing one."""
+    if isinstance(value, str):
+        return variables.fill(value, values)
+    if isinstance(value, Mapping):
+        return {name: filled(part, values) for name, part in value.items()}
+    return [filled(part, values) for part in value] if isinstance(value, list) else value

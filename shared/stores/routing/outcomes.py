@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from shared.domain import routing
+from shared.domain.codes import UNCERTAIN
 from shared.domain.events import Event, Outcome, Result
 from shared.domain.ids import request_bytes
 from shared.domain.routing import Again, End, Ignore, Message, Plan, World
@@ -79,6 +80,7 @@ def _round(
                 continue
             plan = plans[request_bytes(message_id)]
             told, result = _as_of(event, result, channels[message_id, result.hop], world)
+            result = _doubt(result)
             if _decide(conn, work, told, (row, plan, result), changed, closed):
                 break
         if row is None or not results:
@@ -146,6 +148,13 @@ def _as_of(event: Outcome, result: Result, channel: str, world: World) -> tuple[
     code = world.meaning(event.vendor, channel, result.raw_code or "") if result.state == "failed" else None
     told = event.model_copy(update={"channel": channel})
     return told, result if code is None else result.model_copy(update={"code": code})
+
+
+def _doubt(result: Result) -> Result:
+    """A receipt whose code says that nobody knows yet (KakaoTalk's 3005: it may still arrive) ends nothing."""
+    if result.state == "failed" and result.code == UNCERTAIN:
+        return result.model_copy(update={"state": "uncertain"})
+    return result
 
 
 def _as_carried(conn: Connection, row: Message, hop: int, event: Outcome) -> Message:
