@@ -123,7 +123,10 @@ class Channel:
         )
 
 
-CHANNEL_FUNCTIONS: tuple[Channel, ...] = (Channel("mt", 30401, 40401, paths=("/v1/files",)),)
+CHANNEL_FUNCTIONS: tuple[Channel, ...] = (
+    Channel("mt", 30401, 40401, paths=("/v1/files",)),
+    Channel("kakao", 30101, 40101),
+)
 CHANNELS: tuple[str, ...] = tuple(channel.name for channel in CHANNEL_FUNCTIONS)
 SEND_TOPICS: tuple[str, ...] = tuple(channel.topic for channel in CHANNEL_FUNCTIONS)
 

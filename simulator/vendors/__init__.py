@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from shared.vendors.base import VendorAccount
 from simulator.vendors.base import SimVendor
 from simulator.vendors.nhn import NhnVendor
+from simulator.vendors.nhn_kakao import NhnAlimtalk, NhnBrand
 from simulator.vendors.solapi import SolapiVendor
 
 VENDORS: dict[str, Callable[[Iterable[VendorAccount]], SimVendor]] = {"solapi": SolapiVendor, "nhn": NhnVendor}
-FURTHER: dict[str, tuple[Callable[[Iterable[VendorAccount]], SimVendor], ...]] = {}
+FURTHER: dict[str, tuple[Callable[[Iterable[VendorAccount]], SimVendor], ...]] = {"nhn": (NhnAlimtalk, NhnBrand)}
 """Further APIs of a vendor, each with the `prefix` of its paths."""

@@ -17,6 +17,7 @@ from shared.vendors.nhn.mt import AUTH_WORDS, CODES, DELIVERED
 from simulator.fate import Fate, magic
 from simulator.http import Refusal, Reply, Request, json
 from simulator.store import Record, Store
+from simulator.vendors import nhn_kakao
 from simulator.vendors.base import Item, Operation, Submission
 
 RAW_CODES = {
@@ -134,20 +135,25 @@ class NhnVendor:
         return json(status, {"header": _header(False, -9998 if status == 404 else -9999, text)})
 
     def webhook(self, account: VendorAccount, records: Sequence[Record], attempt: int) -> tuple[dict[str, str], bytes]:
-        """MESSAGE_RESULT_UPDATE with its hooks."""
-        headers = {
-            "content-type": "application/json;charset=UTF-8",
-            "x-toast-webhook-signature": account.settings["webhook_secret"],
-        }
-        event = {
-            "hooksId": f"{records[0].group}{records[0].serial:08d}{attempt}",
-            "webhookConfigId": account.account,
-            "productName": "SMS",
-            "appKey": account.settings["app_key"],
-            "event": "MESSAGE_RESULT_UPDATE",
-            "hooks": [_hook(record) for record in records],
-        }
-        return headers, orjson.dumps(event)
+        """MESSAGE_RESULT_UPDATE with its hooks, also of NHN's other products."""
+        return webhook(account, records, attempt)
+
+
+def webhook(account: VendorAccount, records: Sequence[Record], attempt: int) -> tuple[dict[str, str], bytes]:
+    """One webhook of an account, whichever products its messages went by."""
+    headers = {
+        "content-type": "application/json;charset=UTF-8",
+        "x-toast-webhook-signature": account.settings["webhook_secret"],
+    }
+    event = {
+        "hooksId": f"{records[0].group}{records[0].serial:08d}{attempt}",
+        "webhookConfigId": account.account,
+        "productName": "KakaoTalk Bizmessage" if records[0].channel == "kakao" else "SMS",
+        "appKey": account.settings["app_key"],
+        "event": "MESSAGE_RESULT_UPDATE",
+        "hooks": [nhn_kakao.hook(record) if record.channel == "kakao" else _hook(record) for record in records],
+    }
+    return headers, orjson.dumps(event)
 
 
 def _fault(path: str, body: dict[str, Any]) -> str:

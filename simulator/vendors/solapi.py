@@ -16,6 +16,7 @@ from shared.vendors.solapi.mt import CODES
 from simulator.fate import Fate, magic
 from simulator.http import Refusal, Reply, Request, json
 from simulator.store import Record, Store, iso
+from simulator.vendors import solapi_kakao
 from simulator.vendors.base import Item, Operation, Submission
 
 RAW_CODES = {
@@ -166,6 +167,8 @@ class _Reader:
 
     def item(self, message: dict[str, Any]) -> Item:
         to = message["to"]
+        if message.get("type") == "ATA":
+            return solapi_kakao.item(message)
         if (country := message.get("country", "82")) != "82":
             to = f"+{country}{to}"
         key = (message["from"], message["type"], message["text"], message.get("subject"), message.get("imageId"))
@@ -202,6 +205,12 @@ def _to(store: Store, number: str) -> Iterable[Record]:
     return [r for r in store.remembered() if r.to.startswith("+") and r.to.endswith(number)]
 
 
+def _text(record: Record) -> str:
+    """What Solapi says of a message's code, by the channel that it went by."""
+    table = solapi_kakao.CODES if record.channel == "kakao" else CODES
+    return table[record.raw].text if record.raw in table else ""
+
+
 def _failed(record: Record) -> dict[str, Any]:
     return {
         "to": record.to.lstrip("+"),
@@ -209,7 +218,7 @@ def _failed(record: Record) -> dict[str, Any]:
         "type": record.type.upper(),
         "messageId": record.vendor_ref,
         "statusCode": record.raw,
-        "statusMessage": CODES[record.raw].text,
+        "statusMessage": _text(record),
         "customFields": {"ref": record.our_ref},
     }
 
@@ -239,7 +248,6 @@ def _known(record: Record, now_ms: int) -> dict[str, Any]:
 
 def _event(record: Record, attempt: int) -> dict[str, Any]:
     ended = iso(record.final_at)
-    code = CODES.get(record.raw)
     return {
         "eventDataId": f"ED{record.serial:020d}",
         "data": {
@@ -249,7 +257,7 @@ def _event(record: Record, attempt: int) -> dict[str, Any]:
             "to": record.to,
             "from": record.sender,
             "statusCode": record.raw,
-            "statusMessage": code.text if code else "received",
+            "statusMessage": _text(record) or "received",
             "dateProcessed": ended,
             "dateReported": ended,
             "dateReceived": ended,
