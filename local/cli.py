@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from local import control, dead, logview, show, watching
+from local import control, dead, logview, sending, show, watching
 from local.problems import Problem
 
 commands = typer.Typer(
@@ -140,41 +140,6 @@ def logs(
 
 
 @commands.command()
-def send(
-    channel: Annotated[str, typer.Argument(help="mt")],
-    to: Annotated[list[str], typer.Option(help="A recipient; give it more than once for many.")],
-    text: Annotated[str, typer.Option(help="The text; #{name} stands for a variable.")],
-    sender: Annotated[str, typer.Option(help="One of the account's sender numbers.")] = "0215441234",
-    lane: Annotated[str, typer.Option(help="auth, realtime, bulk or ad")] = "realtime",
-    subject: Annotated[str | None, typer.Option(help="Of an LMS.")] = None,
-    callback: Annotated[
-        str | None, typer.Option(help="Where the report goes (`ims listen` shows its address).")
-    ] = None,
-    test: Annotated[
-        bool, typer.Option("--test", help="Use the test key: the simulator answers, whatever happens.")
-    ] = False,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for the end; 0: do not wait.")] = 0,
-) -> None:
-    """Send a message with the demo account.
-
-    Examples:
-
-        ims send mt --to 01012345678 --text hello --wait 10
-
-        ims send mt --to 01090004001 --text "no subscriber" --lane auth --wait 10
-
-        ims send mt --to 01022223333 --to 01033334444 --text hi --callback http://127.0.0.1:41091/reports
-    """
-    from local import messages
-
-    gateway = messages.gateway(test)
-    content = {"sender": sender, "text": text, "lane": lane, "subject": subject, "callback_uri": callback}
-    show.out.print_json(
-        data=messages.send(gateway, channel, to, {k: v for k, v in content.items() if v is not None}, wait)
-    )
-
-
-@commands.command()
 def get(message_id: str) -> None:
     """Show a message: its state, trail and callback.
 
@@ -230,6 +195,7 @@ def replay(
     show.out.print_json(data=messages.replay(message_id, {k: v for k, v in filters.items() if v is not None}))
 
 
+commands.add_typer(sending.commands, name="send")
 commands.add_typer(watching.commands, name="watch")
 commands.add_typer(dead.commands, name="dead")
 

@@ -19,11 +19,15 @@ def gateway(test: bool) -> Gateway:
     return Gateway("test" if test else "live")
 
 
-def send(client: Gateway, channel: str, to: list[str], content: Json, wait: float) -> Json:
-    """Post one request; with `wait`, its messages once they are final."""
+def send(
+    client: Gateway, channel: str, to: list[str], content: Json, wait: float, variables: Json | None = None
+) -> Json:
+    """Post one request; with `wait`, its messages once they are final. All recipients get the same `variables`."""
     if channel not in CHANNELS:
         raise Problem(f"there is no channel {channel!r}", f"one of: {', '.join(CHANNELS)}")
-    accepted = client.post(f"/v1/{channel}/messages", {**content, "recipients": [{"to": number} for number in to]})
+    same = {"variables": variables} if variables else {}
+    recipients = [{"to": address, **same} for address in to]
+    accepted = client.post(f"/v1/{channel}/messages", {**content, "recipients": recipients})
     if not wait:
         return accepted
     ids = [message["message_id"] for message in accepted.get("messages", [])]

@@ -16,6 +16,7 @@ from shared import flow
 from shared.accounts import devices, identities, templates
 from shared.channels import CHANNEL_NAMES, MODULES
 from shared.channels.common import channel
+from shared.channels.schema import Shared
 from shared.digest import preferences
 from shared.domain.codes import CODES
 from shared.domain.ids import LANES
@@ -54,6 +55,10 @@ MODELS: dict[str, type[BaseModel]] = {
 }
 """Request bodies, as the code reads them."""
 HOPS = tuple(channel(name).hop for name in MODULES)
+CHANNEL_OF = {model: name for name in MODULES for model in (channel(name).request, channel(name).hop)}
+FIRST = "mt"
+"""The channel whose path is written by hand; the others' are the same but for the body."""
+SHARED_PARTS = frozenset({"RecipientIn", "HopIn"})
 PARTIAL = frozenset({"CallbackChange", "DigestChange", "IdentityChange"})
 """Bodies of which only what is given counts, so that defaults mean nothing."""
 
@@ -67,6 +72,7 @@ def document() -> Json:
     """The whole document."""
     made: Json = from_yaml(BASE_FILE.read_text(encoding="utf-8"))
     words: dict[str, dict[str, str]] = made.pop("descriptions")
+    made["paths"] |= {f"/v1/{name}/messages": _accepting(made, name) for name in flow.CHANNELS if name != FIRST}
     made["info"]["version"] = user_agent().removeprefix("ims/")
     made["components"]["schemas"] |= _tables() | _models(words)
     made["components"]["securitySchemes"]["key"]["x-scopes"] = _scopes()
@@ -77,6 +83,17 @@ def document() -> Json:
             operation["responses"][str(status)] = {"$ref": f"#/components/responses/{_problem_name(status)}"}
         _add_examples(operation)
     return made
+
+
+def _accepting(made: Json, name: str) -> Json:
+    """The path by which a channel's messages are accepted."""
+    first = json.dumps(made["paths"][f"/v1/{FIRST}/messages"])
+    request, other = channel(name).request.__name__, channel(FIRST).request.__name__
+    item: Json = json.loads(first.replace(f"{REF}{other}", f"{REF}{request}"))
+    package = importlib.import_module(MODULES[name])
+    summary = (package.__doc__ or "").splitlines()[0].rstrip(".")
+    item["post"] |= {"operationId": f"send{name.capitalize()}", "summary": f"Send: {summary}"}
+    return item
 
 
 def operations(made: Json) -> list[tuple[str, str, Json]]:
@@ -138,9 +155,16 @@ def _tables() -> Json:
 
 
 def _models(words: dict[str, dict[str, str]]) -> Json:
-    schemas = {name: _schema(model, words.get(name, {})) for name, model in MODELS.items()}
+    shared = {name: words["MtRequest"][name] for name in Shared.model_fields}
+    shared["channel"] = words["MtHop"]["channel"]
+    schemas = {}
+    for name, model in MODELS.items():
+        common = shared if model in CHANNEL_OF else {}
+        schemas[name] = _schema(model, {**common, **words.get(name, {})})
     for parts in [schema.pop("$defs", {}) for schema in schemas.values()]:
-        schemas |= parts
+        for name, part in parts.items():
+            if schemas.setdefault(name, part) != part:
+                raise ValueError(f"two different models are called {name}")
     for field in (f for name in PARTIAL for f in schemas[name]["properties"].values()):
         field.pop("default", None)
     return schemas
@@ -149,6 +173,8 @@ def _models(words: dict[str, dict[str, str]]) -> Json:
 def _schema(model: type[BaseModel], words: dict[str, str]) -> Json:
     """A request model as JSON Schema, without the titles that only repeat names, with a word on every field."""
     schema: Json = untitled(model.model_json_schema(ref_template=REF + "{model}"))
+    if model in CHANNEL_OF:
+        schema = _named_apart(schema, CHANNEL_OF[model])
     for name, field in schema["properties"].items():
         if name in words:
             field["description"] = words[name]
@@ -161,6 +187,19 @@ def _schema(model: type[BaseModel], words: dict[str, str]) -> Json:
         schema["properties"]["channel"].pop("default", None)
         schema["required"] = ["channel", *schema.get("required", ())]
     return schema
+
+
+def _named_apart(schema: Json, name: str) -> Json:
+    """A channel's own parts under names of their own: two channels may each have their Button."""
+    prefix, text = name.capitalize(), json.dumps(schema)
+    for part in schema.get("$defs", {}):
+        if part not in SHARED_PARTS and not part.startswith(prefix):
+            text = text.replace(f'"{REF}{part}"', f'"{REF}{prefix}{part}"')
+    renamed: Json = json.loads(text)
+    if "$defs" in renamed:
+        own = {p: p if p in SHARED_PARTS or p.startswith(prefix) else prefix + p for p in renamed["$defs"]}
+        renamed["$defs"] = {own[part]: value for part, value in renamed["$defs"].items()}
+    return renamed
 
 
 def untitled(value: Any) -> Any:

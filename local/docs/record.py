@@ -35,6 +35,7 @@ JPEG = base64.b64decode(
 )
 """One pixel."""
 SENDER = "0215441234"
+SENDER_KEY = "demo" + "0" * 36
 
 Json = dict[str, Any]
 
@@ -102,6 +103,7 @@ def record() -> None:
         try:
             _callbacks(recorder, sink.url)
             _following(recorder, gateway, deliveries, _accepting(recorder, sink.url))
+            _kakao(recorder)
             _reserving(recorder)
             _refusals(recorder)
             _identities(recorder)
@@ -144,6 +146,21 @@ def _accepting(recorder: Recorder, url: str) -> Json:
     recorder.call("sendMt.partly", 202, "POST", path, mixed)
     _files(recorder, picture["file_id"])
     return accepted
+
+
+def _kakao(recorder: Recorder) -> None:
+    path = "/v1/kakao/messages"
+    talk = {"type": "alimtalk", "sender_key": SENDER_KEY, "template_code": "ORDER_SHIPPED"}
+    people = [{"to": "010-1234-5678", "ref": "order-1", "variables": {"name": "홍길동", "order": "A-17"}}]
+    fallback = [{"channel": "mt", "sender": SENDER, "text": "#{name}님, 주문 #{order} 발송", "wait": 60}]
+    recorder.call("sendKakao.alimtalk", 202, "POST", path, {**talk, "recipients": people, "fallback": fallback})
+    recorder.call("sendKakao.dry_run", 200, "POST", f"{path}?dry_run=true", {**talk, "recipients": people})
+    wrong = {**talk, "recipients": people, "text": "#{name}님,  주문 #{order}이(가) 발송되었습니다."}
+    recorder.call("sendKakao.another_text", 422, "POST", path, wrong)
+    button = {"type": "WL", "name": "보러 가기", "mobile": "https://shop.example/spring"}
+    brand = {"type": "brand", "bubble": "TEXT", "sender_key": SENDER_KEY, "text": "봄맞이 할인", "lane": "ad"}
+    advertised = {**brand, "buttons": [button], "recipients": [{"to": "01012345678"}]}
+    recorder.call("sendKakao.brand", 202, "POST", path, advertised)
 
 
 def _files(recorder: Recorder, used: str) -> None:

@@ -25,7 +25,7 @@ from shared.sending.results import result_of
 from shared.stores import dead
 from shared.stores.vendors import Entry
 from shared.vendors.base import Adapter, Answer, Outbound, VendorResult
-from tests.contract.vendor_bench import ADAPTERS, Webhook, now_ms, outbound, running_bench
+from tests.contract.vendor_bench import ADAPTERS, Webhook, example, now_ms, running_bench
 
 pytestmark = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda a: f"{a.name}-{a.channel}")
 
@@ -58,7 +58,7 @@ class Sample:
 def sample(adapter: Adapter) -> Sample:
     async def make() -> Sample:
         async with running_bench() as bench:
-            batch = [outbound("01011111111"), outbound("01022222222")]
+            batch = [example(adapter, "01011111111"), example(adapter, "01022222222")]
             sent = await bench.send(adapter, batch)
             await bench.receipts(adapter, len(batch))
             call = adapter.look_up(bench.account(adapter), batch[0], now_ms() - 1000, now_ms(), "0" * 32)

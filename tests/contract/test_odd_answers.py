@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from shared.domain.errors import ImsError, Overloaded, Rejected, Unavailable, Uncertain
 from shared.vendors.base import Adapter, Answer, Outbound
-from tests.contract.vendor_bench import ADAPTERS, Bench, now_ms, outbound, running_bench
+from tests.contract.vendor_bench import ADAPTERS, Bench, example, now_ms, running_bench
 
 pytestmark = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda a: f"{a.name}-{a.channel}")
 HTML = b"<html><body>Bad Gateway</body></html>"
@@ -29,7 +29,7 @@ def error(adapter: Adapter, status: int, body: bytes, **headers: str) -> ImsErro
     """What reading such an answer raises."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     with pytest.raises(ImsError) as raised:
-        adapter.read_send([outbound()], Answer(status, named, body), now_ms())
+        adapter.read_send([example(adapter)], Answer(status, named, body), now_ms())
     return raised.value
 
 
@@ -53,7 +53,7 @@ def test_a_2xx_without_the_vendors_words_leaves_it_open(adapter: Adapter, status
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
 async def test_a_redirect_is_no_success_whatever_its_body(adapter: Adapter, bench: Bench, status: int) -> None:
-    batch = [outbound()]
+    batch = [example(adapter)]
     taken = await bench.send(adapter, batch)
     assert isinstance(error(adapter, status, taken.body, location="https://elsewhere.example/"), Uncertain)
     assert isinstance(error(adapter, status, HTML), Uncertain)
@@ -94,7 +94,7 @@ def test_a_refused_account_or_size_is_final_for_this_vendor(adapter: Adapter, st
 
 
 async def test_a_field_of_another_kind_never_makes_a_taken_message_fail(adapter: Adapter, bench: Bench) -> None:
-    batch = [outbound("01011111111"), outbound("01022222222")]
+    batch = [example(adapter, "01011111111"), example(adapter, "01022222222")]
     taken = orjson.loads((await bench.send(adapter, batch)).body)
     tried = 0
     for odd in changed(taken):
@@ -119,7 +119,7 @@ def _results(adapter: Adapter, batch: list[Outbound], body: Any) -> list[Any]:
 
 async def test_an_odd_look_up_is_not_taken_for_unknown(adapter: Adapter, bench: Bench) -> None:
     """Unknown means: send it again. Only an answer that is whole says so."""
-    message = outbound()
+    message = example(adapter)
     await bench.sent(adapter, message)
     call = adapter.look_up(bench.account(adapter), message, now_ms() - 1000, now_ms(), "0" * 32)
     assert call is not None

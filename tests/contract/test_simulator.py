@@ -30,7 +30,7 @@ from simulator.http import Receive, Reply, Request, Scope, Send, read, write
 from simulator.settings import SimulatorSettings
 from simulator.store import Record, Store
 from simulator.vendors import nhn, solapi
-from tests.contract.vendor_bench import ADAPTERS, Bench, nonce, now_ms, outbound, running_bench
+from tests.contract.vendor_bench import TEXT_ADAPTERS, Bench, nonce, now_ms, outbound, running_bench
 
 SOLAPI = REGISTRY["solapi", "mt"]
 NHN = REGISTRY["nhn", "mt"]
@@ -228,7 +228,7 @@ async def test_a_solapi_signature_serves_once_and_not_for_long(bench: Bench) -> 
     assert orjson.loads((await bench.call(old)).body)["errorCode"] == "RequestTimeTooSkewed"
 
 
-@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda a: a.name)
+@pytest.mark.parametrize("adapter", TEXT_ADAPTERS, ids=lambda a: a.name)
 @pytest.mark.parametrize(("changes", "code"), [({"text": "가" * 2001}, "1002"), ({"text": "😀"}, "1003")])
 async def test_texts_that_no_handset_could_show_are_refused(
     bench: Bench, adapter: Adapter, changes: dict[str, str], code: str
@@ -243,7 +243,7 @@ async def test_texts_that_no_handset_could_show_are_refused(
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"messages":1,"recipientList":1}', b'{"messages":[1]}'])
-@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda a: a.name)
+@pytest.mark.parametrize("adapter", TEXT_ADAPTERS, ids=lambda a: a.name)
 async def test_an_unreadable_call_is_the_callers_fault(bench: Bench, adapter: Adapter, body: bytes) -> None:
     call = adapter.send(bench.account(adapter), [outbound()], now_ms(), nonce())
     response = await bench.client.post(call.url, headers=dict(call.headers), content=body)

@@ -19,10 +19,10 @@ from shared.vendors.base import Adapter, Answer, BadReceipt
 from shared.vendors.registry import REGISTRY
 from simulator.app import Simulator
 from simulator.settings import SimulatorSettings
-from tests.contract.vendor_bench import AD_TEXT, ADAPTERS, Bench, nonce, now_ms, outbound, reference, running_bench
+from tests.contract.vendor_bench import AD_TEXT, TEXT_ADAPTERS, Bench, nonce, now_ms, outbound, reference, running_bench
 from tests.unit.test_routing import NOON_KST, message, plan, result, world
 
-pytestmark = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda a: f"{a.name}-{a.channel}")
+pytestmark = pytest.mark.parametrize("adapter", TEXT_ADAPTERS, ids=lambda a: f"{a.name}-{a.channel}")
 NIGHT = NOON_KST + 9 * 3_600_000
 TEXT_CODES = {
     "1001": {"nhn": "1002 3003", "solapi": "3010"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from shared.channels.kakao.payload import KakaoPayload
 from shared.channels.mt_payload import MtPayload
 from shared.domain import ids
 from shared.vendors.base import Adapter, Answer, Call, Outbound, VendorAccount, VendorResult
@@ -22,7 +23,9 @@ from simulator.app import Simulator
 from simulator.settings import SimulatorSettings
 
 ADAPTERS: list[Adapter] = list(REGISTRY.values())
+TEXT_ADAPTERS = [adapter for adapter in ADAPTERS if adapter.channel == "mt"]
 SENDER = "0215441234"
+SENDER_KEY = "demo" + "0" * 36
 AD_TEXT = "(광고) 데모상점 할인 안내 무료수신거부 0801234567"
 HANG_S = 0.05
 
@@ -38,6 +41,23 @@ def outbound(to: str = "01012345678", **changes: Any) -> Outbound:
     said = {name: changes.pop(name) for name in MtPayload._fields if name in changes and name != "files"}
     content = MtPayload(SENDER, "인증번호는 123456 입니다")._replace(**said)
     return replace(Outbound(reference(), to, "sms", payload=content), **changes)
+
+
+def alimtalk(to: str = "01012345678", name: str = "김하나", order: str = "A-1", **changes: Any) -> Outbound:
+    """An AlimTalk by the demo's approved template."""
+    values = {"name": name, "order": order}
+    text = f"{name}님, 주문 {order}이(가) 발송되었습니다."
+    content = KakaoPayload("alimtalk", SENDER_KEY, "ORDER_SHIPPED", text, variables=tuple(sorted(values.items())))
+    return replace(Outbound(reference(), to, "alimtalk", payload=content), **changes)
+
+
+SAMPLES: dict[str, Callable[..., Outbound]] = {"mt": outbound, "kakao": alimtalk}
+"""A message ready for a vendor of each channel; a new channel has its line here."""
+
+
+def example(adapter: Adapter, to: str = "01012345678", **changes: Any) -> Outbound:
+    """A message that an adapter can send."""
+    return SAMPLES[adapter.channel](to, **changes)
 
 
 @dataclass

@@ -139,9 +139,12 @@ class NhnKakao:
         with telling(answer):
             if body["header"]["isSuccessful"] is not True:
                 raise ValueError(refused(body["header"].get("resultCode"), body["header"].get("resultMessage")))
-            for item in objects(body["messageSearchResultResponse"]["messages"]):
+            found = body["messageSearchResultResponse"]
+            for item in objects(found["messages"]):
                 if item.get("recipientGroupingKey") == message.reference:
                     return _found(message.reference, item)
+            if found["messages"] or found["totalCount"] != 0:
+                raise ValueError("an answer that is not only about this message, or not whole")
             if message.lane == "auth" and message.type != "brand":
                 raise ValueError("without its text nobody knows which of two paths carried it: it may be there")
         return None

@@ -1,0 +1,127 @@
+"""`ims send CHANNEL …`: one message, or one to many, with the demo account. One command a channel."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from local import show
+from local.problems import Problem
+
+SENDER_KEY = "demo" + "0" * 36
+
+commands = typer.Typer(
+    help="Send a message with the demo account.\n\nExamples:\n\n"
+    "    ims send mt --to 01012345678 --text hello --wait 10\n\n"
+    "    ims send kakao --to 01012345678 --template ORDER_SHIPPED --var name=김하나 --var order=A-1 --wait 10",
+    rich_markup_mode="markdown",
+    no_args_is_help=True,
+)
+
+To = Annotated[list[str], typer.Option(help="A recipient; give it more than once for many.")]
+LaneOption = Annotated[str, typer.Option(help="auth, realtime, bulk or ad")]
+Callback = Annotated[str | None, typer.Option(help="Where the report goes (`ims listen` shows its address).")]
+Test = Annotated[bool, typer.Option("--test", help="Use the test key: the simulator answers, whatever happens.")]
+Wait = Annotated[float, typer.Option(help="Seconds to wait for the end; 0: do not wait.")]
+Variables = Annotated[list[str] | None, typer.Option("--var", help="name=value, for #{name} in the text.")]
+More = Annotated[
+    str | None, typer.Option("--json", help="Further fields of the request as a JSON object, such as a fallback.")
+]
+
+
+@commands.command()
+def mt(
+    to: To,
+    text: Annotated[str, typer.Option(help="The text; #{name} stands for a variable.")],
+    sender: Annotated[str, typer.Option(help="One of the account's sender numbers.")] = "0215441234",
+    lane: LaneOption = "realtime",
+    subject: Annotated[str | None, typer.Option(help="Of an LMS.")] = None,
+    variables: Variables = None,
+    callback: Callback = None,
+    more: More = None,
+    test: Test = False,
+    wait: Wait = 0,
+) -> None:
+    """A text message: SMS, LMS or MMS.
+
+    Examples:
+
+        ims send mt --to 01012345678 --text hello --wait 10
+
+        ims send mt --to 01090004001 --text "no subscriber" --lane auth --wait 10
+
+        ims send mt --to 01022223333 --to 01033334444 --text hi --callback http://127.0.0.1:41091/reports
+    """
+    content = {"sender": sender, "text": text, "lane": lane, "subject": subject, "callback_uri": callback}
+    send("mt", to, content, variables, more, test, wait)
+
+
+@commands.command()
+def kakao(
+    to: To,
+    template: Annotated[str | None, typer.Option(help="An AlimTalk by this approved template.")] = None,
+    text: Annotated[str | None, typer.Option(help="Without a template: a Brand Message of form TEXT.")] = None,
+    sender_key: Annotated[str, typer.Option(help="The account's sender profile.")] = SENDER_KEY,
+    lane: Annotated[str | None, typer.Option(help="auth, realtime or bulk; a Brand Message goes in ad.")] = None,
+    variables: Variables = None,
+    callback: Callback = None,
+    more: More = None,
+    test: Test = False,
+    wait: Wait = 0,
+) -> None:
+    """A KakaoTalk message: an AlimTalk by its template, or a Brand Message.
+
+    Examples:
+
+        ims send kakao --to 01012345678 --template ORDER_SHIPPED --var name=김하나 --var order=A-1 --wait 10
+
+        ims send kakao --to 01012345678 --text "봄맞이 할인" --wait 10
+
+        ims send kakao --to 01090002004 --template ORDER_SHIPPED --var name=A --var order=B --wait 10
+            --json '{"fallback": [{"channel": "mt", "sender": "0215441234", "text": "#{name}님 발송"}]}'
+    """
+    content: dict[str, Any] = {"sender_key": sender_key, "callback_uri": callback, "text": text}
+    if template:
+        content |= {"type": "alimtalk", "template_code": template, "lane": lane}
+    else:
+        content |= {"type": "brand", "bubble": "TEXT", "lane": lane or "ad"}
+    send("kakao", to, content, variables, more, test, wait)
+
+
+def send(
+    channel: str,
+    to: list[str],
+    content: dict[str, Any],
+    variables: list[str] | None,
+    more: str | None,
+    test: bool,
+    wait: float,
+) -> None:
+    """Post the request, and show the answer; with `wait`, the messages once they are final."""
+    from local import messages
+
+    given = {name: value for name, value in content.items() if value is not None}
+    gateway = messages.gateway(test)
+    show.out.print_json(data=messages.send(gateway, channel, to, {**given, **_object(more)}, wait, _pairs(variables)))
+
+
+def _pairs(given: list[str] | None) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in given or ()]
+    for name, sign, _ in pairs:
+        if not name or not sign:
+            raise Problem(f"{name!r} is no variable with its value", "write --var name=value")
+    return {name: value for name, _, value in pairs}
+
+
+def _object(given: str | None) -> dict[str, Any]:
+    if given is None:
+        return {}
+    try:
+        value = json.loads(given)
+    except ValueError as error:
+        raise Problem(f"--json: {error}", """write it like '{"ttl": 60}'""") from None
+    if not isinstance(value, dict):
+        raise Problem("--json: it is no object", """write it like '{"ttl": 60}'""")
+    return value
