@@ -13,7 +13,7 @@ from collections import Counter, OrderedDict
 
 from shared.runtime import metrics
 from shared.runtime.problems import Problem
-from shared.runtime.settings import DoorSettings, load
+from shared.runtime.settings import DoorSettings, load_of_process
 
 FREE_BYTES = 64 * 1024
 """A body of so many bytes asks for no memory: places bound how many there are."""
@@ -134,7 +134,7 @@ _door: Door | None = None
 def door() -> Door:
     """The Door of this process."""
     global _door
-    settings = load(DoorSettings)
+    settings = load_of_process(DoorSettings)
     if _door is None or _door.settings is not settings:
         _door = Door(settings)
     return _door

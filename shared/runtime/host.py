@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import uvicorn
 
 from shared.runtime import logs
+from shared.runtime.connections import Connection
 from shared.runtime.scope import Scope, Threads
 from shared.runtime.server import App
 from shared.runtime.settings import FunctionSettings, load
@@ -44,7 +45,8 @@ class Server(uvicorn.Server):
                 date_header=False,
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=int(load(FunctionSettings).drain_seconds),
-                http="httptools",
+                http=Connection,
+                ws="none",
                 lifespan="on",
                 backlog=4096,
             )

@@ -18,7 +18,7 @@ from shared.runtime.context import Context, current
 from shared.runtime.door import FREE_BYTES, WORKED_ON, door
 from shared.runtime.peers import client_address
 from shared.runtime.problems import Problem
-from shared.runtime.settings import DoorSettings, FunctionSettings, load
+from shared.runtime.settings import DoorSettings, FunctionSettings, load, load_of_process
 
 Handler = Callable[[Request, Context], Awaitable[Response]]
 
@@ -189,7 +189,7 @@ def _taken(request: Request, parts: list[bytes], limit: int) -> bytes:
 
 async def _parts(request: Request, coming: _Begun, limit: int, declared: int, owner: str) -> list[bytes]:
     """What comes, until it ends, as long as it comes fast enough."""
-    rules, settings, clock = load(DoorSettings), load(FunctionSettings), asyncio.get_running_loop().time
+    rules, settings, clock = load_of_process(DoorSettings), load(FunctionSettings), asyncio.get_running_loop().time
     parts: list[bytes] = []
     size = 0
     if declared > FREE_BYTES:

@@ -311,6 +311,15 @@ def load(kind: type[T]) -> T:
     return settings
 
 
+def load_of_process(kind: type[T]) -> T:
+    """The settings of one concern of the whole process, whichever of its functions asks."""
+    found: T | None = scope.PROCESS.settings.get(kind)
+    if found is None:
+        with scope.PROCESS.entered():
+            found = load(kind)
+    return found
+
+
 def reset() -> None:
     """Read the environment anew (tests)."""
     scope.current().settings.clear()
