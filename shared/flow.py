@@ -126,6 +126,7 @@ class Channel:
 CHANNEL_FUNCTIONS: tuple[Channel, ...] = (
     Channel("mt", 30401, 40401, paths=("/v1/files",)),
     Channel("kakao", 30101, 40101),
+    Channel("rcs", 30501, 40501),
 )
 CHANNELS: tuple[str, ...] = tuple(channel.name for channel in CHANNEL_FUNCTIONS)
 SEND_TOPICS: tuple[str, ...] = tuple(channel.topic for channel in CHANNEL_FUNCTIONS)
@@ -205,6 +206,16 @@ FLOW: tuple[Function, ...] = (
         ),
         timeout=90,
         scale=Scale(min=1, max=2),
+    ),
+    Function(
+        "collect",
+        41321,
+        on=(Cron("* * * * *"),),
+        handles=("Tick",),
+        emits=("ims.outcome.{lane}", "ims.dead"),
+        timeout=90,
+        scale=Scale(min=1, max=2),
+        internet=(443,),
     ),
     Function(
         "watch",

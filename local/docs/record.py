@@ -145,6 +145,7 @@ def _accepting(recorder: Recorder, url: str) -> Json:
     mixed = {"sender": SENDER, "text": "안녕하세요", "recipients": [{"to": "01012345678"}, {"to": "0101"}]}
     recorder.call("sendMt.partly", 202, "POST", path, mixed)
     _files(recorder, picture["file_id"])
+    _rcs(recorder)
     return accepted
 
 
@@ -161,6 +162,16 @@ def _kakao(recorder: Recorder) -> None:
     brand = {"type": "brand", "bubble": "TEXT", "sender_key": SENDER_KEY, "text": "봄맞이 할인", "lane": "ad"}
     advertised = {**brand, "buttons": [button], "recipients": [{"to": "01012345678"}]}
     recorder.call("sendKakao.brand", 202, "POST", path, advertised)
+
+
+def _rcs(recorder: Recorder) -> None:
+    said = {"type": "URL", "name": "배송 조회", "url": "https://shop.example/orders/A-17"}
+    text = "#{name}님, 주문하신 상품이 발송되었습니다."
+    wish = {"brand_id": "demo-brand", "chatbot_id": SENDER, "format": "SL000000", "title": "발송 안내", "text": text}
+    people = [{"to": "01022223333", "ref": "order-17", "variables": {"name": "홍길동"}}]
+    fallback = [{"channel": "mt", "sender": SENDER, "text": text}]
+    body = {**wish, "buttons": [said], "recipients": people, "fallback": fallback}
+    recorder.call("sendRcs.long", 202, "POST", "/v1/rcs/messages", body)
 
 
 def _files(recorder: Recorder, used: str) -> None:

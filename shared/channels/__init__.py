@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-MODULES: dict[str, str] = {"mt": "shared.channels.mt", "kakao": "shared.channels.kakao"}
+MODULES: dict[str, str] = {
+    "mt": "shared.channels.mt",
+    "kakao": "shared.channels.kakao",
+    "rcs": "shared.channels.rcs",
+}
 """Channel → the module whose `CHANNEL` describes it; loaded on first use, so each function loads only what it needs."""
 
 CHANNEL_NAMES: tuple[str, ...] = ("mt", "kakao", "rcs", "push", "email")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from typing import Any
 from uuid import UUID
 
 from shared.channels.common import channel
@@ -14,10 +15,10 @@ from shared.runtime import Context, logs
 from shared.sending.calls import exchange
 from shared.sending.results import key_of, outcomes, result_of, timeout_of
 from shared.sending.tokens import refused, wallet
-from shared.stores.claims import claimed_at
+from shared.stores.claims import HopKey, claimed_at, contents, owners
 from shared.stores.inbox import record_references
 from shared.stores.vendors import Entry
-from shared.vendors.base import LooksUp, Outbound, VendorResult, able, final_on
+from shared.vendors.base import LooksUp, Outbound, VendorResult, able, final_on, look_up_by_content
 
 SURE_AFTER_ASKS = 3
 """From this question on, a vendor that does not know a message never got it."""
@@ -30,22 +31,61 @@ async def ask(event: Poll, entry: Entry | None, ims: Context) -> list[Event]:
     keys = [key_of(m) for m in event.messages]
     sent_at = await ims.db(claimed_at, keys)
     limit = asyncio.Semaphore(ims.vendor_settings.vendor_concurrency)
-    asks = [_ask_one(event, m, sent_at.get(key_of(m)), entry, limit, ims) for m in event.messages]
+    by_content = entry is not None and look_up_by_content(entry.adapter)
+    payloads = await _payloads(event, ims) if by_content else {}
+    asks = [
+        _ask_one(event, m, payloads.get(key_of(m)), sent_at.get(key_of(m)), entry, limit, ims) for m in event.messages
+    ]
     results = await asyncio.gather(*asks)
+    if by_content:
+        results = await _of_nobody_else(event, results, ims)
     found = {(bytes.fromhex(r.id), r.hop): r.vendor_ref for r in results if r.vendor_ref}
     if found:
         await ims.db(record_references, (event.channel, event.vendor, event.account), found, ims.now_ms())
     return outcomes(event, "poll", event.attempt, results)
 
 
+async def _payloads(event: Poll, ims: Context) -> dict[HopKey, Any]:
+    """What each message said, as far as its content is still there."""
+    render = channel(event.channel).render
+    known = await ims.db(contents, [key_of(m) for m in event.messages])
+    made: dict[HopKey, Any] = {}
+    for key, (content, values) in known.items():
+        try:
+            made[key] = render(content, values)
+        except Exception:  # removed meanwhile, say: nobody can look for it then
+            log.exception("cannot say again what a message said", message_id=key[0].hex())
+    return made
+
+
+async def _of_nobody_else(event: Poll, results: list[Result], ims: Context) -> list[Result]:
+    """What was found by its words, and is certainly not another hop's: what two may be stays uncertain."""
+    refs = [r.vendor_ref for r in results if r.vendor_ref]
+    held = await ims.db(owners, (event.vendor, event.account), refs) if refs else {}
+    sure = []
+    for r in results:
+        key = bytes.fromhex(r.id), r.hop
+        if r.vendor_ref and (refs.count(r.vendor_ref) > 1 or held.get(r.vendor_ref, {key}) != {key}):
+            r = result_of(key, "uncertain", "0300", None, ims.now_ms(), text="another message says the same")
+        sure.append(r)
+    return sure
+
+
 async def _ask_one(
-    event: Poll, message: Send, sent_ms: int | None, entry: Entry | None, limit: asyncio.Semaphore, ims: Context
+    event: Poll,
+    message: Send,
+    payload: Any,
+    sent_ms: int | None,
+    entry: Entry | None,
+    limit: asyncio.Semaphore,
+    ims: Context,
 ) -> Result:
     key, now = key_of(message), ims.now_ms()
     unknown = result_of(key, "uncertain", "0300", None, now)
     if entry is None or sent_ms is None:
         return unknown
-    outbound = Outbound(vendor_reference(UUID(hex=message.id), message.hop), message.to, message.type, event.lane)
+    reference = vendor_reference(UUID(hex=message.id), message.hop)
+    outbound = Outbound(reference, message.to, message.type, event.lane, payload)
     async with limit:
         try:
             said = await _look_up(entry, outbound, sent_ms, timeout_of(ims, event.lane), ims)

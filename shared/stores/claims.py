@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from shared.domain.cutting import RAW_CODE, RAW_TEXT, VENDOR_REF, cut, cut_name
 from shared.domain.states import State
 from shared.stores import sql
@@ -202,3 +204,32 @@ def claimed_at(conn: Connection, keys: Sequence[HopKey]) -> dict[HopKey, int]:
         f"SELECT message_id, hop, claimed_ms FROM hops WHERE (message_id, hop) IN ({sql.rows(keys)})",  # noqa: S608
     )
     return {(m, hop): at for m, hop, at in found}
+
+
+def contents(conn: Connection, keys: Sequence[HopKey]) -> dict[HopKey, tuple[dict[str, Any], dict[str, str] | None]]:
+    """What messages say at the hop that they are at now: the plan's content and the recipient's variables."""
+    if not keys:
+        return {}
+    found = sql.fetch(
+        conn,
+        "SELECT m.message_id, m.hop, m.step, m.vars, r.plan FROM messages m JOIN requests r "  # noqa: S608
+        f"ON r.request_id = m.request_id WHERE (m.message_id, m.hop) IN ({sql.rows(keys)})",
+    )
+    told: dict[HopKey, tuple[dict[str, Any], dict[str, str] | None]] = {}
+    for message_id, hop, step, values, plan in found:
+        told[message_id, hop] = orjson.loads(plan)[step]["content"], orjson.loads(values) if values else None
+    return told
+
+
+def owners(conn: Connection, vendor: tuple[str, str], refs: Sequence[str]) -> dict[str, set[HopKey]]:
+    """The hops that have these references of a vendor account (vendor, account)."""
+    name, account = map(sql.literal, vendor)
+    found = sql.fetch(
+        conn,
+        "SELECT vendor_ref, message_id, hop FROM hops WHERE vendor_ref IN "  # noqa: S608 - literals
+        f"({','.join(sql.literal(ref) for ref in sorted(set(refs)))}) AND vendor={name} AND vendor_account={account}",
+    )
+    held: dict[str, set[HopKey]] = {}
+    for ref, message_id, hop in found:
+        held.setdefault(ref, set()).add((message_id, hop))
+    return held

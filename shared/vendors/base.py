@@ -84,6 +84,8 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    cursor: str | None = None
+    """Of a pull: the cursor that it was asked with."""
 
 
 class VendorResult(NamedTuple):
@@ -183,6 +185,12 @@ def final_on(adapter: Adapter, channel: str) -> str:
     """What ends a message: `receipt`, or `sent` where the vendor's yes is the end. The adapter's own word
     (`final_on`), else the channel's (`channel`)."""
     return cast(str, getattr(adapter, "final_on", channel))
+
+
+def look_up_by_content(adapter: Adapter) -> bool:
+    """Whether a message can only be asked for by what it says, since the vendor keeps no reference of ours: its look-up
+    then gets the payload."""
+    return bool(getattr(adapter, "look_up_by_content", False))
 
 
 # --- capabilities -----------------------------------------------------------------------------------------------------

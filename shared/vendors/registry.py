@@ -19,6 +19,8 @@ MODULES: dict[Key, str] = {
     ("nhn", "mt"): "shared.vendors.nhn.mt",
     ("solapi", "kakao"): "shared.vendors.solapi.kakao",
     ("nhn", "kakao"): "shared.vendors.nhn.kakao",
+    ("solapi", "rcs"): "shared.vendors.solapi.rcs",
+    ("nhn", "rcs"): "shared.vendors.nhn.rcs",
 }
 """The module whose `ADAPTER` serves a vendor and channel."""
 

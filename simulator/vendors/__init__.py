@@ -8,8 +8,11 @@ from shared.vendors.base import VendorAccount
 from simulator.vendors.base import SimVendor
 from simulator.vendors.nhn import NhnVendor
 from simulator.vendors.nhn_kakao import NhnAlimtalk, NhnBrand
+from simulator.vendors.nhn_rcs import NhnRcsVendor
 from simulator.vendors.solapi import SolapiVendor
 
 VENDORS: dict[str, Callable[[Iterable[VendorAccount]], SimVendor]] = {"solapi": SolapiVendor, "nhn": NhnVendor}
-FURTHER: dict[str, tuple[Callable[[Iterable[VendorAccount]], SimVendor], ...]] = {"nhn": (NhnAlimtalk, NhnBrand)}
+FURTHER: dict[str, tuple[Callable[[Iterable[VendorAccount]], SimVendor], ...]] = {
+    "nhn": (NhnAlimtalk, NhnBrand, NhnRcsVendor),
+}
 """Further APIs of a vendor, each with the `prefix` of its paths."""

@@ -10,13 +10,14 @@ from typing import Any
 
 import orjson
 
-from shared.vendors.base import VendorAccount
+from shared.vendors.base import CodeTable, VendorAccount
 from shared.vendors.solapi.api import DELIVERED, FILES_PATH, LIST_PATH, SEND_PATH, sign, webhook_proof
 from shared.vendors.solapi.mt import CODES
+from shared.vendors.solapi.rcs import CODES as RCS_CODES
 from simulator.fate import Fate, magic
 from simulator.http import Refusal, Reply, Request, json
 from simulator.store import Record, Store, iso
-from simulator.vendors import solapi_kakao
+from simulator.vendors import solapi_kakao, solapi_rcs
 from simulator.vendors.base import Item, Operation, Submission
 
 RAW_CODES = {
@@ -32,6 +33,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", LIST_PATH): "look_up",
     ("POST", FILES_PATH): "upload",
 }
+TABLES: Mapping[str, CodeTable] = {"kakao": solapi_kakao.CODES, "rcs": RCS_CODES}
+"""Codes of the channels beside text messages."""
 MAX_BYTES = {"SMS": 90, "LMS": 2000, "MMS": 2000}
 SUBJECT_BYTES = 40
 MAX_MESSAGES = 10_000
@@ -125,10 +128,11 @@ class SolapiVendor:
     def upload(self, request: Request, account: str, serial: int) -> Reply:
         """A base64 image."""
         body = _object(request.body)
-        if body.get("type") != "MMS" or not body.get("file"):
-            raise Refusal(_error(400, "ValidationError", "type MMS and a file are needed"))
+        if body.get("type") not in ("MMS", "RCS") or not body.get("file"):
+            raise Refusal(_error(400, "ValidationError", "type MMS or RCS and a file are needed"))
         return json(
-            200, {"fileId": f"ST01FZ{serial:026d}", "type": "MMS", "name": body.get("name"), "accountId": account}
+            200,
+            {"fileId": f"ST01FZ{serial:026d}", "type": body["type"], "name": body.get("name"), "accountId": account},
         )
 
     def failure(self, status: int, text: str) -> Reply:
@@ -171,6 +175,8 @@ class _Reader:
             return solapi_kakao.item(message)
         if (country := message.get("country", "82")) != "82":
             to = f"+{country}{to}"
+        if message["type"] in solapi_rcs.TYPES:
+            return solapi_rcs.item(message, to, (message.get("customFields") or {}).get("ref", ""))
         key = (message["from"], message["type"], message["text"], message.get("subject"), message.get("imageId"))
         content = self._contents.get(key)
         if content is None:
@@ -207,7 +213,7 @@ def _to(store: Store, number: str) -> Iterable[Record]:
 
 def _text(record: Record) -> str:
     """What Solapi says of a message's code, by the channel that it went by."""
-    table = solapi_kakao.CODES if record.channel == "kakao" else CODES
+    table = TABLES.get(record.channel, CODES)
     return table[record.raw].text if record.raw in table else ""
 
 
@@ -230,6 +236,7 @@ def _listed(record: Record) -> dict[str, Any]:
 def _known(record: Record, now_ms: int) -> dict[str, Any]:
     final = record.refused or now_ms >= record.final_at
     raw = record.raw if final else "3000"
+    table = TABLES.get(record.channel, CODES)
     return {
         "messageId": record.vendor_ref,
         "groupId": record.group,
@@ -238,7 +245,7 @@ def _known(record: Record, now_ms: int) -> dict[str, Any]:
         "from": record.sender,
         "text": record.text,
         "statusCode": raw,
-        "reason": CODES[raw].text if raw in CODES else None,
+        "reason": table[raw].text if raw in table else None,
         "customFields": {"ref": record.our_ref},
         "dateCreated": iso(record.at),
         "dateReceived": iso(record.final_at) if final and not record.refused else None,

@@ -15,14 +15,16 @@ import httpx2
 
 from shared.channels.kakao.payload import KakaoPayload
 from shared.channels.mt_payload import MtPayload
+from shared.channels.rcs.payload import Card, RcsPayload
 from shared.domain import ids
-from shared.vendors.base import Adapter, Answer, Call, Outbound, VendorAccount, VendorResult
+from shared.vendors.base import Adapter, Answer, Call, Outbound, VendorAccount, VendorResult, Webhooks, able
 from shared.vendors.registry import REGISTRY
 from simulator.accounts import accounts
 from simulator.app import Simulator
 from simulator.settings import SimulatorSettings
 
-ADAPTERS: list[Adapter] = list(REGISTRY.values())
+ADAPTERS: list[Adapter] = [adapter for adapter in REGISTRY.values() if able(adapter, Webhooks)]
+"""Those that are told by webhooks; others have tests of their own."""
 TEXT_ADAPTERS = [adapter for adapter in ADAPTERS if adapter.channel == "mt"]
 SENDER = "0215441234"
 SENDER_KEY = "demo" + "0" * 36
@@ -51,7 +53,13 @@ def alimtalk(to: str = "01012345678", name: str = "김하나", order: str = "A-1
     return replace(Outbound(reference(), to, "alimtalk", payload=content), **changes)
 
 
-SAMPLES: dict[str, Callable[..., Outbound]] = {"mt": outbound, "kakao": alimtalk}
+def rcs(to: str = "01012345678", text: str = "인증번호는 123456 입니다", **changes: Any) -> Outbound:
+    """A short RCS message."""
+    content = RcsPayload("rcs_sms", "demo-brand", SENDER, "SS000000", (Card("", text, ""),))
+    return replace(Outbound(reference(), to, "rcs_sms", payload=content), **changes)
+
+
+SAMPLES: dict[str, Callable[..., Outbound]] = {"mt": outbound, "kakao": alimtalk, "rcs": rcs}
 """A message ready for a vendor of each channel; a new channel has its line here."""
 
 
