@@ -28,6 +28,7 @@ class Sizes:
     profile: int = 20_000
     hold: int = 200
     hold_flood: int = 100_000
+    returning: int = 2_000
     paced_seconds: float = 15.0
 
     def scaled(self, factor: float) -> Sizes:
@@ -45,6 +46,7 @@ class Sizes:
             "prefill",
             "limit",
             "hold_flood",
+            "returning",
         )
         changes = {name: max(least.get(name, 500), round(getattr(self, name) * factor)) for name in counts}
         profile = max(1_000, round(self.profile * factor))
@@ -74,6 +76,7 @@ QUICK = Sizes(
     profile=2_000,
     hold=30,
     hold_flood=3_000,
+    returning=500,
     paced_seconds=3.0,
 )
 FULL = replace(DEFAULT, growth=(1_000, 10_000, 100_000, 1_000_000), prefill=100_000_000)

@@ -10,6 +10,7 @@ from bench.scenarios import (
     hold_door,
     hold_fair,
     hold_poison,
+    hold_returning,
     limits,
     otp,
     paced,
@@ -32,6 +33,7 @@ ORDER: dict[str, tuple[str, Scenario]] = {
     **hold_door.SCENARIOS,
     **hold_poison.SCENARIOS,
     **hold_fair.SCENARIOS,
+    **hold_returning.SCENARIOS,
 }
 
 

@@ -58,6 +58,7 @@ class App:
         self._rebuilder = Rebuilder(self._due, claims(self._redis, reports), self._redis.state, self._db, now_ms)
         self._swept = 0.0
         self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
 
     def start(self) -> None:
         """Start listening, sweeping and watching over the due-set's completeness."""
@@ -71,7 +72,7 @@ class App:
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
         complained = 0.0
-        while True:
+        while not self._stopping:  # a client of Redis may swallow a cancellation that comes with its own time-out
             try:
                 await work()
             except NOT_NOW as error:
@@ -103,6 +104,8 @@ class App:
 
     async def stop(self) -> None:
         """Announce what is in hand, and end."""
+        self._stopping = True
+        self._listener.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -34,16 +34,21 @@ class Listener:
         self._settings, self._heard = settings, heard
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._known = [settings.redis_url]
+        self._stopping = False
 
     @property
     def listening(self) -> int:
         """How many primaries are listened to."""
         return sum(not task.done() for task in self._tasks.values())
 
+    def stop(self) -> None:
+        """Let every loop end at its next turn, should its cancellation be swallowed."""
+        self._stopping = True
+
     async def run(self) -> None:
         """Keep a subscription on every primary until cancelled."""
         try:
-            while True:
+            while not self._stopping:
                 for url in await self._primaries():
                     if url not in self._tasks or self._tasks[url].done():
                         self._tasks[url] = asyncio.create_task(self._listen(url))
@@ -91,7 +96,7 @@ class Listener:
             async with client.pubsub(ignore_subscribe_messages=True) as channel:
                 await channel.subscribe(f"__keyevent@{db}__:expired")
                 log.info("listening", server=urlsplit(url).netloc.rpartition("@")[2])
-                while True:
+                while not self._stopping:
                     message = await channel.get_message(timeout=POLL_S)
                     if message:
                         self._take(message)

@@ -9,8 +9,10 @@ from typing import Protocol
 from shared.domain.errors import Invalid, Unavailable
 from shared.reports import callback, measures
 from shared.reports.gate import Gate
+from shared.reports.opening import Opening
 from shared.reports.units import Account, Try, Unit, judge
 from shared.runtime import logs
+from shared.runtime.breaker import CLOSED
 from shared.runtime.egress import Answer, parse
 
 UNAVAILABLE_MS = 1000
@@ -29,6 +31,8 @@ class HostBreakers(Protocol):
     """The breakers of hosts."""
 
     async def allows(self, name: str) -> bool: ...
+    def state(self, name: str) -> str: ...
+    async def flush(self) -> None: ...
     async def release(self, name: str) -> None: ...
     def retry_at(self, name: str, now_ms: int) -> int: ...
     def count(self, name: str, ok: int = 0, failed: int = 0) -> None: ...
@@ -49,6 +53,18 @@ def host_of(url: str) -> str:
     return f"{target.host}:{target.port}"
 
 
+def answers(tries: Iterable[Try]) -> dict[str, tuple[int, int]]:
+    """By host: how many of the tries it took, and how many failed. What was put off says nothing of it."""
+    counts: dict[str, tuple[int, int]] = {}
+    for one in tries:
+        if one.outcome in ("delivered", "failed", "exhausted"):
+            host = host_of(one.unit.callback_uri)
+            taken, failed = counts.get(host, (0, 0))
+            ok = one.outcome == "delivered"
+            counts[host] = (taken + ok, failed + (not ok))
+    return counts
+
+
 class Courier:
     """Tries units. `tries` runs apart for first reports and for retries: each process has its own gate."""
 
@@ -58,12 +74,13 @@ class Courier:
         accounts: AccountsById,
         breakers: HostBreakers,
         gate: Gate,
+        opening: Opening,
         *,
         unit_s: float,
         now_ms: Callable[[], int],
     ) -> None:
         self._client, self._accounts, self._breakers = client, accounts, breakers
-        self._gate, self._unit_s, self._now_ms = gate, unit_s, now_ms
+        self._gate, self._opening, self._unit_s, self._now_ms = gate, opening, unit_s, now_ms
 
     async def round(
         self, units: Iterable[Unit], hold_s: float, *, wait_when_full: bool
@@ -88,6 +105,7 @@ class Courier:
         host = host_of(unit.callback_uri)
         if not await self._breakers.allows(host):
             return self._deferred(unit, self._breakers.retry_at(host, self._now_ms()))
+        probe = self._breakers.state(host) != CLOSED
         if not await self._gate.enter(host, patience_s):
             await self._breakers.release(host)
             later_s = min(30.0, 0.25 + self._gate.expected_wait_s(host)) if wait_when_full else 0.0
@@ -107,6 +125,9 @@ class Courier:
         if result.outcome != "disabled":
             ok = result.outcome == "delivered"
             self._breakers.count(host, ok=int(ok), failed=int(not ok))
+            if ok and probe:  # before others are brought forward they must find the breaker closed
+                await self._breakers.flush()
+                self._opening.returned(host)
         else:
             await self._breakers.release(host)
         measures.TRIES.labels(result.outcome).inc()

@@ -11,12 +11,14 @@ from weakref import WeakKeyDictionary
 
 from shared.domain.errors import Unavailable
 from shared.domain.events import MAX_MESSAGES, Attempt, Event, Reported
+from shared.reports import measures
 from shared.reports import units as pure
 from shared.reports.claims import CLOSED, ENDED, GONE, WAITS, Claims
-from shared.reports.courier import Courier
+from shared.reports.courier import Courier, answers
 from shared.reports.due import DueSet
 from shared.reports.gate import Gate
 from shared.reports.keys import Keys, message_of
+from shared.reports.opening import Opening
 from shared.reports.units import Try, Unit
 from shared.runtime import logs
 from shared.runtime.breaker import Breakers
@@ -39,14 +41,15 @@ class Desk:
         self.keys = Keys(bool(ims.redis.cluster))
         self.due = due_set(ims.redis, settings)
         self.claims = claims(ims.redis, settings)
+        limit = settings.report_first_concurrency if first else settings.report_retry_concurrency
+        self.gate = Gate(limit, ims.egress.calls_at_once)
+        self.opening = Opening(looks=not first)
         self.courier = Courier(
             ims.egress,
             ims.accounts,
             callback_breakers(ims.redis, settings),
-            Gate(
-                settings.report_first_concurrency if first else settings.report_retry_concurrency,
-                ims.egress.calls_at_once,
-            ),
+            self.gate,
+            self.opening,
             unit_s=settings.retry_unit_seconds,
             now_ms=ims.now_ms,
         )
@@ -89,6 +92,19 @@ class Desk:
         if again:
             await self.due.again([t.unit for t in again], [t.due_ms or 0 for t in again], self.ims.now_ms())
 
+    async def open_up(self, tries: Iterable[Try]) -> None:
+        """Where hosts that were away take reports again, bring forward what waits for them, as fast as they take it.
+
+        Should the process die, what was brought forward is due, and the rest comes at its own time, or sooner: any
+        process that gets an answer to a retry goes on with it.
+        """
+        for host, (taken, failed) in answers(tries).items():
+            count = self.opening.answered(host, taken, failed, self.gate.a_second(host), time.monotonic())
+            if count:
+                found = await self.due.hurry(host, count, self.ims.now_ms())
+                self.opening.brought(host, found, time.monotonic())
+                measures.HURRIED.inc(found)
+
     async def note(self, tries: Iterable[Try], claimed_ms: int, mark: bytes = b"") -> None:
         """Remember results, so that repeated events do not send again; and the URLs that are gone, or back."""
         results: dict[str, str] = {}
@@ -113,6 +129,7 @@ class Desk:
         try:
             result = await task
             await self.settle([result], claimed_ms)
+            await self.open_up([result])
             await self.ims.bus.publish(reported([result]))
         except (*away(), Unavailable) as error:
             log.warning("a report's result was lost, it will be tried again", error=repr(error))

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from shared.reports.courier import host_of
 from shared.reports.keys import SHARDS, Keys, message_of, raw_id, shard_of
 from shared.reports.scripts import Readiness, Script
 from shared.reports.units import Unit
@@ -33,18 +34,26 @@ ALARM_AFTER_MS = 2
 EARLY_MS = 10
 """An alarm goes off just after the due time, and a claim may come a little before it: clocks differ."""
 
-# KEYS due, units, members. ARGV per unit: lead, due, state, number of ids, the ids.
+HOST_LIFE_MS = 25 * 3600 * 1000
+"""What waits for a host is forgotten after that; no report is tried for longer than a day."""
+BITE = 500
+"""Units that one script brings forward at most."""
+
+# KEYS due, units, members, the units' hosts. ARGV the hosts' life, then per unit: lead, place of its host in KEYS, due,
+# state, number of ids, the ids.
 _ADD = Script("""
-local out, i = {}, 1
+local out, i = {}, 2
 while i <= #ARGV do
-  local lead, n = ARGV[i], tonumber(ARGV[i + 3])
-  if redis.call('ZADD', KEYS[1], 'NX', ARGV[i + 1], lead) == 1 then
-    redis.call('HSET', KEYS[2], lead, ARGV[i + 2])
-    for k = 1, n do redis.call('HSET', KEYS[3], ARGV[i + 3 + k], lead) end
+  local lead, host, n = ARGV[i], KEYS[tonumber(ARGV[i + 1])], tonumber(ARGV[i + 4])
+  if redis.call('ZADD', KEYS[1], 'NX', ARGV[i + 2], lead) == 1 then
+    redis.call('HSET', KEYS[2], lead, ARGV[i + 3])
+    redis.call('ZADD', host, ARGV[i + 2], lead)
+    for k = 1, n do redis.call('HSET', KEYS[3], ARGV[i + 4 + k], lead) end
     out[#out + 1] = 1
   else out[#out + 1] = 0 end
-  i = i + 4 + n
+  i = i + 5 + n
 end
+for k = 4, #KEYS do redis.call('PEXPIRE', KEYS[k], ARGV[1]) end
 return out
 """)
 
@@ -68,25 +77,46 @@ end
 return out
 """)
 
-# KEYS due, units, members. ARGV per unit: lead, ticket, due or '' at the end, state, number of ids, the ids.
+# KEYS due, units, members, the units' hosts. ARGV the hosts' life, then per unit: lead, place of its host in KEYS,
+# ticket, due or '' at the end, state, number of ids, the ids.
 _SETTLE = Script("""
-local out, i = {}, 1
+local out, i = {}, 2
 while i <= #ARGV do
-  local lead, n = ARGV[i], tonumber(ARGV[i + 4])
+  local lead, host, n = ARGV[i], KEYS[tonumber(ARGV[i + 1])], tonumber(ARGV[i + 5])
   local at = redis.call('ZSCORE', KEYS[1], lead)
-  if ARGV[i + 2] == '' then
+  if ARGV[i + 3] == '' then
     redis.call('ZREM', KEYS[1], lead)
     redis.call('HDEL', KEYS[2], lead)
-    for k = 1, n do redis.call('HDEL', KEYS[3], ARGV[i + 4 + k]) end
+    redis.call('ZREM', host, lead)
+    for k = 1, n do redis.call('HDEL', KEYS[3], ARGV[i + 5 + k]) end
     out[#out + 1] = 1
-  elseif at and tonumber(at) == tonumber(ARGV[i + 1]) then
-    redis.call('ZADD', KEYS[1], ARGV[i + 2], lead)
-    redis.call('HSET', KEYS[2], lead, ARGV[i + 3])
+  elseif at and tonumber(at) == tonumber(ARGV[i + 2]) then
+    redis.call('ZADD', KEYS[1], ARGV[i + 3], lead)
+    redis.call('HSET', KEYS[2], lead, ARGV[i + 4])
+    redis.call('ZADD', host, ARGV[i + 3], lead)
     out[#out + 1] = 1
   else out[#out + 1] = 0 end
-  i = i + 5 + n
+  i = i + 6 + n
 end
+for k = 4, #KEYS do redis.call('PEXPIRE', KEYS[k], ARGV[1]) end
 return out
+""")
+
+# KEYS what waits for a host, then the due-sets that it may wait in: all of them by their number, or one. ARGV now, how
+# many. What is claimed, restarted or gone has another due time, or none: its entry here was a stale one.
+_HURRY = Script("""
+local now, found = ARGV[1], redis.call('ZRANGE', KEYS[1], '(' .. ARGV[1], '+inf', 'BYSCORE', 'LIMIT', 0, ARGV[2],
+  'WITHSCORES')
+for i = 1, #found, 2 do
+  local lead = found[i]
+  local due = #KEYS == 2 and KEYS[2] or KEYS[2 + tonumber(string.sub(lead, -7, -7), 16)]
+  local at = redis.call('ZSCORE', due, lead)
+  if at and tonumber(at) == tonumber(found[i + 1]) then
+    redis.call('ZADD', due, now, lead)
+    redis.call('ZADD', KEYS[1], now, lead)
+  else redis.call('ZREM', KEYS[1], lead) end
+end
+return #found / 2
 """)
 
 # KEYS due, units. ARGV now, lease length, leads. What is claimed stays so; the rest is due now, its tries anew.
@@ -162,6 +192,17 @@ class DueSet:
             where = [self.keys.due(shard), self.keys.units(shard)]
             await _RESTART(self._state, where, [now_ms, self._lease_ms, *names])
 
+    async def hurry(self, host: str, count: int, now_ms: int) -> int:
+        """Let up to about `count` of the units that wait for a host be due now, those first that are due first; answers
+        how many waited for a later time (at most as many). Their next try counts as it would have later."""
+        shards = range(SHARDS)
+        if not self.keys.cluster:
+            calls = [([self.keys.host(0, host), *map(self.keys.due, shards)], min(count, BITE))]
+        else:
+            each = min(-(-count // SHARDS), BITE)
+            calls = [([self.keys.host(s, host), self.keys.due(s)], each) for s in shards]
+        return sum(await asyncio.gather(*(_HURRY(self._state, names, [now_ms, n]) for names, n in calls)))
+
     async def leads_of(self, message_ids: Iterable[str]) -> dict[str, str]:
         """The lead of the unit in which each message waits, for those that do."""
         out: dict[str, str] = {}
@@ -209,6 +250,15 @@ class DueSet:
     def _where(self, shard: int) -> list[str]:
         return [self.keys.due(shard), self.keys.units(shard), self.keys.members(shard)]
 
+    def _with_hosts(self, shard: int, units: Sequence[Unit]) -> tuple[list[str], dict[str, int]]:
+        """`_where` and the units' hosts behind it; by a unit's lead, the place of its host there, counted from one."""
+        names = self._where(shard)
+        places: dict[str, int] = {}
+        for host in dict.fromkeys(host_of(unit.callback_uri) for unit in units):
+            names.append(self.keys.host(shard, host))
+            places[host] = len(names)
+        return names, {unit.lead: places[host_of(unit.callback_uri)] for unit in units}
+
     def _own_ids(self, unit: Unit) -> list[bytes]:
         """Members whose pointer lies with the unit; on a cluster others may lie elsewhere."""
         home = self.keys.home(unit.shard)
@@ -219,11 +269,12 @@ class DueSet:
         await self._reports.mset(pairs)
 
     async def _add(self, shard: int, units: list[Unit], dues: dict[str, int]) -> list[int]:
-        arguments: list[Any] = []
+        names, places = self._with_hosts(shard, units)
+        arguments: list[Any] = [HOST_LIFE_MS]
         for unit in units:
             ids = self._own_ids(unit)
-            arguments += [unit.lead, dues[unit.lead], unit.pack(), len(ids), *ids]
-        return list(await _ADD(self._state, self._where(shard), arguments))
+            arguments += [unit.lead, places[unit.lead], dues[unit.lead], unit.pack(), len(ids), *ids]
+        return list(await _ADD(self._state, names, arguments))
 
     async def _claim(self, keys: set[str], now_ms: int) -> tuple[list[tuple[Unit, int]], set[str]]:
         lease, until = now_ms + self._lease_ms, now_ms + EARLY_MS
@@ -248,11 +299,13 @@ class DueSet:
         return claimed, leads
 
     async def _settle(self, shard: int, units: list[Unit], dues: dict[str, int]) -> list[int]:
-        arguments: list[Any] = []
+        names, places = self._with_hosts(shard, units)
+        arguments: list[Any] = [HOST_LIFE_MS]
         for unit in units:
             ids = self._own_ids(unit)
-            arguments += [unit.lead, unit.lease, dues.get(unit.lead, ""), unit.pack(), len(ids), *ids]
-        return list(await _SETTLE(self._state, self._where(shard), arguments))
+            due = dues.get(unit.lead, "")
+            arguments += [unit.lead, places[unit.lead], unit.lease, due, unit.pack(), len(ids), *ids]
+        return list(await _SETTLE(self._state, names, arguments))
 
     async def _delete(self, client: Any, name: Callable[[int, str], str], shard: int, units: list[Unit]) -> None:
         await client.delete(*(name(shard, key) for unit in units for key in unit.keys))

@@ -71,6 +71,7 @@ async def _send(desk: Desk, reports: list[Report], claimed_ms: int, mark: bytes)
     try:
         tries += await _shelve(desk, ended, under_way, claimed_ms)
         await desk.note(tries, claimed_ms, mark)
+        await desk.open_up(ended)
         await desk.claims.note({r.data["message_id"]: ENDED for r in silent}, claimed_ms, mark)
     except away() as error:
         log.warning("Redis is away: failed reports wait in MySQL", error=type(error).__name__)

@@ -44,6 +44,12 @@ class Gate:
             return 0.0
         return (len(known.waiting) + 1) * known.typical_s / self._limit
 
+    def a_second(self, host: str) -> int:
+        """How many calls a host takes in a second, as its answers have lately come; at least as many as at once."""
+        known = self._hosts.get(host)
+        typical_s = known.typical_s if known else 0.0
+        return self._limit if typical_s >= 1 else int(self._limit / max(typical_s, 0.001))
+
     async def enter(self, host: str, patience_s: float) -> bool:
         """Take a slot; False when none comes free in time, at once when that can be foreseen."""
         known = self._host(host)

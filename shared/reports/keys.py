@@ -92,6 +92,10 @@ class Keys:
         """HASH: message id (16 bytes) → the first key of the unit it waits in."""
         return f"members:{{{self.home(shard)}}}"
 
+    def host(self, shard: int, host: str) -> str:
+        """ZSET: the first key of a unit that waits for this host → when it is due; only a hint, the due-set decides."""
+        return f"host:{{{self.home(shard)}}}:{host}"
+
     def first(self, shard: int, slot: int) -> str:
         """HASH: message id → the claim or the result of its first report, for one slot of time."""
         return f"first:{{{self.home(shard)}}}:{slot}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shared.runtime import metrics
 
 TRIES = metrics.counter("ims_report_tries_total", "Tries of callbacks, by outcome", ["outcome"])
+HURRIED = metrics.counter("ims_report_hurried_total", "Units brought forward because their host takes reports again")
 CALL_SECONDS = metrics.histogram(
     "ims_report_call_seconds",
     "Time of a callback's answer",

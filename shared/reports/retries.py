@@ -66,6 +66,7 @@ async def _round(desk: Desk, units: list[Unit]) -> list[Try]:
     tries += [*disabled, *ended]
     await desk.settle(tries, now_ms)
     desk.finish_later(under_way, now_ms)
+    await desk.open_up(ended)
     return tries
 
 

@@ -439,6 +439,64 @@ def test_of_many_claims_at_once_one_gets_the_unit(road: Road, sink: Sink) -> Non
     assert sorted(asyncio.run(race())) == [0] * 7 + [1]
 
 
+def put(road: Road, url: str, count: int, due_ms: int) -> list[Unit]:
+    """Units of one report each that failed once and wait until then."""
+    account = Account(road.account_id, "demo", True, None, True, 1, (), 1, None, None, frozenset())
+    reports = [road._report(new_request_id(), 1, url) for _ in range(count)]
+    made, _ = units.plan(reports, {road.account_id: account})
+    for unit in made:
+        unit.tries, unit.since_ms = 1, now_ms()
+
+    async def add() -> None:
+        await due_set(clients(road), ReportSettings()).add(made, [due_ms] * count, now_ms())
+
+    asyncio.run(add())
+    return made
+
+
+def test_what_waits_for_one_host_is_brought_forward_untouched_and_nothing_else(road: Road, sink: Sink) -> None:
+    async def life() -> tuple[list[int], dict[str, tuple[int, int]], int]:
+        due, now = due_set(clients(road), ReportSettings()), now_ms()
+        ((held, _),) = await due.claim([claimed.lead], now + 3_600_000)
+        found = [await due.hurry("one.example:443", 10, now)]
+        while found[-1]:
+            found.append(await due.hurry("one.example:443", 1000, now))
+        waiting = await due.waiting([u.lead for u in [*ours, *others, claimed]])
+        await due.again([held], [now + 7_200_000], now)
+        back = await due.hurry("one.example:443", 10, now)
+        return found, {u.lead: (u.tries, at - now) for u, at in waiting}, back
+
+    far = now_ms() + 3_600_000
+    ours, others = put(road, "https://one.example/a", 60, far), put(road, "https://two.example/a", 5, far)
+    (claimed,) = put(road, "https://one.example/b", 1, far)
+    found, waiting, back = asyncio.run(life())
+    assert 0 < found[0] <= 16, "a bite is no larger than asked for, or one of each shard of a cluster"
+    assert {waiting[u.lead] for u in ours} == {(1, 0)}
+    assert all(waiting[u.lead][1] > 3_000_000 for u in [*others, claimed])
+    assert back == 1, "what was claimed waits for its host again when it is put back"
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_retry_that_a_host_takes_brings_forward_all_that_waits_for_it(road: Road, sink: Sink, killed: bool) -> None:
+    road.callbacks(1)
+    other = Sink(road.secret)
+    far = now_ms() + 3_600_000
+    ours, theirs = put(road, sink.url, 300, far), put(road, other.url, 5, far)
+    sink.delay_s = 0.05
+    put(road, sink.url, 1, now_ms())
+    wait_until(lambda: len(sink.calls) > 20, 30, "the first of them")
+    if killed:
+        road.kill("report_retry")
+        put(road, sink.url, 1, now_ms())
+    wait_until(lambda: sink.calls_by_message().keys() >= {u.webhook_id for u in ours}, 60, "all of them")
+    assert {int(h["ims-attempt"]) for _, h, _ in sink.calls} == {2}, "nothing counted but the calls that were made"
+    if not killed:
+        assert max(len(calls) for calls in sink.calls_by_message().values()) == 1
+    assert not other.calls, "another host's reports keep their time"
+    assert road.keys(0) >= {u.lead for u in theirs}
+    other.close()
+
+
 def test_who_comes_back_after_its_lease_changes_nothing(road: Road, sink: Sink) -> None:
     async def late() -> int:
         unit, now = a_unit(road), now_ms()

@@ -10,6 +10,7 @@ import pytest
 from shared.domain.errors import Unavailable
 from shared.reports.courier import Courier, host_of
 from shared.reports.gate import Gate
+from shared.reports.opening import Opening
 from shared.runtime.egress import Answer
 from tests.unit.test_reports import URL, An, a_unit
 
@@ -22,10 +23,17 @@ class Breakers:
     def __init__(self) -> None:
         self.probe = True
         self.counted: list[tuple[int, int]] = []
+        self.flushed = False
 
     async def allows(self, name: str) -> bool:
         probe, self.probe = self.probe, False
         return probe
+
+    def state(self, name: str) -> str:
+        return "half-open"
+
+    async def flush(self) -> None:
+        self.flushed = True
 
     async def release(self, name: str) -> None:
         self.probe = True
@@ -60,8 +68,15 @@ class Accounts:
         return self.found
 
 
-def courier(breakers: Breakers, gate: Gate, account: An | Exception | None, client: Client | None = None) -> Courier:
-    return Courier(client or Client(), Accounts(account), breakers, gate, unit_s=60.0, now_ms=lambda: 1)
+def courier(
+    breakers: Breakers,
+    gate: Gate,
+    account: An | Exception | None,
+    client: Client | None = None,
+    opening: Opening | None = None,
+) -> Courier:
+    opening = opening or Opening(looks=False)
+    return Courier(client or Client(), Accounts(account), breakers, gate, opening, unit_s=60.0, now_ms=lambda: 1)
 
 
 async def test_without_a_slot_the_probe_is_another_tries() -> None:
@@ -92,3 +107,11 @@ async def test_the_accounts_batch_size_at_the_time_of_the_call_chooses_the_form(
     waited = a_unit(1, tries=3)
     await courier(breakers, Gate(1), An(callback_batch=batch), client).round([waited], 0.5, wait_when_full=True)
     assert client.types == [form]
+
+
+async def test_a_probe_that_was_taken_closes_the_breaker_before_others_are_brought_forward() -> None:
+    breakers, opening = Breakers(), Opening(looks=False)
+    assert opening.answered(HOST, 1, 0, 1000, 0.0) == 0
+    await courier(breakers, Gate(1), An(), opening=opening).round([a_unit()], 1.0, wait_when_full=True)
+    assert (breakers.counted, breakers.flushed) == ([(1, 0)], True)
+    assert opening.answered(HOST, 1, 0, 1000, 0.0) > 0
