@@ -448,7 +448,9 @@ def put(road: Road, url: str, count: int, due_ms: int) -> list[Unit]:
         unit.tries, unit.since_ms = 1, now_ms()
 
     async def add() -> None:
-        await due_set(clients(road), ReportSettings()).add(made, [due_ms] * count, now_ms())
+        due = due_set(clients(road), ReportSettings())
+        await due.ready()
+        await due.add(made, [due_ms] * count, now_ms())
 
     asyncio.run(add())
     return made
@@ -457,6 +459,7 @@ def put(road: Road, url: str, count: int, due_ms: int) -> list[Unit]:
 def test_what_waits_for_one_host_is_brought_forward_untouched_and_nothing_else(road: Road, sink: Sink) -> None:
     async def life() -> tuple[list[int], dict[str, tuple[int, int]], int]:
         due, now = due_set(clients(road), ReportSettings()), now_ms()
+        await due.ready()
         ((held, _),) = await due.claim([claimed.lead], now + 3_600_000)
         found = [await due.hurry("one.example:443", 10, now)]
         while found[-1]:
