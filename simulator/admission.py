@@ -20,18 +20,26 @@ class Admission:
     late: list[Record] = field(default_factory=list)
     early: list[Record] = field(default_factory=list)
     again: list[Record] = field(default_factory=list)
+    abroad: list[Record] = field(default_factory=list)
+    """Receipts that follow those of texts to foreign numbers."""
     slow_ms: int = 0
     hang: bool = False
 
-    def sort(self, record: Record, fate: Fate) -> None:
+    def sort(self, record: Record, fate: Fate, vendor: SimVendor) -> None:
         """Put the record's receipt where its fate wants it."""
         self.slow_ms = max(self.slow_ms, fate.slow_ms)
         self.hang = self.hang or fate.hang
         if record.refused or not fate.copies:
             return
+        self.follow(record, vendor)
         (self.early if fate.early else self.late if fate.delay_ms else self.receipts).append(record)
         if fate.copies > 1:
             self.again.append(record)
+
+    def follow(self, record: Record, vendor: SimVendor) -> None:
+        """A vendor with an `abroad_event` tells twice of a foreign number: that it was taken, and what became of it."""
+        if record.to[:1] == "+" and (event := getattr(vendor, "abroad_event", "")):
+            self.abroad.append(record._replace(event=event))
 
 
 def admit(
@@ -55,8 +63,9 @@ def admit(
         records.append(record)
         if fate is DELIVERED:
             receipts.append(record)
+            admission.follow(record, vendor)
         else:
-            admission.sort(record, fate)
+            admission.sort(record, fate, vendor)
     return admission
 
 

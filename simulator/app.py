@@ -17,7 +17,7 @@ from simulator.admission import Admission, admit
 from simulator.behaviour import Behaviour, Behaviours, Throttle
 from simulator.fate import LATE_MS
 from simulator.http import Receive, Refusal, Reply, Request, Scope, Send, hang, json, read, write
-from simulator.receipts import TWICE_AFTER_S, Post, Receipts
+from simulator.receipts import ABROAD_AFTER_S, TWICE_AFTER_S, Post, Receipts
 from simulator.settings import SimulatorSettings
 from simulator.slack import PREFIX as SLACK_PREFIX
 from simulator.slack import SlackStandIn
@@ -150,6 +150,7 @@ class Simulator:
         put(admission.receipts, delay)
         put(admission.late, delay + LATE_MS / 1000)
         put(admission.again, delay + TWICE_AFTER_S)
+        put(admission.abroad, delay + ABROAD_AFTER_S)
         await self.receipts.now(vendor, account, admission.early)
 
     async def _own(self, request: Request) -> Reply:

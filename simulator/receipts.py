@@ -9,6 +9,8 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from itertools import islice, takewhile
 
 import httpx2
 
@@ -22,6 +24,12 @@ Body = Callable[[Sequence[Record], int], tuple[dict[str, str], bytes]]
 
 BACKOFF_S, BACKOFF_MAX_S = 0.2, 5.0
 TWICE_AFTER_S = 0.1
+ABROAD_AFTER_S = 0.2
+"""From the foreign carrier's taking a text to its own receipt."""
+
+
+def _alike(one: Record, other: Record) -> bool:
+    return one.event == other.event and one.channel == other.channel
 
 
 class Outbox:
@@ -63,11 +71,19 @@ class Outbox:
             await self._wake.wait()
             if len(self._waiting) < self._settings.receipt_batch:
                 await asyncio.sleep(self._linger)
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._settings.receipt_batch))]
+            batch = self._batch()
             if not self._waiting:
                 self._wake.clear()
             if batch:
                 await self._deliver(batch)
+
+    def _batch(self) -> list[Record]:
+        """The next records that one webhook can carry: those of one event and channel."""
+        waiting = self._waiting
+        most = min(len(waiting), self._settings.receipt_batch)
+        alike = takewhile(partial(_alike, waiting[0]), islice(waiting, most))
+        size = sum(1 for _ in alike)
+        return [waiting.popleft() for _ in range(size)]
 
     async def _deliver(self, batch: Sequence[Record]) -> None:
         self._in_flight += len(batch)

@@ -43,6 +43,8 @@ class Record(NamedTuple):
     final_at: int
     extra: Any = None
     """vendors.base.Extra, or None."""
+    event: str = ""
+    """What its webhook is about, where that is not the vendor's usual one."""
 
 
 class Store:

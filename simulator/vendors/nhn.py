@@ -11,7 +11,9 @@ from typing import Any
 
 import orjson
 
+from shared.domain.text import parts
 from shared.vendors.base import VendorAccount
+from shared.vendors.nhn.abroad import RECEIPT_EVENT
 from shared.vendors.nhn.api import KST
 from shared.vendors.nhn.mt import AUTH_WORDS, CODES, DELIVERED
 from simulator.fate import Fate, magic
@@ -31,6 +33,7 @@ REFUSING = frozenset(raw for raw in CODES if raw[0] == "-")
 SENDERS = ("sender/sms", "sender/mms", "sender/auth/sms", "sender/ad-sms", "sender/ad-mms")
 MAX_RECIPIENTS = 1000
 SMS_CHARACTERS, MMS_CHARACTERS, TITLE_CHARACTERS = 255, 4000, 120
+FOREIGN_PARTS = 5
 OPT_OUT = re.compile("무료수신거부|무료거부")
 _PATH = re.compile(r"/sms/v3\.0/appKeys/([^/]+)/(.+)")
 
@@ -43,6 +46,8 @@ class NhnVendor:
     prefix = "/"
     polled = False
     delivered = DELIVERED
+    abroad_event = RECEIPT_EVENT
+    """What foreign carriers say comes by a webhook of its own, after the code of delivery."""
 
     def __init__(self, accounts: Iterable[VendorAccount]) -> None:
         self._by_key = {a.settings["app_key"]: a for a in accounts}
@@ -76,7 +81,7 @@ class NhnVendor:
             raise Refusal(_refused("-2001", "RecipientList can not be null."))
         if len(recipients) > MAX_RECIPIENTS:
             raise Refusal(_refused("-2016", "The max recipient size is 1000."))
-        if fault := _fault(path, body):
+        if fault := _fault(path, body, all(map(_is_foreign, recipients))):
             raise Refusal(_refused(fault, CODES[fault].text))
         kind = "sms" if path.endswith("sms") else "mms" if body.get("attachFileIdList") else "lms"
         sender, text = body["sendNo"], body["body"]
@@ -140,7 +145,7 @@ class NhnVendor:
 
 
 def webhook(account: VendorAccount, records: Sequence[Record], attempt: int) -> tuple[dict[str, str], bytes]:
-    """One webhook of an account, whichever products its messages went by."""
+    """One webhook of an account: its records are of one product and event."""
     headers = {
         "content-type": "application/json;charset=UTF-8",
         "x-toast-webhook-signature": account.settings["webhook_secret"],
@@ -150,18 +155,34 @@ def webhook(account: VendorAccount, records: Sequence[Record], attempt: int) -> 
         "webhookConfigId": account.account,
         "productName": "KakaoTalk Bizmessage" if records[0].channel == "kakao" else "SMS",
         "appKey": account.settings["app_key"],
-        "event": "MESSAGE_RESULT_UPDATE",
-        "hooks": [nhn_kakao.hook(record) if record.channel == "kakao" else _hook(record) for record in records],
+        "event": records[0].event or "MESSAGE_RESULT_UPDATE",
+        "hooks": [_told(record) for record in records],
     }
     return headers, orjson.dumps(event)
 
 
-def _fault(path: str, body: dict[str, Any]) -> str:
+def _told(record: Record) -> dict[str, Any]:
+    if record.event:
+        return _receipt_abroad(record)
+    return nhn_kakao.hook(record) if record.channel == "kakao" else _hook(record)
+
+
+def _is_foreign(recipient: Any) -> bool:
+    number = (
+        isinstance(recipient, dict) and not recipient.get("recipientNo") and recipient.get("internationalRecipientNo")
+    )
+    return bool(number) and not str(number).startswith("82")
+
+
+def _fault(path: str, body: dict[str, Any], abroad: bool) -> str:
+    """What is wrong with a call; only a text that all goes abroad is not bound to what Korean handsets show."""
     text, title = body.get("body"), body.get("title")
     if not isinstance(text, str) or not text or (path.endswith("mms") and not title):
         return "-2014"
     if not body.get("sendNo"):
         return "-2312"
+    if abroad:
+        return "-8000" if path == "sender/auth/sms" and not AUTH_WORDS.search(text) else ""
     limit = SMS_CHARACTERS if path.endswith("sms") else MMS_CHARACTERS
     if len(text) > limit or len(title or "") > TITLE_CHARACTERS:
         return "-2015"
@@ -181,8 +202,8 @@ def _item(recipient: dict[str, Any], sender: str, kind: str, text: str) -> Item:
         foreign = recipient.get("internationalRecipientNo") or ""
         number = "0" + foreign[2:] if foreign.startswith("82") else f"+{foreign}" if foreign else ""
     fault = "" if number else "-2018"
-    if number.startswith("+") and kind != "sms":
-        fault = "-2024"
+    if number.startswith("+"):
+        fault = "-2024" if kind != "sms" else "-2048" if parts(text) > FOREIGN_PARTS else ""
     return Item(number, sender, kind, text, recipient.get("recipientGroupingKey") or "", fault)
 
 
@@ -227,7 +248,18 @@ def _hook(record: Record) -> dict[str, Any]:
         "recipientGroupingKey": record.our_ref,
         "senderGroupingKey": None,
         "resultCode": record.raw,
-        "messageCount": 1,
+        "messageCount": parts(record.text) if record.to.startswith("+") else 1,
+    }
+
+
+def _receipt_abroad(record: Record) -> dict[str, Any]:
+    return {
+        "hookId": f"{record.group}{record.seq}D",
+        "requestId": record.group,
+        "recipientSeq": record.seq,
+        "dlrStatus": "DELIVERED" if record.delivered else "FAILED",
+        "networkCode": "US-VIRTUAL",
+        "errorCode": "0" if record.delivered else "1",
     }
 
 

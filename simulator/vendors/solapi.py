@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from shared.domain.text import parts
 from shared.vendors.base import CodeTable, VendorAccount
 from shared.vendors.solapi.api import DELIVERED, FILES_PATH, LIST_PATH, SEND_PATH, sign, webhook_proof
 from shared.vendors.solapi.mt import CODES
@@ -35,6 +36,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
 }
 TABLES: Mapping[str, CodeTable] = {"kakao": solapi_kakao.CODES, "rcs": RCS_CODES}
 """Codes of the channels beside text messages."""
+FOREIGN_PARTS = 1
 MAX_BYTES = {"SMS": 90, "LMS": 2000, "MMS": 2000}
 SUBJECT_BYTES = 40
 MAX_MESSAGES = 10_000
@@ -182,6 +184,8 @@ class _Reader:
         if content is None:
             content = self._contents[key] = (key[0], key[1].lower(), key[2], _fault(*key[1:]))
         sender, kind, text, fault = content
+        if to.startswith("+"):
+            fault = "1025" if kind != "sms" else "1031" if parts(text) > FOREIGN_PARTS else ""
         if not self._allow_duplicates:
             fault = fault or ("1026" if to in self._numbers else "")
             self._numbers.add(to)

@@ -17,11 +17,14 @@ import orjson
 from shared.domain.errors import ImsError, Rejected, Unavailable, Uncertain
 from shared.vendors.answers import check, odd, parsed, raw_code, shaped
 from shared.vendors.base import Answer, BadReceipt, CodeTable, VendorAccount, VendorResult
+from shared.vendors.nhn import abroad
 from shared.vendors.reading import Moment, each, moment, text
 from shared.vendors.tables import meaning
 
 KST = timezone(timedelta(hours=9))
 RESULTS_EVENT = "MESSAGE_RESULT_UPDATE"
+SMS = "SMS"
+"""`productName` of texts' webhooks; NHN's example writes `Sms`."""
 DOUBTFUL = "-9999"
 """System error: it may have been taken."""
 
@@ -69,13 +72,25 @@ def prove(account: VendorAccount, given: Mapping[str, str]) -> None:
 
 
 def results_of(body: bytes, read: Callable[[Any], VendorResult | None]) -> list[VendorResult]:
-    """What `read` makes of each hook of a webhook; nothing for events that carry no results."""
+    """What `read` makes of each hook of a webhook; nothing for events that carry no results.
+
+    What is said of texts abroad is read here, whichever channel's adapter got the webhook.
+    """
     event = orjson.loads(body)
     if not isinstance(event, dict) or not isinstance(event.get("hooks"), list):
         raise ValueError("an NHN webhook is an object with hooks")
-    if event.get("event") != RESULTS_EVENT:
+    name, product = event.get("event"), text(event.get("productName"))
+    if name == abroad.RECEIPT_EVENT:
+        return each(event["hooks"], abroad.receipt, lambda hook: {"event": name, "hooks": [hook]})
+    if name != RESULTS_EVENT:
         return []
-    return each(event["hooks"], read, lambda hook: {"event": RESULTS_EVENT, "hooks": [hook]})
+
+    def one(hook: Any) -> VendorResult | None:
+        handed_over = abroad.handed_over(hook) if product.upper() == SMS else None
+        return handed_over or read(hook)
+
+    about = {"event": name, **({"productName": product} if product else {})}
+    return each(event["hooks"], one, lambda hook: {**about, "hooks": [hook]})
 
 
 def receipt_reply() -> tuple[int, Mapping[str, str], bytes]:

@@ -24,14 +24,15 @@ from shared.domain.errors import Unavailable
 from shared.money import ABROAD
 from shared.vendors.answers import Pending, asked, images, listed, raw_code, shaped, telling
 from shared.vendors.base import Adapter, Answer, Call, CodeTable, Outbound, VendorAccount, VendorResult
-from shared.vendors.nhn import api
+from shared.vendors.nhn import abroad, api
 from shared.vendors.reading import Moment, dig, joined, objects, reference, refused, result, text
 from shared.vendors.tables import codes, meaning
 
 DELIVERED = "1000"
 
 # Below zero: the API's answer. Above zero and E…: the carrier's result.
-CODES = codes("""
+CODES = {
+    **codes("""
     4      1009  a parameter is not valid
     -1000  3004  the app key is not valid
     -1001  3004  no such app key
@@ -57,6 +58,7 @@ CODES = codes("""
     -2014  1009  title or body is empty
     -2015  1002  title or body is too long
     -2016  1009  over 1,000 recipients
+    -2017  1009  of a management call
     -2018  1001  the recipient number is empty
     -2019  1001  the recipient number is not valid
     -2021  3001  NHN could not queue the request
@@ -68,7 +70,10 @@ CODES = codes("""
     -2046  4004  the country is blocked
     -2047  1006  the international limit is reached
     -2048  1002  an international text is too long
+    -2050  1009  the conversion is not ready
+    -2051  1006  the conversion rate is too low
     -2052  1006  the sending limit is reached
+    -2053  1006  the country's daily limit is reached
     -2312  1004  sender number not registered
     -2313  4007  the sender number is blocked
     -4000  1009  a search over more than a month
@@ -114,12 +119,25 @@ CODES = codes("""
     3017   4007  the sender number's form is forbidden
     3018   4007  the sender number is a protected private number
     3019   4007  the sender number is blocked by KISA
+    4001   1009  signature form
+    4002   1004  sender error
+    4003   1001  recipient error
+    4004   4002  a passing handset problem
+    4005   4001  no subscriber
+    4006   4001  the recipient cannot be reached
+    4007   3003  carrier error, or blocked by it
+    4008   4006  spam
+    4009   4002  a passing network problem
+    4010   4006  an abnormal pattern of sending
+    E900   3003  other error
     E911   1009  the attachment has no extension
     E913   1009  the attachment is empty
     E915   1005  duplicate message
     E919   1008  within hours when sending is restricted
     E999   3003  other error
-""")
+"""),
+    **abroad.CODES,
+}
 
 NOT_TAKEN = frozenset({"-2021"})
 """NHN could not queue the request."""
@@ -223,7 +241,7 @@ class NhnSms:
                 raise Unavailable(refused(body["header"].get("resultCode"), body["header"].get("resultMessage")))
             for item in listed(body["body"]["data"]):
                 if item.get("recipientGroupingKey") == message.reference:
-                    return _found(message.reference, item)
+                    return _found(message, item)
             if message.lane == "auth" and message.type == "sms":
                 raise Unavailable("without its text nobody knows which of two endpoints carried it: it may be there")
         return None
@@ -269,7 +287,7 @@ def sender_path(message: Outbound) -> str:
 
     A look-up has no text: it asks where most passwords go.
     """
-    if message.lane == "ad":
+    if message.lane == "ad" and message.to[0] != "+":  # abroad, no Korean form of advertisements is asked for
         return "sender/ad-sms" if message.type == "sms" else "sender/ad-mms"
     if message.type != "sms":
         return "sender/mms"
@@ -277,14 +295,17 @@ def sender_path(message: Outbound) -> str:
     return "sender/auth/sms" if urgent else "sender/sms"
 
 
-def _found(ours: str, item: dict[str, Any]) -> VendorResult:
+def _found(message: Outbound, item: dict[str, Any]) -> VendorResult:
     """What a look-up says of a message."""
+    ours = message.reference
     vendor_ref = joined(item.get("requestId"), item.get("recipientSeq"))
     if raw_code(item["msgStatus"]) in PENDING_STATUSES:
         return result(ours, "pending", "0000", vendor_ref=vendor_ref)
     raw = raw_code(item["resultCode"])
     if not raw:
         raise ValueError("an end without its code")
+    if raw == DELIVERED and message.to[0] == "+":
+        return abroad.taken(ours, vendor_ref, api.when(item.get("resultDate")))
     return _end(ours, raw, item.get("resultMessage"), vendor_ref, api.when(item.get("resultDate")))
 
 
