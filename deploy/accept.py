@@ -34,7 +34,7 @@ UNASKED = frozenset(
         *(("external-secrets.io/v1", kind) for kind in ("ExternalSecret", "SecretStore")),
         *(
             ("gateway.envoyproxy.io/v1alpha1", kind)
-            for kind in ("BackendTrafficPolicy", "EnvoyExtensionPolicy", "HTTPRouteFilter")
+            for kind in ("BackendTrafficPolicy", "ClientTrafficPolicy", "EnvoyExtensionPolicy", "HTTPRouteFilter")
         ),
     }
 )

@@ -1,7 +1,8 @@
 """For clusters whose Gateway API is Envoy Gateway: the class `ims`, with breakers, retries, ejection and fallback.
 
-The numbers and the answers are those of the local gateway (local/servers/envoy.py). An answer of a function is never
-overridden: its own 503 carries Retry-After and, after a partial publish, the request_id.
+The numbers and the answers are those of the local gateway (local/servers/envoy.py), but for one: Envoy Gateway sets no
+deadline for a request's head alone, so a whole request has one, and so many connections can owe a head until then.
+An answer of a function is never overridden: its own 503 carries Retry-After and, after a partial publish, the request_id.
 """
 
 from __future__ import annotations
@@ -12,7 +13,19 @@ from collections.abc import Iterator, Mapping
 from deploy.gateway import API, GATEWAY, READS
 from deploy.objects import labels, meta
 from deploy.settings import Json
-from local.servers.envoy import LIMITS, LOCAL_REPLIES, RETRY_AFTER_SECONDS, SAFE_RETRY, UNSAFE_RETRY, problem
+from local.servers.envoy import (
+    BUFFER_BYTES,
+    CLIENT_IDLE,
+    DOWNSTREAM_CONNECTIONS,
+    LIMITS,
+    LOCAL_REPLIES,
+    RETRY_AFTER_SECONDS,
+    SAFE_RETRY,
+    STALE_SECONDS,
+    UNSAFE_RETRY,
+    problem,
+)
+from shared.runtime.settings import FunctionSettings
 
 EXTENSION = "gateway.envoyproxy.io/v1alpha1"
 PROBLEM = "application/problem+json"
@@ -20,6 +33,7 @@ NOWHERE = "nowhere"
 TAGS = labels("gateway", "gateway", "gateway")
 WHOLE: Json = {"targetRefs": [{"group": API, "kind": "Gateway", "name": GATEWAY}]}
 OF_READS: Json = {"targetSelectors": [{"group": API, "kind": "HTTPRoute", "matchLabels": READS}]}
+BUFFER = f"{BUFFER_BYTES // 1024}Ki"
 INSTEAD = {500: 503}
 """Envoy Gateway's answer while a backend has no ready pod at all; a function's own 500 is JSON."""
 FALLBACK = """\
@@ -51,6 +65,7 @@ def objects() -> Iterator[Json]:
         "metadata": {"name": "ims", "labels": TAGS},
         "spec": {"controllerName": "gateway.envoyproxy.io/gatewayclass-controller"},
     }
+    yield _clients()
     yield _traffic(GATEWAY, {**WHOLE, **_limits(), "retry": _retry(UNSAFE_RETRY)})
     yield _traffic(f"{GATEWAY}-reads", {**OF_READS, **_limits(), "retry": _retry(SAFE_RETRY)})
     lua = {"type": "Inline", "inline": fallback()}
@@ -61,6 +76,22 @@ def objects() -> Iterator[Json]:
         "spec": {**WHOLE, "lua": [lua]},
     }
     yield from _nowhere()
+
+
+def _clients() -> Json:
+    """What clients may take of the gateway: connections, of each so many bytes, and time.
+
+    A body has its deadlines at the function, which knows who is asking; here it has a little more time than there.
+    """
+    whole = float(FunctionSettings.model_fields["body_seconds"].default) + STALE_SECONDS
+    times = {"requestReceivedTimeout": f"{whole:g}s", "idleTimeout": CLIENT_IDLE, "streamIdleTimeout": CLIENT_IDLE}
+    connection = {"connectionLimit": {"value": DOWNSTREAM_CONNECTIONS}, "bufferLimit": BUFFER}
+    return {
+        "apiVersion": EXTENSION,
+        "kind": "ClientTrafficPolicy",
+        "metadata": meta(GATEWAY, TAGS),
+        "spec": {**WHOLE, "connection": connection, "timeout": {"http": times}},
+    }
 
 
 def _nowhere() -> Iterator[Json]:
@@ -116,6 +147,7 @@ def _limits() -> Json:
             "maxParallelRequests": LIMITS["max_requests"],
             "maxParallelRetries": LIMITS["max_retries"],
         },
+        "connection": {"bufferLimit": BUFFER},
         "healthCheck": {
             "passive": {
                 "interval": "1s",

@@ -17,6 +17,8 @@ from shared.stores.requests import Arriving
 LOOK_S, CHANGE_S = 1.0, 3.0
 """How long a look-up and a change wait. Each has an answer for afterwards; that of a change only says "try again"."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.32
+LOOKS = 4
+"""At least so often it is looked, however long each look takes: what came meanwhile is there the next time."""
 
 T = TypeVar("T")
 
@@ -32,12 +34,13 @@ async def taken_in(
 ) -> T | None:
     """What `read` finds of a request; None, at once, when it finds nothing and acceptance knows of no such request.
 
-    Else it reads again after growing pauses, and after `seconds` raises Arriving. `read` may raise that, too, when it
+    Else it reads again after growing pauses, and after `seconds` (and LOOKS) raises Arriving. `read` may raise that, too, when it
     finds a part that is not enough. `total`: what acceptance says of the request, where that is known already. `test`:
     only a request of a test key is known.
     """
-    pause, end = FIRST_PAUSE_S, time.monotonic() + seconds
+    pause, end, looks = FIRST_PAUSE_S, time.monotonic() + seconds, 0
     while True:
+        looks += 1
         try:
             found = await read()
         except Arriving as part:
@@ -48,7 +51,7 @@ async def taken_in(
             total = await accepted_total(ims, account_id, request_id, test)
         if total is None:
             return None
-        if time.monotonic() >= end:
+        if time.monotonic() >= end and looks >= LOOKS:
             raise Arriving(total)
         await asyncio.sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE_S)

@@ -102,6 +102,7 @@ async def cancel_request(request: Request, ims: Context) -> Response:
     request_id = reading.path_id(request, "request_id", reading.request_id)
     account_id, canceled = who.account.account_id, 0
     answer: dict[str, Any] | None = None
+    told: list[Due] = []
 
     async def cancel() -> dict[str, Any] | None:
         """Cancel what is there now; Arriving while there is more to come."""
@@ -111,7 +112,7 @@ async def cancel_request(request: Request, ims: Context) -> Response:
             return None
         row, more, events = done
         canceled += more
-        await _publish(ims, events)
+        told.extend(events)
         answer = {"canceled": canceled, "arriving": row.total - row.stored, **_view(row)}
         if row.stored < row.total:
             raise Arriving(row.total)
@@ -123,11 +124,15 @@ async def cancel_request(request: Request, ims: Context) -> Response:
     except Arriving as error:
         if answer is None:
             raise _arriving() from error
+    finally:
+        await _publish(ims, told)  # not in between: what is slow there would be taken for a part that does not come
     return reading.answer(answer)
 
 
 async def _publish(ims: Context, events: list[Due]) -> None:
     """Tell route now; the due work does so later, too."""
+    if not events:
+        return
     try:
         await ims.bus.publish(events)
     except Unavailable as error:

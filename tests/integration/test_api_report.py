@@ -307,6 +307,26 @@ async def test_a_cancellation_right_after_the_acceptance_cancels_all(client: Cli
     assert (answer.json()["canceled"], answer.json()["arriving"]) == (3, 0)
 
 
+async def test_a_slow_bus_does_not_shorten_the_wait_for_what_still_arrives(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "CHANGE_S", 0.4)
+    publish = client.ims.bus.publish
+
+    async def slowly(events: Sequence[Event]) -> None:
+        await asyncio.sleep(0.8)
+        await publish(events)
+
+    monkeypatch.setattr(client.ims.bus, "publish", slowly)
+    first = client.request("01011112222", "01033334444", scheduled_at=now_ms() + HOUR)
+    second = first.model_copy(update={"messages": first.messages[1:]})
+    first.messages = first.messages[:1]
+    async with arriving(client, [first, second], 2):
+        answer = await client.http.post(f"/v1/requests/{UUID(hex=first.request_id)}/cancel")
+    assert (answer.json()["canceled"], answer.json()["arriving"]) == (2, 0)
+    assert len(client.published) == 2
+
+
 async def test_a_reservation_can_be_moved_right_after_its_acceptance(client: Client) -> None:
     later = now_ms() // 1000 * 1000 + HOUR
     first = client.request("01011112222", "01033334444", scheduled_at=later)

@@ -20,6 +20,7 @@ import yaml
 
 from deploy import envoy_gateway, envoy_ingress, gateway, overlays
 from local.servers import envoy
+from shared.runtime.settings import FunctionSettings
 from tests.ports import free_port
 
 Json = dict[str, Any]
@@ -49,6 +50,19 @@ def test_only_reads_are_sent_again_after_an_answer() -> None:
     assert set(whole["retry"]["retryOn"]["triggers"]) == {"connect-failure", "refused-stream"}
     assert "gateway-error" in reads["retry"]["retryOn"]["triggers"]
     assert reads["circuitBreaker"] == whole["circuitBreaker"]
+
+
+def test_clients_may_take_as_much_of_a_clusters_gateway_as_of_the_local_one() -> None:
+    clients, whole = policy("ClientTrafficPolicy"), policy("BackendTrafficPolicy")
+    assert clients["targetRefs"] == whole["targetRefs"]
+    assert clients["connection"]["connectionLimit"]["value"] == envoy.DOWNSTREAM_CONNECTIONS
+    assert clients["connection"]["bufferLimit"] == whole["connection"]["bufferLimit"] == "64Ki"
+    assert whole["connection"] == policy("BackendTrafficPolicy", "ims-reads")["connection"]
+
+
+def test_a_function_gives_a_slow_body_up_before_the_gateway_does() -> None:
+    received = policy("ClientTrafficPolicy")["timeout"]["http"]["requestReceivedTimeout"]
+    assert float(received.removesuffix("s")) > FunctionSettings().body_seconds
 
 
 def test_with_envoy_gateway_as_the_ingress_nothing_leads_to_kourier() -> None:
