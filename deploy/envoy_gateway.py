@@ -2,7 +2,8 @@
 
 The numbers and the answers are those of the local gateway (local/servers/envoy.py), but for one: Envoy Gateway sets no
 deadline for a request's head alone, so a whole request has one, and so many connections can owe a head until then.
-An answer of a function is never overridden: its own 503 carries Retry-After and, after a partial publish, the request_id.
+An answer of a function is never overridden: its own 503 carries Retry-After and, after a partial publish, the
+request_id.
 """
 
 from __future__ import annotations

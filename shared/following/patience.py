@@ -34,9 +34,9 @@ async def taken_in(
 ) -> T | None:
     """What `read` finds of a request; None, at once, when it finds nothing and acceptance knows of no such request.
 
-    Else it reads again after growing pauses, and after `seconds` (and LOOKS) raises Arriving. `read` may raise that, too, when it
-    finds a part that is not enough. `total`: what acceptance says of the request, where that is known already. `test`:
-    only a request of a test key is known.
+    Else it reads again after growing pauses, and after `seconds` (and LOOKS) raises Arriving. `read` may raise that,
+    too, when it finds a part that is not enough. `total`: what acceptance says of the request, where that is known
+    already. `test`: only a request of a test key is known.
     """
     pause, end, looks = FIRST_PAUSE_S, time.monotonic() + seconds, 0
     while True:
