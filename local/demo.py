@@ -23,6 +23,16 @@ from local.sink import Delivery, Sink
 WAIT_SECONDS = 30.0
 TEXT = "[IMS] 안녕하세요, 첫 문자입니다."
 RECIPIENT = "01012345678"
+SENDER_KEY = "demo" + "0" * 36
+CHANNELS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    (
+        "kakao",
+        RECIPIENT,
+        {"type": "alimtalk", "sender_key": SENDER_KEY, "template_code": "ORDER_SHIPPED"},
+    ),
+)
+"""Further channels: each with a recipient and a content, whose variables are `VALUES`."""
+VALUES = {"name": "홍길동", "order": "A-17"}
 ROW = (
     "SELECT HEX(m.message_id) AS message_id, a.username, m.recipient, m.type, m.channel, m.vendor, m.code, m.price"
     " FROM messages m JOIN accounts a USING (account_id) WHERE m.message_id = %s"
@@ -49,9 +59,26 @@ def run(options: Options) -> None:
     show.panel("3  The signed report at the callback", _delivery(report, took))
     show.panel("4  Its row in MySQL", _fields(_row(gateway.demo["mysql"], message_id)))
     show.panel(f"5  Its trail: GET /v1/messages/{message_id}", _trail(gateway.get(f"/v1/messages/{message_id}")))
+    show.panel("6  One message on each further channel", _table([_by_channel(gateway, *one) for one in CHANNELS]))
     show.out.print(
         f"[green]✓[/] accepted, delivered and reported in {took * 1000:.0f} ms; the platform goes on running"
     )
+
+
+def _by_channel(gateway: Gateway, channel: str, to: str, content: dict[str, Any]) -> dict[str, Any]:
+    """Send one message on a channel and wait for its end."""
+    started = time.monotonic()
+    body = {**content, "recipients": [{"to": to, "variables": VALUES}]}
+    (accepted,) = gateway.post(f"/v1/{channel}/messages", body)["messages"]
+    message = gateway.wait_for_end(accepted["message_id"], WAIT_SECONDS)
+    if message is None or message["status"] != "delivered":
+        raise Problem(
+            f"the message on {channel} was not delivered: {message and message['code']}",
+            f"see how far it came: `ims get {accepted['message_id']}`, `ims logs send_{channel}-fast`",
+        )
+    hops = " → ".join(f"{hop['channel']} {hop['code']}" for hop in message["hops"])
+    took = f"{(time.monotonic() - started) * 1000:.0f} ms"
+    return {"channel": channel, "type": message["type"], "message": message["message_id"], "hops": hops, "took": took}
 
 
 def _report(deliveries: queue.Queue[Delivery], message_id: str) -> Delivery:

@@ -9,7 +9,7 @@ import orjson
 
 from shared.channels.common import AccountView, Fault, Refused, Template
 from shared.channels.kakao import limits
-from shared.channels.kakao.matching import difference
+from shared.channels.kakao.matching import difference, gaps, pasted
 from shared.channels.kakao.model import BRAND_ONLY, KakaoContent
 from shared.channels.kakao.parts import filled, filled_fault, too_long
 from shared.channels.kakao.payload import KakaoPayload
@@ -55,6 +55,7 @@ class AlimTalk:
             "open": bool(names_of(parts)),
             "fixed": fixed_length(content),
             "names": sorted(self.names),
+            "template": content["text"] if content["text"] != text else None,
         }
 
     def type_for(self, values: Mapping[str, str]) -> str:
@@ -136,7 +137,7 @@ def _differences(content: KakaoContent, template: Mapping[str, Any]) -> Iterator
             continue
         if not wanted:
             yield f"/{field}", "2002", f"the template has no {field}"
-        elif found := difference(wanted, given):
+        elif found := difference(wanted, given) or pasted(wanted, given):
             yield f"/{field}", "2002", str(found)
     for field in ("buttons", "quick_replies"):
         given = getattr(content, field)
@@ -168,13 +169,17 @@ def render_alimtalk(content: Mapping[str, Any], values: Mapping[str, str] | None
     if content["open"]:
         parts = filled(parts, values or {})
     given = values or {}
+    text = variables.fill(content["text"], given)
+    named = {name: given[name] for name in content["names"]}
+    if content.get("template"):  # written by the client, perhaps with names of its own
+        named |= {name: text[begin:end] for name, begin, end in gaps(content["template"], text)}
     return KakaoPayload(
         KIND,
         content["sender_key"],
         content["template_code"],
-        variables.fill(content["text"], given),
+        text,
         orjson.dumps(parts) if parts else b"",
-        tuple((name, given[name]) for name in content["names"]),
+        tuple(sorted(named.items())),
         (),
         content["fixed"],
     )

@@ -8,6 +8,7 @@ regular expression of many gaps takes seconds.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from shared.domain.variables import compiled
@@ -58,6 +59,29 @@ def difference(template: str, text: str) -> Difference | None:
         end = found + len(last)
         return Difference(end + 1, text[end], "")
     return _nearest(text, last, at)
+
+
+def gaps(template: str, text: str) -> Iterator[tuple[str, int, int]]:
+    """(variable, begin, end) of what stands for each variable in a text that the template allows."""
+    literals, names = compiled(template).parts[::2], compiled(template).parts[1::2]
+    at = len(literals[0])
+    for place, (name, literal) in enumerate(zip(names, literals[1:], strict=True), 1):
+        last = place == len(names)
+        end = len(text) - len(literal) if last else text.find(literal, at)
+        yield name, at, end
+        at = end + len(literal)
+
+
+def pasted(template: str, text: str) -> Difference | None:
+    """A blank or an invisible sign at an end of what stands for a variable, in a text that the template allows.
+
+    Written into the text by hand it is none of the value: an editor has left it there.
+    """
+    for _, begin, end in gaps(template, text):
+        for i in (begin, end - 1):
+            if begin < end and unicodedata.category(text[i])[0] in "CZ":
+                return Difference(i + 1, text[i], "#")
+    return None
 
 
 def _at(text: str, literal: str, begin: int, *, whole: bool = False) -> Difference | None:
