@@ -72,6 +72,7 @@ async def _world(ims: Context, prices: Prices) -> World:
         type_of=_type_of,
         hopeless=await ims.vendors.hopeless(),
         files_of=_files_of,
+        vendors_of=_vendors_of,
         receipt_s=_receipt_s,
         meaning=_meaning,
         charged=_charged,
@@ -99,6 +100,10 @@ def _charged(hop: dict[str, Any], address: str, variables: str | Mapping[str, st
 
 def _files_of(hop: dict[str, Any]) -> int:
     return len(common.channel(hop["channel"]).files(hop["content"]))
+
+
+def _vendors_of(hop: dict[str, Any]) -> tuple[str, ...]:
+    return common.channel(hop["channel"]).vendors(hop["content"])
 
 
 def _receipt_s(channel: str, kind: str) -> int:

@@ -199,6 +199,10 @@ class Channel:
         text = shown.get("text") or shown.get("body") or ""
         return {"content": shown, "type": None, "length": len(text) if isinstance(text, str) else 0}
 
+    def vendors(self, content: Mapping[str, Any]) -> tuple[str, ...]:
+        """The vendors that alone may carry a compiled content; empty: any that can."""
+        return ()
+
     def files(self, content: Mapping[str, Any]) -> tuple[str, ...]:
         """The ids of the files that every message of a compiled content carries."""
         return ()

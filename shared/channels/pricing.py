@@ -60,4 +60,4 @@ class Pricing:
                 name = kind.type_of(hop.content, message.vars)
             files = len(kind.files(hop.content))
             country = kind.country(address_at(message.to, message.addresses, place, hop.channel))
-            yield Need(hop.channel, name, self._test, files, country, units)
+            yield Need(hop.channel, name, self._test, files, country, units, vendors=kind.vendors(hop.content))

@@ -51,6 +51,7 @@ class Entry:
             self.channel == need.channel
             and need.type in self.adapter.types
             and need.files <= self.adapter.max_files
+            and (not need.vendors or self.account.vendor in need.vendors)
             and need.units <= most_units(self.adapter)
             and self.enabled
             and self.sandbox == need.test

@@ -39,6 +39,9 @@ ACCOUNT = AccountView(
     templates={
         ("kakao", "ORDER_SHIPPED"): template(),
         ("kakao", "NOT_YET"): template("in_review"),
+        ("kakao", "AT_NHN"): Template(
+            1, "approved", {"sender_key": KEY, "text": ORDER}, {"nhn": "approved", "solapi": "in_review"}
+        ),
         ("kakao", "BUTTONS"): template(buttons=BUTTONS),
         ("kakao", "TITLE"): template(emphasis="text", title="#{amount}원", subtitle="결제"),
         ("kakao", "LINK"): template(buttons=[{"type": "WL", "name": "조회", "mobile": "#{url}"}]),

@@ -75,3 +75,12 @@ async def test_what_is_decided_together_goes_by_one_account_and_the_batches_by_a
         assert other is not None
         assert other.vendor != chosen.vendor
     assert set(batches) == {"solapi", "nhn"}
+
+
+def test_a_message_by_a_template_goes_only_where_it_is_approved() -> None:
+    sms = Need("mt", "sms", test=False)
+    for _ in range(20):
+        chosen = pick(BOTH, sms._replace(vendors=("nhn",)), (), None)
+        assert chosen is not None
+        assert chosen.vendor == "nhn"
+    assert pick(BOTH, sms._replace(vendors=("nobody",)), (), None) is None

@@ -75,6 +75,10 @@ class Kakao(Channel):
         kind: str = content["type"]
         return kind
 
+    def vendors(self, content: Mapping[str, Any]) -> tuple[str, ...]:
+        """Those that have approved an AlimTalk's template."""
+        return tuple(content.get("vendors") or ())
+
     def files(self, content: Mapping[str, Any]) -> tuple[str, ...]:
         """The images of a Brand Message; an AlimTalk's are its template's."""
         return tuple(content.get("files") or ())

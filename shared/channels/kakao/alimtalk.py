@@ -54,6 +54,7 @@ class AlimTalk:
             "parts": parts,
             "open": bool(names_of(parts)),
             "fixed": fixed_length(content),
+            "vendors": sorted(vendor for vendor, state in template.states.items() if state == "approved"),
             "names": sorted(self.names),
             "template": content["text"] if content["text"] != text else None,
         }

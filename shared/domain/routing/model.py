@@ -143,6 +143,8 @@ class Need(NamedTuple):
     """What is charged: the parts of a foreign text."""
     period: int = sys.maxsize
     """The period of prices in which it was accepted (shared/money.py)."""
+    vendors: tuple[str, ...] = ()
+    """Only these may carry it, whose vendors have approved its template; empty: any."""
 
 
 Choose = Callable[[Need, frozenset[str], Decimal | None], Pick | None]
@@ -255,6 +257,8 @@ class World:
     """(vendor, account, what it carried) → KRW, once delivered."""
     files_of: Callable[[dict[str, Any]], int] = lambda hop: 0
     """(hop of a plan) → how many files each of its messages carries."""
+    vendors_of: Callable[[dict[str, Any]], tuple[str, ...]] = lambda hop: ()
+    """(hop of a plan) → the vendors that alone may carry it; empty: any."""
     receipt_s: Callable[[str, str], int] = lambda channel, kind: receipt_timeout_s(kind)
     """(channel, message type) → seconds after sending at which a missing receipt counts as a failure."""
     meaning: Callable[[str, str, str], str | None] = lambda vendor, channel, raw: None

@@ -94,7 +94,7 @@ def need_of(message: Message, plan: Plan, place: int, world: World) -> Need:
     """What a hop at a place of the plan asks of a vendor."""
     hop = plan.hops[place]
     kind, files = _type_at(message, plan, place, world), world.files_of(hop)
-    return priced(message, plan, place, kind, world)._replace(files=files)
+    return priced(message, plan, place, kind, world)._replace(files=files, vendors=world.vendors_of(hop))
 
 
 def priced(message: Message, plan: Plan, place: int, kind: str, world: World) -> Need:
