@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from shared.collecting import templates
 from shared.domain.errors import ImsError, Unavailable
 from shared.domain.events import Event, Tick
 from shared.receiving import letters, outcomes, unread
@@ -49,7 +50,7 @@ _told: dict[str, dict[VendorResult, None]] = {}
 async def collect(event: Tick, ims: Context) -> None:
     """Pull all accounts until the run is over, or the process drains."""
     until = time.monotonic() + RUN_S
-    at_work: dict[str, asyncio.Task[None]] = {}
+    at_work: dict[str, asyncio.Task[None]] = {"templates": asyncio.create_task(templates.follow(until, ims))}
     well = False
     while time.monotonic() < until and not ims.draining:
         try:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 import pytest
 
 from shared.accounts import submission
 from shared.channels.common import Wants
+from shared.collecting import templates as following
 from shared.runtime.clock import now_ms
 from shared.runtime.context import Context
 from shared.stores import devices, sql
@@ -21,7 +23,11 @@ from tests.integration.test_rights import Pair, call
 from tests.integration.test_rights import ims as ims
 from tests.integration.test_rights import pair as pair
 
-TEXT = {"sender_key": "k" * 40, "text": "#{name}님, #{order} #{name}", "buttons": [{"type": "WL", "name": "#{b}"}]}
+TEXT = {
+    "sender_key": "k" * 40,
+    "text": "#{name}님, #{order} #{name}",
+    "buttons": [{"type": "WL", "name": "보기", "mobile": "https://c.example/#{b}"}],
+}
 
 Json = dict[str, Any]
 
@@ -94,7 +100,7 @@ async def test_a_preview_shows_what_is_filled_in_once(pair: Pair) -> None:
     assert [e["pointer"] for e in missing.body["errors"]] == ["/variables/order", "/variables/b"]
     shown = (await ask("POST", path, pair.test, variables={"name": "#{order}", "order": "7", "b": "go"})).body
     assert shown["content"]["text"] == "#{order}님, 7 #{order}"
-    assert shown["content"]["buttons"] == [{"type": "WL", "name": "go"}]
+    assert shown["content"]["buttons"] == [{"type": "WL", "name": "보기", "mobile": "https://c.example/go"}]
     assert shown["length"] == len(shown["content"]["text"])
 
 
@@ -243,3 +249,29 @@ async def test_all_devices_of_a_user_are_forgotten_at_once(pair: Pair) -> None:
 
 async def _delete(pair: Pair, query: str) -> Any:
     return await call("DELETE", "/v1/devices", pair.live, query=query)
+
+
+async def test_reviews_are_followed_until_they_are_over_and_what_never_arrived_is_handed_in_again(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await drafted(pair)
+    (whole,) = await pair.client.ims.db(store.by_code, pair.client.account_id, "HELLO")
+    await pair.client.ims.db(store.submit, pair.client.account_id, whole.head.template_id, now_ms())
+    done: list[str] = []
+
+    async def hand_in(ims: Context, one: store.Whole) -> None:
+        if one.head.code == "HELLO":
+            done.append("handed in")
+            await submission.note(ims, one, "nhn", TemplateState("in_review"))
+
+    async def ask_vendors(ims: Context, one: store.Whole) -> None:
+        if one.head.code == "HELLO":
+            done.append("asked")
+            await submission.note(ims, one, "nhn", TemplateState("approved"))
+
+    monkeypatch.setattr(submission, "hand_in", hand_in)
+    monkeypatch.setattr(submission, "ask", ask_vendors)
+    monkeypatch.setattr(following, "PAUSE_S", 0.01)
+    await following.follow(time.monotonic() + 0.5, pair.client.ims)
+    assert done[:2] == ["handed in", "asked"]
+    assert (await ask("GET", "/v1/templates/HELLO", pair.live)).body["state"] == "approved"
