@@ -46,6 +46,7 @@ _TABLE = """
     3003 yes   | 통신사가 이유를 밝히지 않고 전달하지 못했습니다 | 한 번 다시 보내 보세요 | try it once more
     3004 fixed | 통신사가 우리 계정을 거절했습니다 | 운영자에게 알려 주세요 | tell your operator
     3005 yes   | 보낼 수 있는 통신사가 없었습니다 | 운영자에게 확인한 뒤 다시 보내세요 | ask your operator, then send again
+    3006 fixed | 어떤 통신사의 단가도 max_price보다 높습니다 | max_price를 올리거나 더 싼 종류로 다시 보내세요 | raise max_price or choose a cheaper type, then send again
     4001 no    | 없는 번호입니다 | 고객 정보에서 번호를 지우거나 고치세요 | remove or correct the number in your records
     4002 yes   | 휴대폰이 꺼져 있거나 통화권 밖입니다 | 나중에 다시 보내세요 | send it again later
     4003 yes   | 휴대폰이 가득 찼거나 사용 중입니다 | 나중에 다시 보내세요 | send it again later
