@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bench.bed import Bed
 from bench.figures import Figure
 from bench.sizes import Sizes
+from local.options import APART
 
 BUSY = 1.5
 Advance = Callable[[float], None]
@@ -59,6 +60,18 @@ class Run:
             yield lambda done: self.progress.update(task, completed=done)
         finally:
             self.progress.remove_task(task)
+
+
+@contextlib.contextmanager
+def apart(run: Run) -> Iterator[Run]:
+    """The same on a second platform where each function has a process of its own; the run's own where that is so."""
+    if not run.bed.own or run.bed.platform.options.hosts == APART:
+        yield run
+        return
+    with Bed(running=False, env={"IMS_HOSTS": APART}) as bed:
+        other = Run(bed, run.sizes, run.console)
+        other.progress = run.progress
+        yield other
 
 
 Scenario = Callable[[Run], None]

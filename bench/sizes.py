@@ -28,6 +28,8 @@ class Sizes:
     profile: int = 20_000
     hold: int = 200
     hold_flood: int = 100_000
+    attack_seconds: float = 60.0
+    rest_seconds: float = 60.0
     returning: int = 2_000
     paced_seconds: float = 15.0
 
@@ -76,6 +78,8 @@ QUICK = Sizes(
     profile=2_000,
     hold=30,
     hold_flood=3_000,
+    attack_seconds=15.0,
+    rest_seconds=25.0,
     returning=500,
     paced_seconds=3.0,
 )

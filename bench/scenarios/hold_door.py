@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import httpx2
 
@@ -11,10 +13,10 @@ from bench.attack import Attack
 from bench.bed import address
 from bench.figures import Beside, Figure, Target, percentile
 from bench.load import body
-from bench.run import Run, Scenario
+from bench.run import Run, Scenario, apart
 from bench.scenarios.hold import EVERY_S, Attacking, beside, others, seconds, with_key
 
-REST_S = 60.0
+LARGE = 10_000_000
 FIRST_SEARCHED = 66_500_000
 """A recipient that no load uses."""
 ACCEPT, RECEIPT = "/v1/mt/messages", "/v1/receipts/solapi/main"
@@ -49,37 +51,58 @@ def costly(run: Run) -> None:
 
 
 def memory(run: Run) -> None:
-    """Large valid dry runs, large receipts without proof and strange requests: the peak, and what is left of it."""
-    gateway, strange = run.bed.demo["gateway"], address(run.bed.processes_ports()["route-fast"], "/x")
-    json = {"content-type": "application/json"}
-    key = with_key(run.bed.client())
-    for name, attack in (
-        ("api_mt", Attack("bodies", f"{gateway}{ACCEPT}?dry_run=true", 50, 60.0, "POST", key, 10_000_000, "good", 1)),
-        ("api_receipt", Attack("bodies", gateway + RECEIPT, 150, 60.0, "POST", json, 10_000_000, "objects", 1)),
-        (
-            "route-fast",
-            Attack("bodies", strange, 30, 60.0, "POST", json, 2_000, "deep", 1000),
-        ),
-    ):
-        pid = run.bed.platform.processes()[name]["pid"]
-        peak, answers = _peak(run, pid, attack, name)
+    """Large and strange bodies to each function, which has a process of its own: the peak, and what is left of it."""
+    with apart(run) as other:
+        attacks = dict(_large(other))
+        pids = {name: other.bed.platform.processes()[name]["pid"] for name in attacks}
+        before = {name: cpu.rss_mb(pid) for name, pid in pids.items()}
+        found = {name: _peak(other, pids[name], attacks[name], name) for name in attacks}
+        time.sleep(run.sizes.rest_seconds)
+        left = {name: cpu.rss_mb(pid) for name, pid in pids.items()}
+    for name, (peak, answers) in found.items():
         note = ", ".join(f"{count:,} × {answer}" for answer, count in sorted(answers.items()))
+        calm = Beside("before it", before[name])
+        later = f"{name}: {run.sizes.rest_seconds:.0f} s after the last attack"
         run.results.add(
-            Figure("hold", f"{name}, attacked with large and strange bodies: peak", peak, "MB", Target(200), note=note),
-            Figure("hold", f"{name}: {REST_S:.0f} s later", cpu.rss_mb(pid), "MB", Target(110)),
+            Figure("hold", f"{name}, large and strange bodies: peak", peak, "MB", Target(200), calm, note),
+            Figure("hold", later, left[name], "MB", Target(110), calm),
         )
 
 
-def _peak(run: Run, pid: int, attack: Attack, what: str) -> tuple[float, dict[str, int]]:
-    """The largest memory of a process within an attack; then it has time to give it back."""
-    peak = cpu.rss_mb(pid)
-    with Attacking(attack) as going, run.step(f"memory of {what}", 1):
-        while going.running:
-            peak = max(peak, cpu.rss_mb(pid))
-            time.sleep(0.02)
-        answers = going.result()
-    time.sleep(REST_S)
-    return peak, answers
+def _large(run: Run) -> Iterator[tuple[str, list[Attack]]]:
+    """For each function what is sent to it, with its client's key or none, through the gateway where it is public."""
+    gateway, ports = run.bed.demo["gateway"], run.bed.processes_ports()
+    json = {"content-type": "application/json"}
+    key = with_key(run.bed.client())
+
+    def bodies(
+        count: int, path: str, shape: str, headers: dict[str, str], size: int = LARGE, rounds: int = 1
+    ) -> Attack:
+        url = path if path.startswith("http") else gateway + path
+        return Attack("bodies", url, count, run.sizes.attack_seconds, "POST", headers, size, shape, rounds)
+
+    yield "api_mt", [bodies(50, f"{ACCEPT}?dry_run=true", "good", key)]
+    yield "api_receipt", [bodies(150, RECEIPT, "objects", json)]
+    yield (
+        "api_report",
+        [bodies(50, path, "fields", key) for path in ("/v1/reports/replay", "/v1/messages/x/report/replay")],
+    )
+    yield "api_user", [bodies(50, path, "objects", key) for path in ("/v1/identities", "/v1/templates")]
+    yield "api_admin", [bodies(50, "/v1/admin/identities/x/approve", "good", given) for given in (key, json)]
+    strange = bodies(30, address(ports["route-fast"], "/x"), "deep", json, 2_000, 1000)
+    yield "route-fast", [strange, bodies(8, address(ports["route-fast"]), "objects", json)]
+
+
+def _peak(run: Run, pid: int, attacks: Sequence[Attack], what: str) -> tuple[float, dict[str, int]]:
+    """The largest memory of a process within its attacks, and what was answered."""
+    peak, answers = cpu.rss_mb(pid), Counter[str]()
+    for attack in attacks:
+        with Attacking(attack) as going, run.step(f"memory of {what}", 1):
+            while going.running:
+                peak = max(peak, cpu.rss_mb(pid))
+                time.sleep(0.02)
+            answers.update(going.result())
+    return peak, dict(answers)
 
 
 def searches(run: Run) -> None:

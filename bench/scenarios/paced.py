@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from bench import cpu
-from bench.bed import Bed, Load
+from bench.bed import Load
 from bench.figures import Beside, Figure, Target, percentile
-from bench.run import Run
+from bench.run import Run, apart
 from bench.scenarios.otp import passwords
 from bench.scenarios.road import Trip, client_with_sink, travel
 from local.options import APART
@@ -59,9 +59,7 @@ def _ways(run: Run) -> Iterator[dict[str, Run]]:
     if not run.bed.own or own == APART:
         yield {own: run}
         return
-    with Bed(running=False, env={"IMS_HOSTS": APART}) as bed:
-        other = Run(bed, run.sizes, run.console)
-        other.progress = run.progress
+    with apart(run) as other:
         yield {own: run, APART: other}
 
 
@@ -96,16 +94,16 @@ def _at(run: Run, rate: int, place: int) -> Paced:
 
 def figures(rate: int, found: dict[str, Paced]) -> list[Figure]:
     """The lines of one rate; hosts are held against what is apart."""
-    apart = found.get(APART)
+    alone = found.get(APART)
     lines: list[Figure] = []
     for name, paced in found.items():
-        beside = Beside("apart", apart.each()) if apart and name != APART else None
+        beside = Beside("apart", alone.each()) if alone and name != APART else None
         note = f"without servers and gateway {paced.each(OURS):.1f}; {paced.trip.messages:,} messages"
         what, target = f"{rate} messages a second, {name}", RATES[rate] if name != APART else None
         lines.append(
             Figure("paced", f"{what}: CPU of all processes", paced.each(), "ms a message", target, beside, note)
         )
-        slow = Beside("apart", percentile(apart.otp_ms, 0.5)) if apart and name != APART else None
+        slow = Beside("apart", percentile(alone.otp_ms, 0.5)) if alone and name != APART else None
         lines.append(Figure("paced", f"{what}: one OTP beside, p50", percentile(paced.otp_ms, 0.5), "ms", None, slow))
         lines.append(Figure("paced", f"{what}: missing or doubled", paced.trip.wrong, "messages", Target(0)))
     return lines
