@@ -50,14 +50,19 @@ SECRET_BYTES = 24
 VENDORS: tuple[tuple[str, str, int, int], ...] = (
     ("solapi", "main", 100, 0),
     ("nhn", "main", 50, 0),
+    ("smtp", "main", 100, 0),
     ("solapi", "test", 100, 1),
     ("nhn", "test", 50, 1),
+    ("smtp", "test", 100, 1),
 )
 """Vendor, account, weight, sandbox (for test keys). Locally all of them are the simulator."""
 VENDOR_SECRETS = {
     "solapi": ("api_key", "api_secret", "webhook_secret"),
     "nhn": ("app_key", "secret_key", "webhook_secret"),
+    "smtp": ("username", "password", "return_key"),
 }
+VENDOR_OPTIONS: dict[str, dict[str, str]] = {"smtp": {"tls": "none"}}
+"""Settings that are no secrets: the simulator's mail server has no certificate."""
 
 
 def seed(options: Options, env: Mapping[str, str]) -> None:
@@ -194,7 +199,7 @@ def _vendors(options: Options, cursor: Cursor, simulator: str) -> None:
             vendor,
             name,
             channel,
-            f"{simulator}/vendors/{vendor}",
+            address_of(options, vendor, simulator),
             weight,
             sandbox,
             json.dumps(vendor_settings(options, vendor, name)),
@@ -210,6 +215,11 @@ def _vendors(options: Options, cursor: Cursor, simulator: str) -> None:
     )
 
 
+def address_of(options: Options, vendor: str, simulator: str) -> str:
+    """Where a vendor is: a path of the simulator, or its mail server."""
+    return f"smtp://{HOST}:{options.ports['smtp']}" if vendor == "smtp" else f"{simulator}/vendors/{vendor}"
+
+
 def channels_of(vendor: str) -> list[str]:
     """The channels that a vendor has adapters for."""
     return [channel for known, channel in REGISTRY if known == vendor]
@@ -217,7 +227,8 @@ def channels_of(vendor: str) -> list[str]:
 
 def vendor_settings(options: Options, vendor: str, account: str) -> dict[str, str]:
     """The credentials of one vendor account, by the adapter's own names."""
-    return {name: options.home.secret(f"{vendor}_{account}_{name}") for name in VENDOR_SECRETS[vendor]}
+    secrets_of = {name: options.home.secret(f"{vendor}_{account}_{name}") for name in VENDOR_SECRETS[vendor]}
+    return {**secrets_of, **VENDOR_OPTIONS.get(vendor, {})}
 
 
 def simulator_secrets(options: Options) -> str:

@@ -59,6 +59,38 @@ def mt(
 
 
 @commands.command()
+def email(
+    to: To,
+    subject: Annotated[str, typer.Option(help="The subject.")],
+    text: Annotated[str | None, typer.Option(help="The text; made of the HTML when left out.")] = None,
+    html: Annotated[str | None, typer.Option(help="The same as HTML.")] = None,
+    sender: Annotated[str, typer.Option("--from", help="An address of one of the account's domains.")] = (
+        "데모상점 <news@demo.example>"
+    ),
+    lane: LaneOption = "realtime",
+    variables: Variables = None,
+    callback: Callback = None,
+    more: More = None,
+    test: Test = False,
+    wait: Wait = 0,
+) -> None:
+    """A mail.
+
+    Examples:
+
+        ims send email --to kim@client.example --subject "주문 안내" --text "안녕하세요" --wait 10
+
+        ims send email --to kim@client.example --subject hi --html "<p>#{name}님</p>" --var name=김하나 --wait 10
+
+        ims send email --to 5002@magic.demo.example --subject bounce --text "no such mailbox" --wait 10
+    """
+    content = {
+        "from": sender, "subject": subject, "text": text, "html": html, "lane": lane, "callback_uri": callback,
+    }  # fmt: skip
+    send("email", to, content, variables, more, test, wait)
+
+
+@commands.command()
 def kakao(
     to: To,
     template: Annotated[str | None, typer.Option(help="An AlimTalk by this approved template.")] = None,

@@ -127,6 +127,7 @@ CHANNEL_FUNCTIONS: tuple[Channel, ...] = (
     Channel("mt", 30401, 40401, paths=("/v1/files",)),
     Channel("kakao", 30101, 40101),
     Channel("rcs", 30501, 40501),
+    Channel("email", 30201, 40201, paths=("/v1/unsubscribe",), internet=(25, 443, 465, 587)),
 )
 CHANNELS: tuple[str, ...] = tuple(channel.name for channel in CHANNEL_FUNCTIONS)
 SEND_TOPICS: tuple[str, ...] = tuple(channel.topic for channel in CHANNEL_FUNCTIONS)
@@ -248,7 +249,19 @@ FLOW: tuple[Function, ...] = (
     Function(
         "api_user",
         41281,
-        on=(Http(("/v1/me", "/v1/digests", "/v1/identities", "/v1/senders", "/v1/templates", "/v1/devices")),),
+        on=(
+            Http(
+                (
+                    "/v1/me",
+                    "/v1/digests",
+                    "/v1/identities",
+                    "/v1/senders",
+                    "/v1/suppressions",
+                    "/v1/templates",
+                    "/v1/devices",
+                )
+            ),
+        ),
         timeout=90,
         scale=Scale(min=1),
         internet=(443, 587),

@@ -19,6 +19,7 @@ _SETTINGS: dict[tuple[str, str], Mapping[str, str]] = {
     for vendor, keys in {
         "solapi": ("api_key", "api_secret", "webhook_secret"),
         "nhn": ("app_key", "secret_key", "webhook_secret"),
+        "smtp": ("username", "password", "return_key"),
     }.items()
     for account in ("main", "test")
 }

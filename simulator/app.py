@@ -17,6 +17,7 @@ from simulator.admission import Admission, admit
 from simulator.behaviour import Behaviour, Behaviours, Throttle
 from simulator.fate import LATE_MS
 from simulator.http import Receive, Refusal, Reply, Request, Scope, Send, hang, json, read, write
+from simulator.mails import Mails
 from simulator.receipts import ABROAD_AFTER_S, TWICE_AFTER_S, Post, Receipts
 from simulator.settings import SimulatorSettings
 from simulator.slack import PREFIX as SLACK_PREFIX
@@ -49,10 +50,14 @@ class Simulator:
         }
         self.behaviours = Behaviours(self.vendors)
         self.store = Store(settings.remembered)
-        self.receipts = Receipts(settings, {(a.vendor, a.account): self._webhook(a) for a in known}, post)
+        self.receipts = Receipts(
+            settings, {(a.vendor, a.account): self._webhook(a) for a in known if a.vendor in self.vendors}, post
+        )
         self.slack = SlackStandIn()
         self._throttles = {name: Throttle() for name in self.vendors}
         self.mail = MailServer()
+        self.mails = Mails([a for a in known if a.vendor == "smtp"], self.store, self.receipts.post_to, settings)
+        self.mail.check, self.mail.taken = self.mails.may_log_in, self.mails.taken
         self._started_ms = clock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,6 +78,8 @@ class Simulator:
 
     async def _vendor(self, request: Request, receive: Receive) -> Reply:
         name, _, rest = request.path.removeprefix(PREFIX).partition("/")
+        if name == "smtp":
+            return await self.mails.answer(request._replace(path=f"/{rest}"))
         if name not in self.vendors:
             return json(404, {"detail": f"no vendor {name}"})
         vendor = self._api(name, f"/{rest}")
@@ -188,7 +195,9 @@ class Simulator:
             return json(422, {"detail": "limit is a number"})
         found, slices = self.store.received(request.query.get("to") or None, limit), []
         for i in range(0, len(found), SLICE):
-            slices.append(orjson.dumps([_handset(record) for record in found[i : i + SLICE]])[1:-1])
+            slices.append(
+                orjson.dumps([self.mails.shown(record, _handset(record)) for record in found[i : i + SLICE]])[1:-1]
+            )
             await asyncio.sleep(0)
         return Reply(200, b'{"items":[%s]}' % b",".join(slices))
 

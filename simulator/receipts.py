@@ -131,6 +131,10 @@ class Receipts:
         counts = {name: sum(getattr(box, name) for box in self._outboxes.values()) for name in names}
         return {**counts, "delayed": sum(self._later.values())}
 
+    async def post_to(self, url: str, headers: dict[str, str], body: bytes) -> int:
+        """Post once; the status, 0 when nobody answered."""
+        return await (self._post or self._http_post)(url, headers, body)
+
     async def stop(self) -> None:
         """Forget all that waits."""
         for handle in self._later:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.accepting.callers import caller
-from shared.accounts import devices, identities, templates
+from shared.accounts import devices, identities, suppressions, templates
 from shared.digest import preferences
 from shared.digest.api import get_digest, send_again
 from shared.following import reading
@@ -65,6 +65,9 @@ main = http_function(
         Route("GET", "/v1/templates/{code}/versions", templates.list_versions, ("account:read", "templates:write")),
         Route("POST", "/v1/templates/{code}/preview", templates.preview, ("account:read", "templates:write"), own=True),
         Route("POST", "/v1/templates/{code}/submit", templates.submit, "templates:write"),
+        Route("GET", "/v1/suppressions", suppressions.list_all, "account:read"),
+        Route("GET", "/v1/suppressions/{id}", suppressions.show, "account:read"),
+        Route("DELETE", "/v1/suppressions/{id}", suppressions.lift, "account:write"),
         Route("GET", "/v1/devices", devices.list_all, "contacts:write"),
         Route("PUT", "/v1/devices", devices.register, "contacts:write", own=True),
         Route("DELETE", "/v1/devices", devices.remove_user, "contacts:write", own=True),

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from local.docs.text import from_yaml, to_yaml
 from local.home import ROOT
 from shared import flow
-from shared.accounts import devices, identities, templates
+from shared.accounts import devices, identities, suppressions, templates
 from shared.channels import CHANNEL_NAMES, MODULES
 from shared.channels.common import channel
 from shared.channels.schema import Shared
@@ -50,6 +50,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "TemplateDraft": templates.Draft,
     "TemplatePreview": templates.Preview,
     "Registration": devices.Registration,
+    "Lifting": suppressions.Lifting,
     **{channel(name).request.__name__: channel(name).request for name in MODULES},
     **{channel(name).hop.__name__: channel(name).hop for name in MODULES},
 }

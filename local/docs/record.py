@@ -108,6 +108,7 @@ def record() -> None:
             _refusals(recorder)
             _identities(recorder)
             _templates(recorder)
+            _mails(recorder, gateway)
             _devices(recorder)
             _digests(recorder, gateway, deliveries, sink.url)
             _batches(recorder, gateway, deliveries)
@@ -294,6 +295,39 @@ def _templates(recorder: Recorder) -> None:
     recorder.call("listTemplateVersions.two", 200, "GET", f"{path}/{code}/versions")
     recorder.call("deleteTemplate.absent", 404, "DELETE", f"{path}/NEVER_MADE")
     recorder.remove(f"{path}/{code}")
+
+
+def _mails(recorder: Recorder, gateway: Gateway) -> None:
+    """A mail, its link to unsubscribe, and an address that bounced."""
+    path, mark = "/v1/email/messages", f"{datetime.now(UTC):%H%M%S}"
+    mail = {"from": "데모상점 <news@demo.example>", "subject": "#{name}님, 주문이 발송되었습니다"}
+    html = '<p>#{name}님, 안녕하세요.</p><p><a href="https://client.example/o/#{order}">주문 보기</a></p>'
+    person = {"to": f"hong-{mark}@client.example", "variables": {"name": "홍길동", "order": "A-17"}}
+    wish = {**mail, "html": html, "recipients": [person]}
+    recorder.call("sendEmail.html", 202, "POST", path, wish)
+    recorder.call("sendEmail.dry_run", 200, "POST", f"{path}?dry_run=true", wish)
+    recorder.call("sendEmail.foreign_domain", 403, "POST", path, {**wish, "from": "news@other.example"})
+    faults = {**wish, "subject": "a\r\nBcc: b@c.example", "headers": {"Bcc": "b@c.example"}, "reply_to": "nobody"}
+    recorder.call("sendEmail.faults", 422, "POST", path, faults)
+    sent = gateway.post(path, {**wish, "lane": "bulk"})["messages"][0]["message_id"]
+    gateway.wait_for_end(sent, WAIT_SECONDS)
+    simulator = recorder.demo["simulator"]
+    raw = httpx2.get(f"{simulator}/received?to={person['to']}").json()["items"][-1]["raw"]
+    link = base64.b64decode(raw).decode().partition("/v1/unsubscribe/")[2].partition(">")[0]
+    recorder.call("showUnsubscribe.page", 200, "GET", f"/v1/unsubscribe/{link}")
+    recorder.call("unsubscribe.one_click", 200, "POST", f"/v1/unsubscribe/{link}", "List-Unsubscribe=One-Click",
+                  content_type="application/x-www-form-urlencoded")  # fmt: skip
+    httpx2.post(f"{simulator}/vendors/smtp/bounce", json={"to": person["to"], "kind": "hard"}).raise_for_status()
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not (found := gateway.get(f"/v1/suppressions?to={person['to']}&reason=bounce")["items"]):
+        if time.monotonic() > deadline:
+            raise SystemExit("the bounce has not arrived")
+        time.sleep(0.2)
+    recorder.call("listSuppressions.bounced", 200, "GET", f"/v1/suppressions?to={person['to']}&limit=1")
+    recorder.call("getSuppression.bounced", 200, "GET", f"/v1/suppressions/{found[0]['id']}")
+    lifted = {"reason": "the mailbox is there again"}
+    absent = "/v1/suppressions/0190a2b4-0000-7000-8000-000000000080"
+    recorder.call("liftSuppression.absent", 404, "DELETE", absent, lifted)
 
 
 def _devices(recorder: Recorder) -> None:

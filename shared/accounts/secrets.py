@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from shared.domain.errors import ImsError, Unavailable
 from shared.runtime.settings import SecretSettings, load
 
-KEY_BYTES, NONCE_BYTES, NAME_BYTES = 32, 12, 4
+KEY_BYTES, NONCE_BYTES, NAME_BYTES, MARK_BYTES = 32, 12, 4, 12
 VERSION = "s1"
 
 
@@ -78,6 +78,14 @@ class Ring:
         except (InvalidTag, ValueError) as error:
             raise Unreadable("a secret was changed, or moved to another place") from error
 
+    def mark(self, text: bytes) -> bytes:
+        """By which a text of ours is known again."""
+        return _mark(self._first, text)
+
+    def marked(self, text: bytes, mark: bytes) -> bool:
+        """Whether a mark is ours, by any key of the ring."""
+        return any(hmac.compare_digest(_mark(key, text), mark) for key in self._keys.values())
+
     def stale(self, sealed: str) -> bool:
         """Whether it was sealed by another key than the one that writes now."""
         raw = base64.b64decode(sealed.partition(".")[2])
@@ -104,6 +112,10 @@ def opens(box: Ring, kept: Mapping[str, Mapping[str, Any]], place: Place) -> boo
         return bool(opened(box, kept, place))
     except Unreadable:
         return False
+
+
+def _mark(key: bytes, text: bytes) -> bytes:
+    return hmac.digest(hmac.digest(key, b"ims mark", "sha256"), text, "sha256")[:MARK_BYTES]
 
 
 def _name(key: bytes) -> bytes:

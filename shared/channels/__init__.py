@@ -6,6 +6,7 @@ MODULES: dict[str, str] = {
     "mt": "shared.channels.mt",
     "kakao": "shared.channels.kakao",
     "rcs": "shared.channels.rcs",
+    "email": "shared.channels.email",
 }
 """Channel → the module whose `CHANNEL` describes it; loaded on first use, so each function loads only what it needs."""
 

@@ -58,6 +58,7 @@ class FileInfo:
     size: int
     width: int | None = None
     height: int | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,8 @@ class Channel:
     An adapter may say otherwise for its vendor."""
     receipt_s: Mapping[str, int] = {}
     """Seconds by message type until a missing receipt counts as failed; for other types as in domain/defaults.py."""
+    suppresses: bool = False
+    """Whether its addresses can be suppressed: looked up before each batch is sent (shared/stores/suppressions.py)."""
     hints: tuple[bytes, ...] = (b"{",)
     """A body without any of these and without a fallback wants nothing, so it need not be looked through."""
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 HOUR_S = 3600
 AUTH_VALID_S = 180
 """A one-time password older than this is of no use to anyone."""
-RECEIPT_TIMEOUT_S: dict[str, int] = {"sms": 25 * HOUR_S, "lms": 80 * HOUR_S, "mms": 80 * HOUR_S}
-"""Until a vendor's receipt is counted as failed, by message type (NHN SMS v3.0)."""
+RECEIPT_TIMEOUT_S: dict[str, int] = {"sms": 25 * HOUR_S, "lms": 80 * HOUR_S, "mms": 80 * HOUR_S, "email": 72 * HOUR_S}
+"""Until a vendor's receipt is counted as failed, by message type (NHN SMS v3.0); for a mail without an answer, as
+long as its relay may try."""
 RECEIPT_TIMEOUT_OTHERS_S = 24 * HOUR_S
 HOP_WAIT_S: dict[str, float] = {"auth": 15.0}
 """Until the next hop is tried when no receipt came, by lane."""

@@ -24,6 +24,7 @@ from shared.sending.asking import ask
 from shared.sending.calling import Item, Job, Lease, call_vendor, stopped_by_time
 from shared.sending.results import key_of, outcomes, result_of, timeout_of
 from shared.sending.slices import Slices
+from shared.stores import suppressions
 from shared.stores.claims import Answered, Claims, HopKey, claim
 from shared.stores.files import file_bodies
 from shared.stores.messages import insert_due
@@ -51,6 +52,8 @@ async def _send(event: Dispatch, entry: Entry | None, ims: Context) -> list[Even
     lease_ms = int((timeout_s + LEASE_MARGIN_S) * 1000)
     hops = [(*key, send.type) for key, (send, _) in sorted(items.items())]
     made = _rendered(event.channel, items)
+    if channel_rules(event.channel).suppresses:
+        made |= await _barred(event, items, ims)
     token, begun_ms = os.urandom(8), ims.now_ms()
     claims: Claims = await ims.db(claim, hops, vendor, token, begun_ms, lease_ms)
     if claims.busy:
@@ -128,6 +131,16 @@ def _rendered(channel: str, items: Mapping[HopKey, tuple[Send, SendPart]]) -> di
         except Rejected as error:
             made[key] = error
     return made
+
+
+async def _barred(
+    event: Dispatch, items: Mapping[HopKey, tuple[Send, SendPart]], ims: Context
+) -> dict[HopKey, Rejected]:
+    """The messages to addresses that bounced, complained or unsubscribed by now."""
+    wanted = {(part.account_id, send_.to) for send_, part in items.values()}
+    codes = await ims.db(suppressions.barred, event.channel, wanted, event.lane)
+    found = {key: codes.get((part.account_id, send_.to)) for key, (send_, part) in items.items()}
+    return {key: Rejected(code, "suppressed before it was sent") for key, code in found.items() if code}
 
 
 async def _ready(

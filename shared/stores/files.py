@@ -192,7 +192,7 @@ def file_infos(conn: Connection, account_id: int, names: list[str], test: bool =
         return {}
     found = sql.fetch(
         conn,
-        "SELECT file_id, media_type, size, width, height FROM files "  # noqa: S608
+        "SELECT file_id, media_type, size, width, height, name FROM files "  # noqa: S608
         f"WHERE account_id={int(account_id)} AND test>={test:d} AND file_id IN ({sql.ids(wanted)})",
     )
     infos = {str(UUID(bytes=r[0])): FileInfo(*r[1:]) for r in found}

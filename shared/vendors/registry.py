@@ -21,6 +21,7 @@ MODULES: dict[Key, str] = {
     ("nhn", "kakao"): "shared.vendors.nhn.kakao",
     ("solapi", "rcs"): "shared.vendors.solapi.rcs",
     ("nhn", "rcs"): "shared.vendors.nhn.rcs",
+    ("smtp", "email"): "shared.vendors.smtp.email",
 }
 """The module whose `ADAPTER` serves a vendor and channel."""
 

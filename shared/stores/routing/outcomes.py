@@ -13,8 +13,9 @@ from shared.domain.ids import request_bytes
 from shared.domain.routing import Again, End, Ignore, Message, Plan, World
 from shared.runtime import logs
 from shared.stores import messages as store
+from shared.stores import suppressions
 from shared.stores.claims import HopKey
-from shared.stores.routing.applying import apply, locked, plans_of, weigh
+from shared.stores.routing.applying import address_of, apply, locked, plans_of, weigh
 from shared.stores.routing.ending import flush
 from shared.stores.routing.work import Price, Work, cause_of
 from shared.stores.sql import Connection
@@ -86,6 +87,7 @@ def _round(
         if row is None or not results:
             del waiting[message_id]
     store.finish_hops(conn, closed, world.now_ms)
+    suppressions.suppress(conn, work.bounced, world.now_ms)
     return flush(conn, work)
 
 
@@ -106,6 +108,8 @@ def _decide(
         step = Ignore(trail=True)
     if isinstance(step, End) and hop != row.hop:
         row = _as_carried(conn, row, hop, event)
+    if result.state == "failed" and result.code == suppressions.SUPPRESSED and result.raw_code:
+        work.bounced.append(_bounced(row, plan, event, result))
     if event.via != "answer" and result.state in TELLING:
         closed.append((message_id, hop, result.state, result.code, result.raw_code, result.raw_text))
     apply(work, row, plan, step, cause, result, event)
@@ -113,6 +117,16 @@ def _decide(
         return False
     changed.add(message_id)
     return not isinstance(step, Again)
+
+
+def _bounced(row: Message, plan: Plan, event: Outcome, result: Result) -> suppressions.Bounced:
+    """The address of the channel's first hop: a bounce may come when the message has long gone another way."""
+    place = next((n for n, hop in enumerate(plan.hops) if hop["channel"] == event.channel), row.step)
+    reason = suppressions.COMPLAINT if result.raw_code == suppressions.COMPLAINT else suppressions.BOUNCE
+    address = address_of(row, place, event.channel)
+    return suppressions.Bounced(
+        row.account_id, event.channel, address, reason, result.raw_text, result.raw_code, row.message_id
+    )
 
 
 def _channels(

@@ -17,6 +17,7 @@ from shared.domain.routing import Message, Pick, Plan, Skip, Start, World
 from shared.domain.states import State
 from shared.money import Charge
 from shared.stores.results import Results
+from shared.stores.suppressions import Bounced
 from shared.stores.usage import Usage
 
 Price = Callable[[str, str, str, Charge], Decimal]
@@ -79,6 +80,7 @@ class Work:
     again: list[tuple[Message, Plan]] = field(default_factory=list)
     trail: list[tuple[Any, ...]] = field(default_factory=list)
     skipped: list[tuple[bytes, Skip]] = field(default_factory=list)
+    bounced: list[Bounced] = field(default_factory=list)
     usage: Usage = field(init=False)
     results: Results = field(init=False)
 
