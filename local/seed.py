@@ -56,6 +56,8 @@ VENDORS: tuple[tuple[str, str, int, int], ...] = (
     ("smtp", "test", 100, 1),
 )
 """Vendor, account, weight, sandbox (for test keys). Locally all of them are the simulator."""
+PRICES_ABROAD = {"US": "20.00", "JP": "70.00", "*": "110.00"}
+"""KRW a part of a text to these countries, and to all others."""
 VENDOR_SECRETS = {
     "solapi": ("api_key", "api_secret", "webhook_secret"),
     "nhn": ("app_key", "secret_key", "webhook_secret"),
@@ -75,6 +77,7 @@ def seed(options: Options, env: Mapping[str, str]) -> None:
         _templates(cursor, account)
         _keys_of_identities(cursor, account, env.get("IMS_SECRET_KEYS", ""))
         _vendors(options, cursor, env["IMS_VENDOR_URL"])
+        _prices(cursor)
         connection.commit()
     options.home.write(options.home.demo_file, json.dumps(_demo(options, env, address, signing), indent=1) + "\n")
 
@@ -218,6 +221,15 @@ def _vendors(options: Options, cursor: Cursor, simulator: str) -> None:
 def address_of(options: Options, vendor: str, simulator: str) -> str:
     """Where a vendor is: a path of the simulator, or its mail server."""
     return f"smtp://{HOST}:{options.ports['smtp']}" if vendor == "smtp" else f"{simulator}/vendors/{vendor}"
+
+
+def _prices(cursor: Cursor) -> None:
+    """What texts abroad cost, where nobody has entered other prices."""
+    cursor.executemany(
+        "INSERT INTO prices (channel, vendor, type, country, from_ms, amount) VALUES ('mt', %s, 'sms', %s, 0, %s)"
+        " ON DUPLICATE KEY UPDATE country = country",
+        [(vendor, country, amount) for vendor in ("solapi", "nhn") for country, amount in PRICES_ABROAD.items()],
+    )
 
 
 def channels_of(vendor: str) -> list[str]:

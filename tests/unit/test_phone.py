@@ -288,3 +288,22 @@ def test_a_mask_keeps_the_length_and_hides_something(number: str) -> None:
     masked = phone.mask(number)
     assert len(masked) == len(number)
     assert not number or "*" in masked
+
+
+@pytest.mark.parametrize(
+    ("number", "country"),
+    [
+        ("01012345678", "KR"),
+        ("0215441234", "KR"),
+        ("+16502530000", "US"),
+        ("+16045550123", "CA"),
+        ("+81312345678", "JP"),
+        ("+442071234567", "GB"),
+        ("+79161234567", "RU"),
+        ("+77012345678", "KZ"),
+        ("+870773111632", "*"),
+        ("+80012345678", "*"),
+    ],
+)
+def test_a_stored_number_tells_its_country(number: str, country: str) -> None:
+    assert phone.country(number) == country

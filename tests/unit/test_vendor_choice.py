@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from shared.domain.routing import Need
-from shared.stores.vendors import Entry, Vendors, pick
+from shared.money import PriceRow, Prices
+from shared.stores.vendors import Entry, Vendors, offers_of, pick
 from shared.vendors.base import VendorAccount
 from shared.vendors.registry import REGISTRY
 
@@ -84,3 +85,42 @@ def test_a_message_by_a_template_goes_only_where_it_is_approved() -> None:
         assert chosen is not None
         assert chosen.vendor == "nhn"
     assert pick(BOTH, sms._replace(vendors=("nobody",)), (), None) is None
+
+
+SMS = Need("mt", "sms", test=False)
+
+
+async def test_a_country_without_a_price_is_hopeless_for_that_type_only() -> None:
+    hopeless = await vendors(*BOTH).hopeless()
+    assert hopeless(SMS._replace(type="lms", country="US"), None)
+    assert not hopeless(SMS._replace(country="US"), None)
+    assert pick(BOTH, SMS._replace(type="lms", country="US"), (), None) is None
+
+
+async def test_a_text_of_many_parts_goes_only_to_who_joins_them() -> None:
+    long = SMS._replace(country="US", units=5)
+    assert {chosen.vendor for _ in range(20) if (chosen := pick(BOTH, long, (), None))} == {"nhn"}
+    hopeless = await vendors(*BOTH).hopeless()
+    assert hopeless(long._replace(units=6), None)
+    assert hopeless(long, Decimal("549.99"))
+    assert not hopeless(long, Decimal(550))
+
+
+def test_the_operators_prices_beat_the_list_from_their_moment_on() -> None:
+    prices = Prices([PriceRow("mt", "nhn", "", "sms", "KR", 100, Decimal(7))])
+    nhn = entry("nhn", prices=prices)
+    before, after = (SMS._replace(period=prices.period(at)) for at in (99, 100))
+    assert (nhn.cost(before), nhn.cost(after)) == (Decimal("9.90"), Decimal(7))
+    chosen = pick([nhn], after, (), Decimal(7))
+    assert chosen is not None
+    assert chosen.price == 7
+    assert pick([nhn], before, (), Decimal(7)) is None
+    offers = offers_of([nhn, entry("solapi", prices=prices)])
+    assert list(offers(99)(SMS)) == [Decimal("8.40"), Decimal("9.90")]
+    assert list(offers(100)(SMS)) == [Decimal(7), Decimal("8.40")]
+    assert list(offers(100)(SMS._replace(test=True))) == []
+
+
+def test_a_test_costs_nothing_and_so_no_cap_keeps_it_back() -> None:
+    assert pick([entry("nhn", sandbox=True)], SMS._replace(test=True), (), Decimal(0)) is not None
+    assert list(offers_of([entry("nhn", sandbox=True)])(0)(SMS._replace(test=True))) == [0]

@@ -91,7 +91,7 @@ class Solapi(MessageApi):
     max_files = 1
     same_content = False
     prices: Mapping[str, Decimal] = {"sms": Decimal("8.40"), "lms": Decimal("25.90"), "mms": Decimal("60.00")}
-    abroad: Mapping[str, Mapping[str, Decimal]] = {"sms": {ABROAD: Decimal("100.00")}}
+    abroad: Mapping[str, Mapping[str, Decimal]] = {"sms": {ABROAD: Decimal("110.00")}}
     """A part; stands in until the operator has entered what each country costs."""
     foreign_parts = 1
     """Solapi's documents tell of no joined parts abroad."""
