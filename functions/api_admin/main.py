@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.accounts import identities, reviewing
+from shared.accounts import access, identities, reviewing
 from shared.edge.scopes import OPERATOR
 from shared.runtime import Route, http_function
 
@@ -15,5 +15,8 @@ main = http_function(
         Route("GET", "/v1/admin/templates", reviewing.queue, OPERATOR),
         Route("POST", "/v1/admin/templates/{id}/approve", reviewing.approve, OPERATOR),
         Route("POST", "/v1/admin/templates/{id}/reject", reviewing.reject, OPERATOR),
+        Route("GET", "/v1/admin/accounts/{username}/keys", access.list_any, OPERATOR),
+        Route("POST", "/v1/admin/accounts/{username}/keys", access.create_any, OPERATOR),
+        Route("DELETE", "/v1/admin/accounts/{username}/keys/{id}", access.remove_any, OPERATOR),
     ]
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.following.callbacks import change_settings, settings, test_call
+from shared.following.callbacks import change_settings, rotate, settings, test_call
 from shared.following.messages import get_message, list_messages
 from shared.following.reports import list_reports, replay_message, replay_reports
 from shared.following.requests import cancel_request, change_request, get_request
@@ -20,6 +20,7 @@ main = http_function(
         Route("POST", "/v1/reports/replay", replay_reports, "reports:replay"),
         Route("GET", "/v1/callbacks", settings, ("callbacks:write", "reports:read")),
         Route("PUT", "/v1/callbacks", change_settings, "callbacks:write"),
+        Route("POST", "/v1/callbacks/secrets/rotate", rotate, "callbacks:write"),
         Route("POST", "/v1/callbacks/test", test_call, "callbacks:write", own=True),
     ]
 )

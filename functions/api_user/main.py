@@ -6,10 +6,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.accepting.callers import caller
-from shared.accounts import devices, identities, suppressions, templates
+from shared.accounts import access, devices, identities, suppressions, templates
 from shared.digest import preferences
 from shared.digest.api import get_digest, send_again
-from shared.following import reading
+from shared.following import reading, usage
 from shared.runtime import Context, Route, http_function
 from shared.stores import digests
 from shared.stores.accounts import read_account
@@ -68,6 +68,12 @@ main = http_function(
         Route("GET", "/v1/suppressions", suppressions.list_all, "account:read"),
         Route("GET", "/v1/suppressions/{id}", suppressions.show, "account:read"),
         Route("DELETE", "/v1/suppressions/{id}", suppressions.lift, "account:write"),
+        Route("GET", "/v1/usage", usage.show, "account:read"),
+        Route("GET", "/v1/keys", access.list_all, "keys:write"),
+        Route("POST", "/v1/keys", access.create, "keys:write"),
+        Route("GET", "/v1/keys/{id}", access.show, "keys:write"),
+        Route("DELETE", "/v1/keys/{id}", access.remove, "keys:write"),
+        Route("POST", "/v1/keys/{id}/rotate", access.rotate, "keys:write"),
         Route("GET", "/v1/devices", devices.list_all, "contacts:write"),
         Route("PUT", "/v1/devices", devices.register, "contacts:write", own=True),
         Route("DELETE", "/v1/devices", devices.remove_user, "contacts:write", own=True),

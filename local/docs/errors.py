@@ -21,6 +21,7 @@ NEXT: dict[str, str] = {
     "stale": "read the object again, and decide anew whether to change it",
     "wrong-state": "wait until the version in review is decided, or make a new draft",
     "exists": "use the one that is there; `id` names it",
+    "keys-full": "revoke a key that is not used: `DELETE /v1/keys/{id}`",
     "other-version": "read the object again; it has changed since",
     "in-use": "wait until `needed_until`",
     "not-found": "check the path and the id; another account's messages are not found either",
@@ -57,6 +58,7 @@ FURTHER = {
     "files-full": 429,
     "in-use": 409,
     "exists": 409,
+    "keys-full": 409,
     "wrong-state": 409,
     "other-version": 409,
 }

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from local.docs.text import from_yaml, to_yaml
 from local.home import ROOT
 from shared import flow
-from shared.accounts import devices, identities, suppressions, templates
+from shared.accounts import access, devices, identities, suppressions, templates
 from shared.channels import CHANNEL_NAMES, MODULES
 from shared.channels.common import channel
 from shared.channels.schema import Shared
@@ -41,9 +41,12 @@ MODELS: dict[str, type[BaseModel]] = {
     "Replay": reports.Replay,
     "CallbackChange": callbacks.Change,
     "CallbackTest": callbacks.Test,
+    "SecretRotation": callbacks.Rotation,
     "DigestChange": preferences.Change,
     "NewIdentity": identities.New,
     "IdentityChange": identities.Change,
+    "NewKey": access.New,
+    "KeyRotation": access.Rotation,
     "NewSender": identities.NewSender,
     "Decision": identities.Decision,
     "NewTemplate": templates.New,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import queue
+import re
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
@@ -35,6 +36,9 @@ JPEG = base64.b64decode(
 )
 """One pixel."""
 SENDER = "0215441234"
+UNKNOWN = "0190a2b4-0000-7000-8000-000000000080"
+KEYS = re.compile(r"(ims_(?:live|test)_|whsec_)[A-Za-z0-9_+/=-]{16,}")
+"""Secrets that an answer shows once."""
 SENDER_KEY = "demo" + "0" * 36
 
 Json = dict[str, Any]
@@ -64,15 +68,16 @@ class Recorder:
         self.write(name, {"request": request, "response": _response(status, dict(answer.headers), said)})
         return said if isinstance(said, dict) else {}
 
-    def remove(self, path: str) -> None:
+    def remove(self, path: str, key: str = "") -> None:
         """Take away what a step made; that is no example."""
-        sent = {"authorization": f"Bearer {self.demo['live_key']}"}
+        sent = {"authorization": f"Bearer {key or self.demo['live_key']}"}
         httpx2.delete(self.demo["gateway"] + path, headers=sent, timeout=30).raise_for_status()
 
     def write(self, name: str, example: Json) -> None:
         """Keep an example, the sink's address replaced."""
         port = self.sink_url.rsplit(":", 1)[1].split("/")[0]
         text = json.dumps(example, ensure_ascii=False, indent=2)
+        text = KEYS.sub(r"\1…", text)
         text = text.replace(f"http://127.0.0.1:{port}", PUBLIC_URL).replace(f"127.0.0.1:{port}", "client.example:443")
         (FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
         print(f"recorded {name}")
@@ -106,6 +111,7 @@ def record() -> None:
             _kakao(recorder)
             _reserving(recorder)
             _refusals(recorder)
+            _keys(recorder)
             _identities(recorder)
             _templates(recorder)
             _mails(recorder, gateway)
@@ -116,6 +122,28 @@ def record() -> None:
             gateway.put("/v1/callbacks", {name: before[name] for name in ("callback_uri", "batch_size", "enabled")})
 
 
+def _keys(recorder: Recorder) -> None:
+    """An operator makes the key that makes others. Secrets are replaced, and what was made is taken away again."""
+    demo = recorder.demo
+    by_operator = {"authorization": f"Bearer {demo['admin_key']}"}
+    path = f"/v1/admin/accounts/{demo['username']}/keys"
+    first = {"name": "keys of our shop", "scopes": ["keys:write", "messages:send", "messages:read", "account:read"]}
+    made = recorder.call("adminCreateKey.first", 201, "POST", path, first, **by_operator)
+    recorder.call("adminListKeys.page", 200, "GET", f"{path}?limit=2", **by_operator)
+    ours = {"authorization": f"Bearer {made['key']}"}
+    wish = {"name": "shop front", "kind": "live", "scopes": ["messages:send"], "ip_allow": ["203.0.113.0/24"]}
+    front = recorder.call("createKey.front", 201, "POST", "/v1/keys", wish, **ours)
+    recorder.call("listKeys.page", 200, "GET", "/v1/keys?limit=2", **ours)
+    recorder.call("getKey.one", 200, "GET", f"/v1/keys/{front['id']}", **ours)
+    recorder.call("rotateKey.hour", 200, "POST", f"/v1/keys/{front['id']}/rotate", {"overlap_seconds": 3600}, **ours)
+    recorder.call("getUsage.today", 200, "GET", "/v1/usage")
+    recorder.call("deleteKey.unknown", 404, "DELETE", f"/v1/keys/{UNKNOWN}", **ours)
+    recorder.call("adminDeleteKey.unknown", 404, "DELETE", f"{path}/{UNKNOWN}", **by_operator)
+    listed = httpx2.get(demo["gateway"] + path, headers=by_operator, timeout=30).json()["items"]
+    for key in (one["id"] for one in listed if one["name"] in (first["name"], wish["name"])):
+        recorder.remove(f"{path}/{key}", demo["admin_key"])
+
+
 def _text(to: str, **more: Any) -> Json:
     return {"sender": SENDER, "text": "[IMS] 인증번호 482913", "recipients": [{"to": to, "ref": "order-1"}], **more}
 
@@ -124,6 +152,8 @@ def _callbacks(recorder: Recorder, url: str) -> None:
     change = {"callback_uri": url, "batch_size": 1, "enabled": True}
     recorder.call("changeCallbacks.set", 200, "PUT", "/v1/callbacks", change)
     recorder.call("testCallback.ok", 200, "POST", "/v1/callbacks/test", {})
+    recorder.call("rotateCallbackSecret.day", 200, "POST", "/v1/callbacks/secrets/rotate", {"overlap_seconds": 86_400})
+    Gateway().put("/v1/callbacks", {"secrets": [recorder.demo["webhook_secret"]]})
 
 
 def _accepting(recorder: Recorder, url: str) -> Json:
@@ -256,7 +286,7 @@ def _identities(recorder: Recorder) -> None:
     recorder.call("adminApproveIdentity.approved", 200, "POST", f"{admin}/{one}/approve", {}, **operator)
     recorder.call("adminGetIdentity.approved", 200, "GET", f"{admin}/{one}", **operator)
     recorder.call("getIdentity.approved", 200, "GET", f"{path}/{one}")
-    recorder.call("deleteIdentity.absent", 404, "DELETE", f"{path}/0190a2b4-0000-7000-8000-000000000080")
+    recorder.call("deleteIdentity.absent", 404, "DELETE", f"{path}/{UNKNOWN}")
     domain = {"channel": "email", "kind": "domain", "value": f"shop-{mark}.client.example"}
     made = recorder.call("createIdentity.domain", 201, "POST", path, domain)["id"]
     recorder.call("checkIdentity.brand", 422, "POST", f"{path}/{one}/check")
@@ -372,7 +402,7 @@ def _refusals(recorder: Recorder) -> None:
     recorder.call("sendMt.first", 202, "POST", path, _text("01012345678"), idempotency_key=key)
     (FOLDER / "sendMt.first.json").unlink()
     recorder.call("sendMt.key_reused", 422, "POST", path, _text("01087654321"), idempotency_key=key)
-    recorder.call("getMessage.absent", 404, "GET", "/v1/messages/0190a2b4-0000-7000-8000-000000000080")
+    recorder.call("getMessage.absent", 404, "GET", f"/v1/messages/{UNKNOWN}")
     recorder.call("takeReceipt.unknown", 404, "POST", "/v1/receipts/nobody/main", [])
     recorder.call("takeReceipt.bad_proof", 401, "POST", "/v1/receipts/solapi/main", [])
 

@@ -21,6 +21,7 @@ class Caller:
 
     account: Account
     test: bool
+    key: ApiKey
 
     @property
     def mark(self) -> tuple[int, bool]:
@@ -41,7 +42,8 @@ async def caller(request: Request, ims: Context) -> Caller:
     if account is None or not account.enabled:
         raise Problem(403, "This account is closed.")
     own_body(request, f"account:{account.account_id}")
-    return Caller(account, key.kind == "test")
+    ims.accounts.used(key, ims.now_ms())
+    return Caller(account, key.kind == "test", key)
 
 
 async def operator(request: Request, ims: Context) -> str:

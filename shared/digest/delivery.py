@@ -21,6 +21,7 @@ from functools import lru_cache
 from shared.digest import content, hook, mail, smtp
 from shared.digest.days import bounds
 from shared.domain.errors import Rejected, Unavailable, Uncertain
+from shared.reports.callback import signing
 from shared.runtime import Context, logs, metrics
 from shared.runtime.scope import Threads
 from shared.runtime.settings import DigestSettings, MailSettings, load
@@ -107,7 +108,8 @@ async def _by_callback(
         return Outcome("failed", "no callback is set, or callbacks are switched off")
     body = hook.body(data)
     name = hook.webhook_id(account.account_id, held.day)
-    headers = hook.headers(name, held.tries, account.callback_secrets, ims.now_ms(), body)
+    now_ms = ims.now_ms()
+    headers = hook.headers(name, held.tries, signing(account, now_ms), now_ms, body)
     answer = await ims.egress.post(uri, body, headers)
     if answer.status is None:
         return Outcome("uncertain", answer.error)

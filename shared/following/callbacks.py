@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import secrets
 from collections.abc import Iterable
 from typing import Annotated, Any
 from uuid import uuid4
@@ -24,17 +25,19 @@ from shared.reports import callback
 from shared.reports.courier import host_of
 from shared.reports.desk import reopen
 from shared.runtime import Context
-from shared.runtime.clock import iso
+from shared.runtime.clock import iso, now_ms
 from shared.runtime.egress import Egress, resolve
 from shared.runtime.problems import Problem
 from shared.runtime.redis import away
 from shared.stores import callbacks as store
-from shared.stores.accounts import Account, read_account, set_callbacks
+from shared.stores.accounts import Account, read_account, rotate_secret, set_callbacks
 from shared.stores.sql import Connection
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 RESOLVE_S = 5.0
 SECRET_BYTES = range(24, 65)
+NEW_SECRET_BYTES = 32
+MAX_OVERLAP_S = 30 * 86_400
 COLUMNS = {
     "callback_uri": "callback_uri",
     "secrets": "callback_secrets",
@@ -46,11 +49,15 @@ Json = dict[str, Any]
 
 
 def _view(account: Account) -> Json:
+    now = now_ms()
     return {
         "callback_uri": account.callback_uri,
         "enabled": account.callback_enabled,
         "batch_size": account.callback_batch,
         "secrets": [masked(s) for s in account.callback_secrets],
+        "former_secrets": [
+            {"secret": masked(s), "until": iso(until)} for s, until in account.former_secrets if until > now
+        ],
     }
 
 
@@ -72,12 +79,12 @@ async def settings(request: Request, ims: Context) -> Response:
     return reading.answer({**_view(account), "health": {**health, "breaker": await _breaker(ims, account)}})
 
 
-def _health(conn: Connection, account_id: int, now_ms: int, test: bool) -> Json:
+def _health(conn: Connection, account_id: int, at_ms: int, test: bool) -> Json:
     """Each window tells since when it really looked: there is a limit to how many reports it counts."""
-    hour = _rate(store.recent(conn, account_id, now_ms - HOUR_MS, test))
-    day = _rate(store.recent(conn, account_id, now_ms - DAY_MS, test))
+    hour = _rate(store.recent(conn, account_id, at_ms - HOUR_MS, test))
+    day = _rate(store.recent(conn, account_id, at_ms - DAY_MS, test))
     rate = day["success_rate"] if hour["success_rate"] is None else hour["success_rate"]
-    error = store.last_failure(conn, account_id, now_ms, test)
+    error = store.last_failure(conn, account_id, at_ms, test)
     last = None if error is None else {"status": error.status, "error": error.error, "at": iso(error.at_ms)}
     counts = store.waiting_counts(conn, account_id, test)
     return {"success_rate": rate, "last_hour": hour, "last_day": day, **counts, "last_error": last}
@@ -137,6 +144,24 @@ async def change_settings(request: Request, ims: Context) -> Response:
     if uri and ("callback_uri" in changes or changes.get("callback_enabled")):
         await _reopen(ims, before.account_id, uri)
     return reading.answer(_view(await _present(ims, who)))
+
+
+class Rotation(Content):
+    """How long the secrets before the new one still sign beside it."""
+
+    overlap_seconds: Annotated[int, Field(ge=0, le=MAX_OVERLAP_S)] = 86_400
+
+
+async def rotate(request: Request, ims: Context) -> Response:
+    """A new secret, shown once. Reports are signed with it and, for the overlap, with those before it."""
+    who = await caller(request, ims)
+    wish = await reading.body(request, Rotation)
+    now = ims.now_ms()
+    secret = f"whsec_{base64.b64encode(secrets.token_bytes(NEW_SECRET_BYTES)).decode()}"
+    until_ms = now + wish.overlap_seconds * 1000
+    await ims.db(rotate_secret, who.account.account_id, secret, until_ms, now)
+    ims.accounts.forget(who.account.account_id)
+    return reading.answer({**_view(await _present(ims, who)), "secret": secret})
 
 
 async def _reopen(ims: Context, account_id: int, uri: str) -> None:
@@ -221,11 +246,11 @@ async def test_call(request: Request, ims: Context) -> Response:
     return reading.answer({"callback_uri": uri, "ok": ok, **told, "answer": heard.decode(errors="replace")})
 
 
-def _test_message(account: Account, now_ms: int) -> tuple[bytes, list[tuple[str, str]]]:
+def _test_message(account: Account, at_ms: int) -> tuple[bytes, list[tuple[str, str]]]:
     """Body and headers, signed like a report."""
-    name, stamp = f"test_{uuid4().hex}", now_ms // 1000
+    name, stamp = f"test_{uuid4().hex}", at_ms // 1000
     data = {"username": account.username, "detail": "a test of your callback; no message belongs to it"}
-    body = orjson.dumps({"type": "callback.test", "timestamp": iso(now_ms), "data": data})
+    body = orjson.dumps({"type": "callback.test", "timestamp": iso(at_ms), "data": data})
     headers = [
         ("content-type", "application/json"),
         ("user-agent", callback.user_agent()),
@@ -233,6 +258,7 @@ def _test_message(account: Account, now_ms: int) -> tuple[bytes, list[tuple[str,
         ("webhook-timestamp", str(stamp)),
         ("ims-attempt", "1"),
     ]
-    if account.callback_secrets:
-        headers.append(("webhook-signature", callback.signature(account.callback_secrets, name, stamp, body)))
+    holding = callback.signing(account, at_ms)
+    if holding:
+        headers.append(("webhook-signature", callback.signature(holding, name, stamp, body)))
     return body, headers

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from shared.reports.units import Unit
+from shared.reports.units import Account, Unit
 
 _FINISHED = re.compile(rb'"finished_at":"([^"]+)"')
 
@@ -50,6 +50,11 @@ def _finished(data: bytes) -> bytes:
 @lru_cache(maxsize=4096)
 def _key(secret: str) -> bytes:
     return base64.b64decode(secret.removeprefix("whsec_") + "==")
+
+
+def signing(account: Account, now_ms: int) -> tuple[str, ...]:
+    """The secrets of an account that hold now, the newest first."""
+    return (*account.callback_secrets, *(secret for secret, until in account.former_secrets if until > now_ms))
 
 
 def signature(secrets: Sequence[str], webhook_id: str, timestamp: int, content: bytes) -> str:

@@ -140,7 +140,7 @@ class Courier:
         if account is None or not account.callback_enabled:
             return Try(unit, "disabled", now_ms, error=NO_ACCOUNT)
         body = callback.body(unit, account.callback_batch)
-        headers = callback.headers(unit, account.callback_secrets, now_ms // 1000, body)
+        headers = callback.headers(unit, callback.signing(account, now_ms), now_ms // 1000, body)
         answer = await self._client.post(unit.callback_uri, body, headers)
         took_ms = max(answer.duration_ms, self._now_ms() - now_ms)  # it ends after whoever told that it is under way
         return judge(unit, answer.status, answer.error, now_ms, took_ms, self._unit_s)

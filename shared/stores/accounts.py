@@ -28,6 +28,9 @@ log = logs.get(__name__)
 STALE_SECONDS = 3600
 """How long an entry may serve while MySQL is away."""
 CACHE_SIZE = 50_000
+USED_SECONDS = 60.0
+MAX_FORMER = 4
+"""Replaced secrets that may sign beside the one that holds."""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -48,6 +51,8 @@ class Account:
     rate_per_second: int | None
     daily_limit: int | None
     senders: frozenset[str]
+    former_secrets: tuple[tuple[str, int], ...] = ()
+    """Secrets that were replaced, each with the time (ms) until which it signs, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,7 @@ class ApiKey:
     ip_allow: tuple[str, ...]
     expires_ms: int | None
     limited: bool = False
+    key_hash: bytes = b""
 
     @property
     def granted(self) -> tuple[str, ...] | None:
@@ -148,10 +154,30 @@ class Accounts:
         self._db = db
         self._keys: Cache[bytes, ApiKey | None] = Cache(partial(db, read_key), ttl)
         self._accounts: Cache[int, Account | None] = Cache(partial(db, read_account), ttl)
+        self._used: dict[bytes, float] = {}
+        self._noting: set[asyncio.Task[None]] = set()
 
     async def key(self, token: str) -> ApiKey | None:
         """The API key with this secret, if it exists and is not revoked."""
         return await self._keys.get(hashlib.sha256(token.encode()).digest())
+
+    def used(self, key: ApiKey, at_ms: int) -> None:
+        """A key has opened something. That is noted once a minute in each process, behind the answer."""
+        now = time.monotonic()
+        if not key.key_hash or self._used.get(key.key_hash, 0.0) > now - USED_SECONDS:
+            return
+        if len(self._used) >= CACHE_SIZE:
+            self._used.clear()
+        self._used[key.key_hash] = now
+        task = asyncio.create_task(self._note(key.key_hash, at_ms))
+        self._noting.add(task)
+        task.add_done_callback(self._noting.discard)
+
+    async def _note(self, key_hash: bytes, at_ms: int) -> None:
+        try:
+            await self._db(note_use, key_hash, at_ms)
+        except Unavailable:
+            self._used.pop(key_hash, None)
 
     async def by_id(self, account_id: int) -> Account | None:
         """An account."""
@@ -177,10 +203,16 @@ def read_key(conn: Connection, digest: bytes) -> ApiKey | None:
     if not found:
         return None
     account_id, kind, scopes, ip_allow, expires_ms = found[0]
-    return ApiKey(account_id, kind, _texts(scopes), _texts(ip_allow), expires_ms, limited=scopes is not None)
+    return ApiKey(account_id, kind, texts(scopes), texts(ip_allow), expires_ms, scopes is not None, digest)
 
 
-def _texts(text: str | None) -> tuple[str, ...]:
+def note_use(conn: Connection, key_hash: bytes, at_ms: int) -> None:
+    """When a key was last used."""
+    where = f"key_hash={sql.literal(key_hash)} AND COALESCE(last_used_ms, 0)<{at_ms:d}"
+    sql.execute(conn, f"UPDATE api_keys SET last_used_ms={at_ms:d} WHERE {where}")  # noqa: S608 - literals
+
+
+def texts(text: str | None) -> tuple[str, ...]:
     """A list as stored. Whatever else stands there is one entry that nothing matches, so that it opens nothing."""
     if text is None:
         return ()
@@ -191,13 +223,13 @@ def _texts(text: str | None) -> tuple[str, ...]:
     return tuple(map(str, listed)) if isinstance(listed, list) else (text,)
 
 
-def _list(text: str | None) -> tuple[str, ...]:
+def _list(text: str | None) -> tuple[Any, ...]:
     return tuple(orjson.loads(text)) if text else ()
 
 
 _ACCOUNT = (
     "account_id, username, enabled, callback_uri, callback_enabled, callback_batch, callback_secrets, send_window, "
-    "rate_per_second, daily_limit"
+    "rate_per_second, daily_limit, former_secrets"
 )
 
 
@@ -209,7 +241,7 @@ def read_account(conn: Connection, account_id: int) -> Account | None:
     row = found[0]
     return Account(
         row[0], row[1], bool(row[2]), row[3], bool(row[4]), row[5], _list(row[6]), row[7], row[8], row[9],
-        identities.numbers(conn, account_id),
+        identities.numbers(conn, account_id), tuple((str(s), int(until)) for s, until in _list(row[10])),
     )  # fmt: skip
 
 
@@ -230,8 +262,23 @@ def set_callbacks(conn: Connection, account_id: int, changes: dict[str, Any], no
         query = "SELECT callback_uri FROM accounts WHERE account_id=%s FOR UPDATE"
         ((old,),) = sql.fetch(conn, query, (account_id,))
         former.moved(conn, account_id, old, changes["callback_uri"], now_ms)
+    if "callback_secrets" in changes:  # what is set by hand holds alone
+        sql.execute(conn, f"UPDATE accounts SET former_secrets=NULL WHERE account_id={account_id:d}")  # noqa: S608
     allowed = {"callback_uri", "callback_secrets", "callback_batch", "callback_enabled"}
     pairs = {k: orjson.dumps(v).decode() if k == "callback_secrets" else v for k, v in changes.items() if k in allowed}
     if pairs:
         assignments = ", ".join(f"{k}={sql.literal(v)}" for k, v in pairs.items())
         sql.execute(conn, f"UPDATE accounts SET {assignments} WHERE account_id={account_id}")  # noqa: S608
+
+
+def rotate_secret(conn: Connection, account_id: int, secret: str, until_ms: int, now_ms: int) -> None:
+    """Let a new secret sign first; those before it sign beside it until then, the latest of them only."""
+    query = "SELECT callback_secrets, former_secrets FROM accounts WHERE account_id=%s FOR UPDATE"
+    ((current, former),) = sql.fetch(conn, query, (account_id,))
+    kept = [(text, until_ms) for text in _list(current)] + [(text, until) for text, until in _list(former)]
+    kept = [(text, until) for text, until in kept if until > now_ms][:MAX_FORMER]
+    sql.execute(
+        conn,
+        f"UPDATE accounts SET callback_secrets={sql.literal(orjson.dumps([secret]).decode())}, "  # noqa: S608 - literals
+        f"former_secrets={sql.literal(orjson.dumps(kept).decode() if kept else None)} WHERE account_id={account_id:d}",
+    )

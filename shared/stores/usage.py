@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 from shared.domain.ids import Lane
 from shared.stores import sql
@@ -60,3 +61,25 @@ def _day(seconds: int) -> str:
 def korean_day(ms: int) -> str:
     """The day in Korea."""
     return (datetime.fromtimestamp(ms / 1000, UTC) + KST).strftime("%Y-%m-%d")
+
+
+def of_day(conn: Connection, account_id: int, day: str) -> list[dict[str, Any]]:
+    """What an account had accepted on a Korean day, by lane, channel and type; `price` in KRW."""
+    found = sql.fetch(
+        conn,
+        "SELECT lane, channel, type, accepted, delivered, failed, price FROM usage_daily "
+        "WHERE account_id=%s AND day=%s ORDER BY lane, channel, type",
+        (account_id, day),
+    )
+    return [
+        {
+            "lane": Lane(lane).name,
+            "channel": channel,
+            "type": kind,
+            "accepted": int(accepted),
+            "delivered": int(delivered),
+            "failed": int(failed),
+            "price": f"{price:.2f}",
+        }
+        for lane, channel, kind, accepted, delivered, failed, price in found
+    ]

@@ -35,6 +35,7 @@ class An:
     callback_enabled: bool = True
     callback_batch: int = 1
     callback_secrets: tuple[str, ...] = (SECRET,)
+    former_secrets: tuple[tuple[str, int], ...] = ()
 
 
 def a_report(n: int = 1, uri: str | None = URL, request: UUID = REQUEST) -> Report:
