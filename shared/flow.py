@@ -259,8 +259,6 @@ FLOW: tuple[Function, ...] = (
                     "/v1/suppressions",
                     "/v1/templates",
                     "/v1/devices",
-                    "/v1/templates",
-                    "/v1/devices",
                     "/v1/keys",
                     "/v1/usage",
                 )
