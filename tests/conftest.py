@@ -51,6 +51,7 @@ settings.load_profile("ims")
 """A busy machine is slow; no test fails for that, nor for examples that no run had before."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The fast tests first, the breaking ones last; for workers side by side the long groups first.
 
