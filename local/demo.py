@@ -23,6 +23,9 @@ from local.sink import Delivery, Sink
 WAIT_SECONDS = 30.0
 TEXT = "[IMS] 안녕하세요, 첫 문자입니다."
 RECIPIENT = "01012345678"
+UNREACHED = "01090002004"
+"""A number of the simulator's with neither RCS nor KakaoTalk."""
+RCS = {"brand_id": "demo-brand", "chatbot_id": "0215441234", "format": "SS000000"}
 SENDER_KEY = "demo" + "0" * 36
 CHANNELS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     (
@@ -30,6 +33,7 @@ CHANNELS: tuple[tuple[str, str, dict[str, Any]], ...] = (
         RECIPIENT,
         {"type": "alimtalk", "sender_key": SENDER_KEY, "template_code": "ORDER_SHIPPED"},
     ),
+    ("rcs", RECIPIENT, {**RCS, "text": "#{name}님, 주문 #{order}이(가) 발송되었습니다."}),
 )
 """Further channels: each with a recipient and a content, whose variables are `VALUES`."""
 VALUES = {"name": "홍길동", "order": "A-17"}
@@ -60,6 +64,7 @@ def run(options: Options) -> None:
     show.panel("4  Its row in MySQL", _fields(_row(gateway.demo["mysql"], message_id)))
     show.panel(f"5  Its trail: GET /v1/messages/{message_id}", _trail(gateway.get(f"/v1/messages/{message_id}")))
     show.panel("6  One message on each further channel", _table([_by_channel(gateway, *one) for one in CHANNELS]))
+    _across(gateway)
     show.out.print(
         f"[green]✓[/] accepted, delivered and reported in {took * 1000:.0f} ms; the platform goes on running"
     )
@@ -79,6 +84,27 @@ def _by_channel(gateway: Gateway, channel: str, to: str, content: dict[str, Any]
     hops = " → ".join(f"{hop['channel']} {hop['code']}" for hop in message["hops"])
     took = f"{(time.monotonic() - started) * 1000:.0f} ms"
     return {"channel": channel, "type": message["type"], "message": message["message_id"], "hops": hops, "took": took}
+
+
+def _across(gateway: Gateway) -> None:
+    """One message that has no RCS and no KakaoTalk to go to, and becomes a text: one id, three hops, one report."""
+    text = "#{name}님, 주문 #{order}이(가) 발송되었습니다."
+    talk = {"channel": "kakao", "type": "alimtalk", "sender_key": SENDER_KEY, "template_code": "ORDER_SHIPPED"}
+    body = {
+        **RCS,
+        "text": text,
+        "recipients": [{"to": UNREACHED, "ref": "demo-2", "variables": {"name": "김하나", "order": "A-1"}}],
+        "fallback": [talk, {"channel": "mt", "sender": "0215441234", "text": text, "type": "lms"}],
+    }
+    deliveries = queue.Queue[Delivery]()
+    with Sink(0, gateway.demo["webhook_secret"], deliveries.put) as sink:
+        accepted = gateway.post("/v1/rcs/messages", {**body, "callback_uri": sink.url})
+        message_id = accepted["messages"][0]["message_id"]
+        delivery = _report(deliveries, message_id)
+    (report,) = [r for r in delivery.reports if r["message_id"] == message_id]
+    hops = [{n: hop.get(n) for n in ("channel", "vendor", "status", "code", "raw_code")} for hop in report["hops"]]
+    title = f"Fail-over RCS → AlimTalk → LMS: one id, {len(hops)} hops, one signed report ({report['status']})"
+    show.panel(title, Group(_table(hops), _json({n: report[n] for n in ("message_id", "channel", "type", "price")})))
 
 
 def _report(deliveries: queue.Queue[Delivery], message_id: str) -> Delivery:

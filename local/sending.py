@@ -15,7 +15,8 @@ SENDER_KEY = "demo" + "0" * 36
 commands = typer.Typer(
     help="Send a message with the demo account.\n\nExamples:\n\n"
     "    ims send mt --to 01012345678 --text hello --wait 10\n\n"
-    "    ims send kakao --to 01012345678 --template ORDER_SHIPPED --var name=김하나 --var order=A-1 --wait 10",
+    "    ims send kakao --to 01012345678 --template ORDER_SHIPPED --var name=김하나 --var order=A-1 --wait 10\n\n"
+    "    ims send rcs --to 01012345678 --text hello --wait 10",
     rich_markup_mode="markdown",
     no_args_is_help=True,
 )
@@ -120,6 +121,38 @@ def kakao(
     else:
         content |= {"type": "brand", "bubble": "TEXT", "lane": lane or "ad"}
     send("kakao", to, content, variables, more, test, wait)
+
+
+@commands.command()
+def rcs(
+    to: To,
+    text: Annotated[str | None, typer.Option(help="The text; #{name} stands for a variable.")] = None,
+    form: Annotated[str | None, typer.Option("--format", help="The carriers' messagebaseId.")] = None,
+    template: Annotated[str | None, typer.Option(help="An approved template instead of a format.")] = None,
+    title: Annotated[str | None, typer.Option(help="Of a long message.")] = None,
+    brand: Annotated[str, typer.Option(help="The account's brand.")] = "demo-brand",
+    chatbot: Annotated[str, typer.Option(help="The brand's chatbot (대화방).")] = "0215441234",
+    lane: LaneOption = "realtime",
+    variables: Variables = None,
+    callback: Callback = None,
+    more: More = None,
+    test: Test = False,
+    wait: Wait = 0,
+) -> None:
+    """An RCS message; other fields (cards, buttons, ad) by --json.
+
+    Examples:
+
+        ims send rcs --to 01012345678 --text hello --wait 10
+
+        ims send rcs --to 01012345678 --format SL000000 --title 안내 --text "긴 글" --wait 10
+
+        ims send rcs --to 01090002004 --text hello --wait 20
+            --json '{"fallback": [{"channel": "mt", "sender": "0215441234", "text": "hello"}]}'
+    """
+    form = form or (None if template else "SS000000")
+    content = {"brand_id": brand, "chatbot_id": chatbot, "format": form, "template_code": template, "title": title}
+    send("rcs", to, {**content, "text": text, "lane": lane, "callback_uri": callback}, variables, more, test, wait)
 
 
 def send(

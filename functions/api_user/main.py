@@ -5,8 +5,8 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accepting.callers import caller
-from shared.accounts import access, devices, identities, suppressions, templates
+from shared.accepting.callers import Caller, caller
+from shared.accounts import access, defaults, devices, identities, suppressions, templates
 from shared.digest import preferences
 from shared.digest.api import get_digest, send_again
 from shared.following import reading, usage
@@ -17,7 +17,15 @@ from shared.stores.accounts import read_account
 
 async def me(request: Request, ims: Context) -> Response:
     """The account behind a key, with what holds for it now: limits, sender numbers, callback and digests."""
-    who = await caller(request, ims)
+    return await _whole(await caller(request, ims), ims)
+
+
+async def change_me(request: Request, ims: Context) -> Response:
+    """Change the account's defaults; the whole account, as it is then."""
+    return await _whole(await defaults.change(request, ims), ims)
+
+
+async def _whole(who: Caller, ims: Context) -> Response:
     account = await ims.db(read_account, who.account.account_id) or who.account
     return reading.answer(
         {
@@ -35,6 +43,7 @@ async def me(request: Request, ims: Context) -> Response:
                 "batch_size": account.callback_batch,
             },
             "digests": preferences.view(await ims.db(digests.preferences, account.account_id)),
+            "defaults": defaults.view(account.defaults),
         }
     )
 
@@ -42,6 +51,7 @@ async def me(request: Request, ims: Context) -> Response:
 main = http_function(
     [
         Route("GET", "/v1/me", me, "account:read"),
+        Route("PUT", "/v1/me", change_me, "account:write"),
         Route("GET", "/v1/digests", preferences.show, "account:read"),
         Route("PUT", "/v1/digests", preferences.change, "account:write"),
         Route("GET", "/v1/digests/{date}", get_digest, "account:read"),

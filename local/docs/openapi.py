@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from local.docs.text import from_yaml, to_yaml
 from local.home import ROOT
 from shared import flow
-from shared.accounts import access, devices, identities, suppressions, templates
+from shared.accounts import access, defaults, devices, identities, suppressions, templates
 from shared.channels import CHANNEL_NAMES, MODULES
 from shared.channels.common import channel
 from shared.channels.schema import Shared
@@ -43,6 +43,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "CallbackTest": callbacks.Test,
     "SecretRotation": callbacks.Rotation,
     "DigestChange": preferences.Change,
+    "AccountChange": defaults.Change,
     "NewIdentity": identities.New,
     "IdentityChange": identities.Change,
     "NewKey": access.New,

@@ -375,7 +375,12 @@ def _devices(recorder: Recorder) -> None:
 def _digests(recorder: Recorder, gateway: Gateway, deliveries: queue.Queue[Delivery], url: str) -> None:
     """Today's failures are already there; what can be sent is yesterday's digest."""
     path, now = "/v1/digests", datetime.now(timezone(timedelta(hours=9)))
+    later = [{"channel": "mt", "sender": SENDER, "text": "앱에서 알림을 확인해 주세요."}]
+    recorder.call(
+        "changeMe.defaults", 200, "PUT", "/v1/me", {"defaults": {"realtime": {"fallback": later, "wait": 30}}}
+    )
     recorder.call("getMe.demo", 200, "GET", "/v1/me")
+    recorder.call("changeMe.none", 200, "PUT", "/v1/me", {"defaults": {"realtime": None}})
     recorder.call("changeDigestSettings.mail", 200, "PUT", path, {"enabled": True, "email": "ops@client.example"})
     recorder.call("changeDigestSettings.bad", 422, "PUT", path, {"email": "nobody", "by": "pigeon"})
     chosen = {"by": "callback", "callback_uri": url, "language": "en", "always": True}

@@ -55,7 +55,7 @@ def endpoint(channel: Channel) -> Callable[[HttpRequest, Context], Awaitable[Res
         size, people = len(body), None
         if is_large(body):
             body, people = await _apart(body)
-        wants = wanted(channel, body, people)
+        wants = wanted(channel, body, people, who.account.defaults)
         names = files_of(wants)
         draft = Draft(channel, who, body, await _view(ims, who, wants), people, await _offers(ims, body, flags))
         try:
@@ -175,7 +175,9 @@ ASKS_FOR_PRICES = (b'"max_price"', b'"international"')
 async def _view(ims: Context, who: Caller, wants: Mapping[str, Wants]) -> AccountView:
     account = who.account
     known: Known = await ims.db(look_up, account.account_id, wants, who.test) if wants else NOTHING
-    return AccountView(account.account_id, account.username, account.senders, account.callback_uri, *known, _may_call)
+    return AccountView(
+        account.account_id, account.username, account.senders, account.callback_uri, *known, _may_call, account.defaults
+    )
 
 
 def _may_call(uri: str) -> bool:

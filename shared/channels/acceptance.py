@@ -267,17 +267,23 @@ def _plan(
 ) -> tuple[list[PlanHop], list[Leg]]:
     first, wrong = kind.compile(draft, account, draft.lane, "", broken)
     faults += wrong
-    waits = [(draft.wait, Leg(kind, draft, first) if first else None)]
-    for place, raw in enumerate(draft.fallback or ()):
-        waits.append(_further(raw, account, draft.lane, f"/fallback/{place}", faults))
+    where, wait, hops = "/fallback", draft.wait, list(enumerate(draft.fallback or ()))
+    if draft.fallback is None and "fallback" not in broken:
+        usual, patience = account.usual(draft.lane, kind.name)
+        where, hops = f"/defaults/{draft.lane}/fallback", list(usual)
+        wait = patience if wait is None and hops else wait
+    waits = [(wait, Leg(kind, draft, first) if first else None)]
+    for place, raw in hops:
+        waits.append(further(raw, account, draft.lane, f"{where}/{place}", faults))
     sound = [(wait, leg) for wait, leg in waits if leg is not None]
     plan = [PlanHop(channel=leg.kind.name, content=leg.hop.content, wait=wait) for wait, leg in sound]
     return plan, [leg for _, leg in sound]
 
 
-def _further(
+def further(
     raw: Any, account: AccountView, lane: str, pointer: str, faults: list[Fault]
 ) -> tuple[float | None, Leg | None]:
+    """A further hop as the client wrote it: its wait and what it is once checked; its faults are added to `faults`."""
     if not isinstance(raw, dict):
         faults.append(Fault(pointer, "type", "must be an object with `channel` and that channel's content"))
         return None, None

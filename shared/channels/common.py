@@ -111,6 +111,18 @@ class AccountView:
     """Address → the devices on record behind it."""
     may_call: Callable[[str], bool] = lambda _: True
     """Whether a callback may lead to the address in its URL; names are judged when they are called."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Lane → {"fallback": hops as a client writes them, "wait"?: seconds}, for requests that name no fallback."""
+
+    def usual(self, lane: str, channel: str) -> tuple[Sequence[tuple[int, Any]], float | None]:
+        """The further hops of a request on a channel that names none, each with its place, and its first hop's wait: in
+        an order that has the channel itself, what follows it."""
+        known = self.defaults.get(lane)
+        if not known:
+            return (), None
+        hops = list(enumerate(known["fallback"]))
+        own = [place for place, hop in hops if hop.get("channel") == channel]
+        return hops[own[-1] + 1 :] if own else hops, known.get("wait")
 
 
 class Size(NamedTuple):

@@ -14,12 +14,15 @@ from shared.channels.slices import People
 NOTHING: Mapping[str, Wants] = {}
 
 
-def wanted(kind: Channel, body: bytes, everybody: People | None = None) -> Mapping[str, Wants]:
-    """By channel; cheap for a body that wants nothing. `everybody`: the recipients of a large body.
+def wanted(
+    kind: Channel, body: bytes, everybody: People | None = None, defaults: Mapping[str, Any] = NOTHING
+) -> Mapping[str, Wants]:
+    """By channel; cheap for a body that wants nothing. `everybody`: the recipients of a large body; `defaults`: the
+    account's, for a body that names no fallback.
 
     A body that cannot be read wants nothing: its faults are told when it is checked.
     """
-    if b'"fallback"' not in body and kind.hints and not any(hint in body for hint in kind.hints):
+    if not defaults and b'"fallback"' not in body and kind.hints and not any(hint in body for hint in kind.hints):
         return NOTHING
     try:
         raw = parse(body)
@@ -29,9 +32,19 @@ def wanted(kind: Channel, body: bytes, everybody: People | None = None) -> Mappi
         return NOTHING
     people = raw.get("recipients")
     recipients: Sequence[Any] = everybody or (people[:MAX_RECIPIENTS] if isinstance(people, list) else [])
-    found = {kind.name: kind.wants(raw, recipients)}
     further = raw.get("fallback")
-    for hop in further[:MAX_FALLBACK] if isinstance(further, list) else ():
+    if further is None:
+        lane = raw.get("lane", "realtime")
+        further = (defaults.get(lane) or {}).get("fallback") if isinstance(lane, str) else None
+    return of_hops(further if isinstance(further, list) else [], {kind.name: kind.wants(raw, recipients)}, recipients)
+
+
+def of_hops(
+    hops: Sequence[Any], found: dict[str, Wants] | None = None, recipients: Sequence[Any] = ()
+) -> Mapping[str, Wants]:
+    """What further hops want, added to `found`."""
+    found = found or {}
+    for hop in hops[:MAX_FALLBACK]:
         name = hop.get("channel") if isinstance(hop, dict) else None
         if isinstance(name, str) and name in MODULES:
             more = channel(name).wants(hop, recipients)

@@ -10,8 +10,8 @@ import hashlib
 import ipaddress
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, Generic, TypeVar
@@ -53,6 +53,8 @@ class Account:
     senders: frozenset[str]
     former_secrets: tuple[tuple[str, int], ...] = ()
     """Secrets that were replaced, each with the time (ms) until which it signs, too."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Lane → {"fallback": hops as a client writes them, "wait"?: seconds}, for requests that name no fallback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +231,7 @@ def _list(text: str | None) -> tuple[Any, ...]:
 
 _ACCOUNT = (
     "account_id, username, enabled, callback_uri, callback_enabled, callback_batch, callback_secrets, send_window, "
-    "rate_per_second, daily_limit, former_secrets"
+    "rate_per_second, daily_limit, former_secrets, defaults"
 )
 
 
@@ -242,6 +244,7 @@ def read_account(conn: Connection, account_id: int) -> Account | None:
     return Account(
         row[0], row[1], bool(row[2]), row[3], bool(row[4]), row[5], _list(row[6]), row[7], row[8], row[9],
         identities.numbers(conn, account_id), tuple((str(s), int(until)) for s, until in _list(row[10])),
+        orjson.loads(row[11]) if row[11] else {},
     )  # fmt: skip
 
 
@@ -282,3 +285,15 @@ def rotate_secret(conn: Connection, account_id: int, secret: str, until_ms: int,
         f"UPDATE accounts SET callback_secrets={sql.literal(orjson.dumps([secret]).decode())}, "  # noqa: S608 - literals
         f"former_secrets={sql.literal(orjson.dumps(kept).decode() if kept else None)} WHERE account_id={account_id:d}",
     )
+
+
+def set_defaults(conn: Connection, account_id: int, changes: Mapping[str, Any], most: int) -> bool:
+    """Set the defaults of the lanes that are given (None takes a lane's away); False, and nothing is changed, where
+    all of them together would have more than `most` bytes."""
+    ((kept,),) = sql.fetch(conn, "SELECT defaults FROM accounts WHERE account_id=%s FOR UPDATE", (account_id,))
+    known = {**(orjson.loads(kept) if kept else {}), **changes}
+    text = orjson.dumps({lane: chosen for lane, chosen in known.items() if chosen is not None})
+    if len(text) > most:
+        return False
+    sql.execute(conn, f"UPDATE accounts SET defaults={sql.literal(text.decode())} WHERE account_id={account_id:d}")  # noqa: S608
+    return True

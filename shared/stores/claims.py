@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from shared.domain.cutting import RAW_CODE, RAW_TEXT, VENDOR_REF, cut, cut_name
+from shared.domain.ids import request_bytes
 from shared.domain.states import State
 from shared.stores import sql
 from shared.stores.sql import Connection
@@ -212,12 +213,15 @@ def contents(conn: Connection, keys: Sequence[HopKey]) -> dict[HopKey, tuple[dic
         return {}
     found = sql.fetch(
         conn,
-        "SELECT m.message_id, m.hop, m.step, m.vars, r.plan FROM messages m JOIN requests r "  # noqa: S608
-        f"ON r.request_id = m.request_id WHERE (m.message_id, m.hop) IN ({sql.rows(keys)})",
+        f"SELECT message_id, hop, step, vars FROM messages WHERE (message_id, hop) IN ({sql.rows(keys)})",  # noqa: S608
     )
+    of = {row[0]: request_bytes(row[0]) for row in found}
+    wanted = sql.ids(sorted(set(of.values())))
+    plans = dict(sql.fetch(conn, f"SELECT request_id, plan FROM requests WHERE request_id IN ({wanted})")) if of else {}  # noqa: S608
     told: dict[HopKey, tuple[dict[str, Any], dict[str, str] | None]] = {}
-    for message_id, hop, step, values, plan in found:
-        told[message_id, hop] = orjson.loads(plan)[step]["content"], orjson.loads(values) if values else None
+    for message_id, hop, step, values in found:
+        if plan := plans.get(of[message_id]):
+            told[message_id, hop] = orjson.loads(plan)[step]["content"], orjson.loads(values) if values else None
     return told
 
 
