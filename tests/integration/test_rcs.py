@@ -199,7 +199,7 @@ async def test_of_two_equal_messages_without_answers_none_is_sent_again(road: Ro
     world.lose = {"두 번"}
     await road.send("/v1/rcs/messages", {**R, **people("01020000001", "01020000001"), "text": "두 번"})
     world.lose = set()
-    await road.later(90_000)
+    await road.later(3_000)
     await pull(road)
     assert received(world) == {"두 번": 2}, "nobody knows which is which, so nothing is repeated"
 
