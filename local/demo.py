@@ -34,6 +34,11 @@ CHANNELS: tuple[tuple[str, str, dict[str, Any]], ...] = (
         {"type": "alimtalk", "sender_key": SENDER_KEY, "template_code": "ORDER_SHIPPED"},
     ),
     ("rcs", RECIPIENT, {**RCS, "text": "#{name}님, 주문 #{order}이(가) 발송되었습니다."}),
+    (
+        "push",
+        "fcm:demo-phone",
+        {"app": "demo-app", "title": "주문", "body": "#{name}님, #{order}의 배송이 시작되었습니다"},
+    ),
 )
 """Further channels: each with a recipient and a content, whose variables are `VALUES`."""
 VALUES = {"name": "홍길동", "order": "A-17"}

@@ -76,6 +76,7 @@ def addresses(options: Options) -> dict[str, str]:
     return {
         "IMS_ENV": "local",
         "IMS_VENDOR_URL": f"http://{HOST}:{options.ports['simulator']}",
+        "IMS_VENDOR_HTTP2_URL": f"http://{HOST}:{options.ports['simulator-http2']}",
         "IMS_GATEWAY_URL": f"http://{HOST}:{options.ports['gateway']}",
         "IMS_EGRESS_ALLOW": LOOPBACK,
         "IMS_TRUSTED_PROXIES": LOOPBACK,
@@ -183,6 +184,8 @@ def _simulator(options: Options, env: Mapping[str, str]) -> Spec:
         "IMS_SIM_SECRETS": seed.simulator_secrets(options),
         "IMS_SIM_SMTP_HOST": HOST,
         "IMS_SIM_SMTP_PORT": str(options.ports["smtp"]),
+        "IMS_SIM_HTTP2_HOST": HOST,
+        "IMS_SIM_HTTP2_PORT": str(options.ports["simulator-http2"]),
     }
     return Spec("simulator", "simulator", argv, port, http_ok(port, "/healthz"), {**env, **own})
 

@@ -31,6 +31,7 @@ BASE: dict[str, int] = {
     "simulator": 41090,
     "sink": 41091,
     "smtp": 41092,
+    "simulator-http2": 41094,
 }
 
 SERVER_RANGE = (41001, 41099)

@@ -47,6 +47,8 @@ BASE62 = string.ascii_letters + string.digits
 KEY_LENGTH = 32
 SECRET_BYTES = 24
 
+PUSH = ("fcm", "apns", "webpush", "devices")
+"""Push services, and all devices of a user. Apps bring their own keys."""
 VENDORS: tuple[tuple[str, str, int, int], ...] = (
     ("solapi", "main", 100, 0),
     ("nhn", "main", 50, 0),
@@ -54,6 +56,7 @@ VENDORS: tuple[tuple[str, str, int, int], ...] = (
     ("solapi", "test", 100, 1),
     ("nhn", "test", 50, 1),
     ("smtp", "test", 100, 1),
+    *((vendor, name, 100, sandbox) for vendor in PUSH for name, sandbox in (("main", 0), ("test", 1))),
 )
 """Vendor, account, weight, sandbox (for test keys). Locally all of them are the simulator."""
 PRICES_ABROAD = {"US": "20.00", "JP": "70.00", "*": "110.00"}
@@ -62,9 +65,12 @@ VENDOR_SECRETS = {
     "solapi": ("api_key", "api_secret", "webhook_secret"),
     "nhn": ("app_key", "secret_key", "webhook_secret"),
     "smtp": ("username", "password", "return_key"),
+    **dict.fromkeys(PUSH, ()),
 }
 VENDOR_OPTIONS: dict[str, dict[str, str]] = {"smtp": {"tls": "none"}}
 """Settings that are no secrets: the simulator's mail server has no certificate."""
+HTTP2 = ("fcm", "apns")
+"""Vendors that are called over HTTP/2."""
 
 
 def seed(options: Options, env: Mapping[str, str]) -> None:
@@ -75,8 +81,8 @@ def seed(options: Options, env: Mapping[str, str]) -> None:
         _keys(options, cursor, account)
         _identities(cursor, account)
         _templates(cursor, account)
-        _keys_of_identities(cursor, account, env.get("IMS_SECRET_KEYS", ""))
-        _vendors(options, cursor, env["IMS_VENDOR_URL"])
+        _keys_of_identities(options, cursor, account, env.get("IMS_SECRET_KEYS", ""))
+        _vendors(options, cursor, env)
         _prices(cursor)
         connection.commit()
     options.home.write(options.home.demo_file, json.dumps(_demo(options, env, address, signing), indent=1) + "\n")
@@ -171,8 +177,9 @@ def _templates(cursor: Cursor, account: int) -> None:
         )  # fmt: skip
 
 
-def _keys_of_identities(cursor: Cursor, account: int, ring: str) -> None:
+def _keys_of_identities(options: Options, cursor: Cursor, account: int, ring: str) -> None:
     """The keys that IMS makes for a domain and an app: once, and anew where this platform's ring cannot open them."""
+    from local import demo_app
     from shared.accounts import keys, secrets
 
     known = secrets.read_keys(ring)
@@ -185,9 +192,12 @@ def _keys_of_identities(cursor: Cursor, account: int, ring: str) -> None:
         (account,),
     )
     for identity_id, kind, settings, kept in cursor.fetchall():
-        if kept and secrets.opens(box, json.loads(kept), secrets.Place(account, identity_id)):
+        given, said = demo_app.keys(options) if kind == "app" else ({}, {})
+        held = json.loads(kept) if kept else {}
+        if held and set(given) <= set(held) and secrets.opens(box, held, secrets.Place(account, identity_id)):
             continue
         private, public = keys.made(kind)
+        private, public = {**private, **given}, {**public, **said}
         sealed = secrets.sealed(box, private, secrets.Place(account, identity_id), _now_ms())
         cursor.execute(
             "UPDATE identities SET settings = %s, secrets = %s WHERE identity_id = %s",
@@ -195,14 +205,14 @@ def _keys_of_identities(cursor: Cursor, account: int, ring: str) -> None:
         )
 
 
-def _vendors(options: Options, cursor: Cursor, simulator: str) -> None:
+def _vendors(options: Options, cursor: Cursor, env: Mapping[str, str]) -> None:
     """Weights and switches stay as an operator set them; addresses and secrets follow this platform."""
     rows = [
         (
             vendor,
             name,
             channel,
-            address_of(options, vendor, simulator),
+            address_of(options, vendor, env),
             weight,
             sandbox,
             json.dumps(vendor_settings(options, vendor, name)),
@@ -218,9 +228,11 @@ def _vendors(options: Options, cursor: Cursor, simulator: str) -> None:
     )
 
 
-def address_of(options: Options, vendor: str, simulator: str) -> str:
-    """Where a vendor is: a path of the simulator, or its mail server."""
-    return f"smtp://{HOST}:{options.ports['smtp']}" if vendor == "smtp" else f"{simulator}/vendors/{vendor}"
+def address_of(options: Options, vendor: str, env: Mapping[str, str]) -> str:
+    """Where a vendor is: a path of the simulator, at the port that speaks what it speaks, or its mail server."""
+    if vendor == "smtp":
+        return f"smtp://{HOST}:{options.ports['smtp']}"
+    return f"{env['IMS_VENDOR_HTTP2_URL' if vendor in HTTP2 else 'IMS_VENDOR_URL']}/vendors/{vendor}"
 
 
 def _prices(cursor: Cursor) -> None:
@@ -245,10 +257,13 @@ def vendor_settings(options: Options, vendor: str, account: str) -> dict[str, st
 
 def simulator_secrets(options: Options) -> str:
     """The same credentials as the simulator wants them: JSON {vendor: {account: {setting: value}}}."""
+    from local import demo_app
+
     known: dict[str, dict[str, dict[str, str]]] = {}
     for vendor, account, *_ in VENDORS:
-        known.setdefault(vendor, {})[account] = vendor_settings(options, vendor, account)
-    return json.dumps(known)
+        if VENDOR_SECRETS[vendor]:
+            known.setdefault(vendor, {})[account] = vendor_settings(options, vendor, account)
+    return json.dumps({**known, **demo_app.public_keys(options)})
 
 
 def _demo(options: Options, env: Mapping[str, str], mysql: str, signing: str) -> dict[str, str | None]:

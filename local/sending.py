@@ -155,6 +155,33 @@ def rcs(
     send("rcs", to, {**content, "text": text, "lane": lane, "callback_uri": callback}, variables, more, test, wait)
 
 
+@commands.command()
+def push(
+    to: To,
+    text: Annotated[str, typer.Option(help="The body; #{name} stands for a variable.")],
+    title: Annotated[str | None, typer.Option(help="Above the body.")] = None,
+    app: Annotated[str, typer.Option(help="One of the account's apps.")] = "demo-app",
+    lane: LaneOption = "realtime",
+    variables: Variables = None,
+    callback: Callback = None,
+    more: More = None,
+    test: Test = False,
+    wait: Wait = 0,
+) -> None:
+    """A push message to a token (fcm:…, apns:…, webpush:…) or to all devices of a user (user:…).
+
+    Examples:
+
+        ims send push --to fcm:demo-phone --title 주문 --text "배송이 시작되었습니다" --wait 10
+
+        ims send push --to fcm:magic-5001 --text "gone" --wait 10
+
+        ims send push --to user:kim --text hello --json '{"badge": 1, "data": {"order": "A-17"}}'
+    """
+    content = {"app": app, "title": title, "body": text, "lane": lane, "callback_uri": callback}
+    send("push", to, content, variables, more, test, wait)
+
+
 def send(
     channel: str,
     to: list[str],

@@ -128,6 +128,7 @@ CHANNEL_FUNCTIONS: tuple[Channel, ...] = (
     Channel("kakao", 30101, 40101),
     Channel("rcs", 30501, 40501),
     Channel("email", 30201, 40201, paths=("/v1/unsubscribe",), internet=(25, 443, 465, 587)),
+    Channel("push", 30301, 40301, internet=(443, 2197)),
 )
 CHANNELS: tuple[str, ...] = tuple(channel.name for channel in CHANNEL_FUNCTIONS)
 SEND_TOPICS: tuple[str, ...] = tuple(channel.topic for channel in CHANNEL_FUNCTIONS)

@@ -20,6 +20,9 @@ _SETTINGS: dict[tuple[str, str], Mapping[str, str]] = {
         "solapi": ("api_key", "api_secret", "webhook_secret"),
         "nhn": ("app_key", "secret_key", "webhook_secret"),
         "smtp": ("username", "password", "return_key"),
+        "fcm": (),
+        "apns": (),
+        "webpush": (),
     }.items()
     for account in ("main", "test")
 }

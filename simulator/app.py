@@ -17,6 +17,7 @@ from simulator.admission import Admission, admit
 from simulator.behaviour import Behaviour, Behaviours, Throttle
 from simulator.fate import LATE_MS
 from simulator.http import Receive, Refusal, Reply, Request, Scope, Send, hang, json, read, write
+from simulator.http2 import Http2Server
 from simulator.mails import Mails
 from simulator.receipts import ABROAD_AFTER_S, TWICE_AFTER_S, Post, Receipts
 from simulator.settings import SimulatorSettings
@@ -58,6 +59,7 @@ class Simulator:
         self.mail = MailServer()
         self.mails = Mails([a for a in known if a.vendor == "smtp"], self.store, self.receipts.post_to, settings)
         self.mail.check, self.mail.taken = self.mails.may_log_in, self.mails.taken
+        self.http2 = Http2Server(self)
         self._started_ms = clock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -193,13 +195,20 @@ class Simulator:
             limit = max(0, int(given)) if given else None
         except ValueError:
             return json(422, {"detail": "limit is a number"})
-        found, slices = self.store.received(request.query.get("to") or None, limit), []
+        found, slices = self._to(request.query.get("to") or None, limit), []
         for i in range(0, len(found), SLICE):
             slices.append(
                 orjson.dumps([self.mails.shown(record, _handset(record)) for record in found[i : i + SLICE]])[1:-1]
             )
             await asyncio.sleep(0)
         return Reply(200, b'{"items":[%s]}' % b",".join(slices))
+
+    def _to(self, to: str | None, limit: int | None) -> list[Record]:
+        """What a handset got; a push token may be given without its kind."""
+        found = self.store.received(to, limit)
+        if to is None or found or ":" in to:
+            return found
+        return next(filter(None, (self.store.received(f"{kind}:{to}", limit) for kind in ("fcm", "apns"))), [])
 
     def _change(self, request: Request) -> Reply:
         try:
@@ -224,11 +233,14 @@ class Simulator:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
                 await self.mail.stop()
+                await self.http2.stop()
                 await self.receipts.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
             if self.settings.smtp_port:
                 await self.mail.start(self.settings.smtp_host, self.settings.smtp_port)
+            if self.settings.http2_port:
+                await self.http2.start(self.settings.http2_host, self.settings.http2_port)
             await send({"type": "lifespan.startup.complete"})
 
 

@@ -70,6 +70,7 @@ async def _world(ims: Context, prices: Prices) -> World:
         now_ms=ims.now_ms(),
         choose=await ims.vendors.chooser(),
         type_of=_type_of,
+        type_at=_type_at,
         hopeless=await ims.vendors.hopeless(),
         files_of=_files_of,
         vendors_of=_vendors_of,
@@ -87,6 +88,10 @@ async def _world(ims: Context, prices: Prices) -> World:
 def _type_of(hop: dict[str, Any], variables: str | None) -> str:
     values = None if variables is None else orjson.loads(variables)
     return common.channel(hop["channel"]).type_of(hop["content"], values)
+
+
+def _type_at(hop: dict[str, Any], kind: str, to: str) -> str:
+    return common.channel(hop["channel"]).type_at(kind, to)
 
 
 def _charged(hop: dict[str, Any], address: str, variables: str | Mapping[str, str] | None) -> tuple[str, int]:

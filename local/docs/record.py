@@ -177,6 +177,7 @@ def _accepting(recorder: Recorder, url: str) -> Json:
     recorder.call("sendMt.partly", 202, "POST", path, mixed)
     _files(recorder, picture["file_id"])
     _rcs(recorder)
+    _push(recorder)
     return accepted
 
 
@@ -203,6 +204,21 @@ def _rcs(recorder: Recorder) -> None:
     fallback = [{"channel": "mt", "sender": SENDER, "text": text}]
     body = {**wish, "buttons": [said], "recipients": people, "fallback": fallback}
     recorder.call("sendRcs.long", 202, "POST", "/v1/rcs/messages", body)
+
+
+def _push(recorder: Recorder) -> None:
+    """A user's devices and a token; somebody without a device beside them."""
+    path, phone = "/v1/push/messages", {"user": "kim", "app": "demo-app", "token": "fcm:example-phone"}
+    said = {"app": "demo-app", "title": "주문", "body": "#{order} 배송이 시작되었습니다", "data": {"order": "#{order}"}}
+    order = {"variables": {"order": "A-17"}}
+    sent = {"authorization": f"Bearer {recorder.demo['live_key']}"}
+    httpx2.put(f"{recorder.demo['gateway']}/v1/devices", json=phone, headers=sent, timeout=30).raise_for_status()
+    people = [{"to": to, "ref": "order-17", **order} for to in ("user:kim", "fcm:example-token", "user:nobody")]
+    english = {"localized": {"en": {"title": "Order", "body": "#{order} is on its way"}}}
+    recorder.call("sendPush.user", 202, "POST", path, {**said, **english, "recipients": people})
+    recorder.call("sendPush.dry_run", 200, "POST", f"{path}?dry_run=true", {**said, "recipients": people[:1]})
+    wrong = {**said, "image": "http://shop.example/1.png", "data": {"from": "us"}, "recipients": people[:1]}
+    recorder.call("sendPush.faults", 422, "POST", path, wrong)
 
 
 def _files(recorder: Recorder, used: str) -> None:

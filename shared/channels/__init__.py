@@ -7,6 +7,7 @@ MODULES: dict[str, str] = {
     "kakao": "shared.channels.kakao",
     "rcs": "shared.channels.rcs",
     "email": "shared.channels.email",
+    "push": "shared.channels.push",
 }
 """Channel → the module whose `CHANNEL` describes it; loaded on first use, so each function loads only what it needs."""
 

@@ -103,7 +103,8 @@ class Acceptance:
         """The message as the first hop that can carry it would send it."""
         hop = self.request.plan[first_place(message.skips or {})]
         kind = channel(hop.channel)
-        return kind.measure(kind.render(hop.content, message.vars))
+        size = kind.measure(kind.render(hop.content, message.vars))
+        return size._replace(type=message.type) if kind.by_address else size
 
     def _seen(self, message: Recipient, size: Size, cost: Decimal | None) -> dict[str, Any]:
         skips = message.skips or {}

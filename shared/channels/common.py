@@ -160,6 +160,8 @@ class Channel:
     """A further hop of any request's plan: the channel's own fields, `channel` and `wait`."""
     phone: bool = False
     """Whether its addresses are phone numbers, which all phone channels of a plan share."""
+    by_address: bool = False
+    """Whether a message's type depends on its address, too: then compiled hops are asked by `type_to(values, to)`."""
     final_on: str = "receipt"
     """What ends a message: `receipt`, or `sent` where the vendor's yes is the end (a later no only extends the trail).
     An adapter may say otherwise for its vendor."""
@@ -217,6 +219,10 @@ class Channel:
     def vendors(self, content: Mapping[str, Any]) -> tuple[str, ...]:
         """The vendors that alone may carry a compiled content; empty: any that can."""
         return ()
+
+    def type_at(self, kind: str, to: str) -> str:
+        """The type of a message that `measure` calls `kind`, at an address in its stored form."""
+        return kind
 
     def files(self, content: Mapping[str, Any]) -> tuple[str, ...]:
         """The ids of the files that every message of a compiled content carries."""

@@ -71,7 +71,8 @@ class Reader:
         self._legs = legs
         self._names: list[str] = sorted({name for leg in legs for name in leg.hop.names})
         self._room = MAX_VALUES - 6 * sum(len(name) + 1 for name in self._names)
-        self._types = ["" if leg.hop.names else leg.hop.type_for({}) for leg in legs]
+        self._by_address = [leg.kind.by_address for leg in legs]
+        self._types = ["" if leg.hop.names or leg.kind.by_address else leg.hop.type_for({}) for leg in legs]
         self._type = self._types[0] if legs else ""
 
     def read(self, items: Sequence[Any], start: int) -> tuple[list[Recipient], list[Rejected]]:
@@ -111,7 +112,7 @@ class Reader:
         values = self._values(index, item.get("variables")) if self._names else {}
         if self._names:
             row["vars"] = values
-        if self._names or len(self._legs) > 1:
+        if self._names or len(self._legs) > 1 or any(self._by_address):
             self._walk(row, values, refused)
         return row
 
@@ -122,9 +123,11 @@ class Reader:
             if place in refused:
                 continue
             try:
-                if place:
-                    self._reach(place, leg, row)
-                kind = leg.hop.type_for(values) if leg.hop.names else self._types[place]
+                to = self._reach(place, leg, row) if place else row["to"]
+                if self._by_address[place]:
+                    kind = leg.hop.type_to(values, to)  # type: ignore[attr-defined]
+                else:
+                    kind = leg.hop.type_for(values) if leg.hop.names else self._types[place]
             except Refused as fault:
                 if fault.code not in CODES:
                     raise
@@ -137,7 +140,7 @@ class Reader:
         if refused:
             row["skips"] = {place: refused[place].code for place in sorted(refused)}
 
-    def _reach(self, place: int, leg: Leg, row: dict[str, Any]) -> None:
+    def _reach(self, place: int, leg: Leg, row: dict[str, Any]) -> str:
         """The recipient's address on a further hop; kept with the hop's place where it is none of the known ones."""
         given = row.get("addresses") or {}
         written = given.get(leg.kind.name)
@@ -148,6 +151,7 @@ class Reader:
         stored = leg.kind.address(leg.content, written)
         if stored != written:
             row["addresses"] = {**given, str(place): stored}
+        return stored
 
     def _values(self, index: int, given: Any) -> dict[str, str]:
         given = given or {}

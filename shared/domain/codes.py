@@ -80,7 +80,7 @@ _TABLE = """
     4006  none           -      filtered as spam
     4007  none           alert  the sender number is blocked
     4008  otp            -      no delivery report came in time
-    5001  none           -      the push token is no longer valid
+    5001  failover       -      the push token is no longer valid
     5002  none           -      the mail address bounced or has unsubscribed
     9001  none           alert  given up inside IMS: no vendor had it
 """

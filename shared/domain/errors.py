@@ -35,5 +35,9 @@ class Overloaded(Unavailable):
     """Too much at once: the caller should slow down (429)."""
 
 
+class ClientWaits(Overloaded):
+    """One client's own quota or key stands in the way: that client waits, and the vendor is well for all others."""
+
+
 class Uncertain(ImsError):
     """It may have happened: ask before acting again."""

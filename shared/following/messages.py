@@ -15,7 +15,7 @@ from shared.domain.errors import Unavailable
 from shared.domain.ids import index_of, request_of
 from shared.following import patience, reading, shapes
 from shared.runtime import Context
-from shared.stores import callbacks, lookup, requests
+from shared.stores import callbacks, lookup, push_devices, requests
 from shared.stores.lookup import Search
 from shared.stores.requests import Arriving, RequestRow
 from shared.stores.sql import Connection
@@ -56,7 +56,10 @@ def _read(conn: Connection, account_id: int, enabled: bool, message_id: UUID, te
     if found is None:
         return None
     waiting, tries = callbacks.of_message(conn, account_id, message_id.bytes, str(message_id))
-    return shapes.message(found, shapes.callback(found, waiting, tries, enabled))
+    made = shapes.message(found, shapes.callback(found, waiting, tries, enabled))
+    if any(hop.channel == "push" for hop in found.hops):
+        shapes.add_devices(made["trail"], push_devices.results(conn, message_id.bytes))
+    return made
 
 
 async def _arriving(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from shared.runtime.clock import iso
 from shared.stores.callbacks import Attempt, Waiting
 from shared.stores.claims import SKIPPED, UNCERTAIN
 from shared.stores.lookup import Details, Hop, Note
+from shared.stores.push_devices import DeviceResult
 from shared.stores.routing import SHOWN
 
 Json = dict[str, Any]
@@ -91,6 +92,30 @@ def _hop_steps(hop: Hop, doubted: bool) -> list[tuple[int, Json]]:
 def _note_step(note: Note) -> Json:
     codes = {"code": note.code, "raw_code": note.raw_code, "raw_text": note.raw_text, "via": note.via}
     return {"state": note.state, "at": iso(note.at_ms), "hop": note.hop, **codes}
+
+
+def add_devices(steps: Sequence[Json], results: Iterable[tuple[int, DeviceResult]]) -> None:
+    """What became of a push message at each device of its user: beside the last step of its hop, devices by their ids
+    and the last signs of their tokens."""
+    by_hop: dict[int, list[Json]] = {}
+    for hop, result in results:
+        by_hop.setdefault(hop, []).append(_device(result))
+    for step in reversed(steps):
+        if (told := by_hop.pop(step.get("hop", 0), None)) is not None:
+            step["devices"] = told
+
+
+def _device(result: DeviceResult) -> Json:
+    return {
+        "device": str(UUID(bytes=result.device_id)),
+        "service": result.service,
+        "token": f"…{result.last_signs}",
+        "state": "uncertain" if result.state == "calling" else result.state,
+        "code": result.code,
+        "raw_code": result.raw_code,
+        "raw_text": result.raw_text,
+        "at": None if result.at_ms is None else iso(result.at_ms),
+    }
 
 
 def _now(found: Details) -> list[Json]:

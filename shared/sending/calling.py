@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shared.domain.defaults import in_night_window
-from shared.domain.errors import ImsError, Overloaded, Rejected, Unavailable, Uncertain
+from shared.domain.errors import ClientWaits, ImsError, Overloaded, Rejected, Unavailable, Uncertain
 from shared.domain.events import Result, Send, SendPart
 from shared.runtime import Context, logs, metrics
 from shared.sending.calls import exchange
@@ -108,7 +108,9 @@ async def call_vendor(job: Job, items: list[Item]) -> list[Result]:
             return stopped + await _all(job, items, "failed", error.code, error.raw_code, error.detail)
         except Unavailable as error:
             code = THROTTLED if isinstance(error, Overloaded) else "3001"
-            return stopped + _not_before(error, await _all(job, items, "unavailable", code, None, error.detail))
+            well = isinstance(error, ClientWaits)
+            told = await _all(job, items, "unavailable", code, None, error.detail, well)
+            return stopped + _not_before(error, told)
         except Uncertain as error:
             return stopped + await _all(job, items, "uncertain", "0300", None, str(error))
         except Exception as error:  # an answer that the adapter cannot bear must not make the other calls' results lost
@@ -139,10 +141,11 @@ async def _begin(job: Job, items: list[Item]) -> tuple[list[Result], list[Item]]
 
 
 async def _all(
-    job: Job, items: Sequence[Item], state: Any, code: str, raw: str | None, text: str | None
+    job: Job, items: Sequence[Item], state: Any, code: str, raw: str | None, text: str | None, well: bool = False
 ) -> list[Result]:
     """The same result for all messages of a call; a refusal too shows that the vendor is there."""
-    await _record(job.entry, job.ims, ok=int(state == "failed"), failed=int(state != "failed"))
+    well = well or state == "failed"
+    await _record(job.entry, job.ims, ok=int(well), failed=int(not well))
     now = job.ims.now_ms()
     return [result_of(i.key, state, code, i.part, now, raw, text) for i in items]
 

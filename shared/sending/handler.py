@@ -154,7 +154,7 @@ async def _ready(
         try:
             reference, payload = _taken(made[key])
             bodies = await _bodies(payload.files, files, ims)
-            outbound = Outbound(reference, send_.to, send_.type, lane, payload, bodies)
+            outbound = Outbound(reference, send_.to, send_.type, lane, payload, bodies, valid_until=part.valid_until)
             ready.append(Item(key, send_, part, outbound))
         except Rejected as error:
             wrong.append(result_of(key, "failed", error.code, part, ims.now_ms(), text=error.detail))

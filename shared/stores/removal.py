@@ -93,7 +93,7 @@ def remove_history(conn: Connection, requests: Sequence[bytes], limit: int) -> t
     """Delete messages with their hops, trail and reports, and at last the requests."""
     query = f"SELECT message_id FROM messages WHERE {spans(requests)} ORDER BY message_id LIMIT %s"  # noqa: S608
     ids = [row[0] for row in sql.fetch(conn, query, (limit,))]
-    removed = sum(_delete(conn, table, ids) for table in ("messages", "hops", "trail", "reports"))
+    removed = sum(_delete(conn, table, ids) for table in ("messages", "hops", "trail", "reports", "push_results"))
     if len(ids) == limit:
         return removed, False
     deleted = sql.execute(conn, f"DELETE FROM requests WHERE request_id IN ({sql.ids(requests)})")  # noqa: S608

@@ -63,6 +63,8 @@ class Outbound:
     """The bytes of `payload.files`."""
     file_ids: Sequence[str] = ()
     """Vendor-side ids of the files, once uploaded."""
+    valid_until: int = 0
+    """Until when it is of use (Unix ms); 0 where that does not matter."""
 
 
 @dataclass(frozen=True)

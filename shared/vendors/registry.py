@@ -22,6 +22,10 @@ MODULES: dict[Key, str] = {
     ("solapi", "rcs"): "shared.vendors.solapi.rcs",
     ("nhn", "rcs"): "shared.vendors.nhn.rcs",
     ("smtp", "email"): "shared.vendors.smtp.email",
+    ("fcm", "push"): "shared.vendors.fcm.push",
+    ("apns", "push"): "shared.vendors.apns.push",
+    ("webpush", "push"): "shared.vendors.webpush.push",
+    ("devices", "push"): "shared.vendors.push.devices",
 }
 """The module whose `ADAPTER` serves a vendor and channel."""
 

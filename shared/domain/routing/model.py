@@ -248,6 +248,8 @@ class World:
     choose: Choose
     type_of: Callable[[dict[str, Any], str | None], str]
     """(hop of a plan, the recipient's variables as JSON) → the message type it will have."""
+    type_at: Callable[[dict[str, Any], str, str], str] = lambda hop, kind, to: kind
+    """(hop of a plan, the type by `type_of`, address) → the type at that address."""
     hopeless: Hopeless = lambda *_: False
     charged: Callable[[dict[str, Any], str, str | Mapping[str, str] | None], tuple[str, int]] = lambda *_: (KOREA, 1)
     """(hop of a plan, address, the recipient's variables, as JSON or not) → the country and units that are charged."""

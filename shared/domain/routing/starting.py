@@ -87,7 +87,10 @@ def _needs(message: Message, plan: Plan, step: int, world: World) -> list[Need]:
 
 def _type_at(message: Message, plan: Plan, place: int, world: World) -> str:
     """The message's type at a place of the plan. Its row may still show an earlier place's."""
-    return message.type if place == first_place(message.skips) else world.type_of(plan.hops[place], message.vars)
+    if place == first_place(message.skips):
+        return message.type
+    hop = plan.hops[place]
+    return world.type_at(hop, world.type_of(hop, message.vars), message.address(place, hop["channel"]))
 
 
 def need_of(message: Message, plan: Plan, place: int, world: World) -> Need:

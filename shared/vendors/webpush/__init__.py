@@ -1,0 +1,1 @@
+"""Web Push: the push services of browsers."""
