@@ -152,5 +152,5 @@ def test_a_silent_message_needs_no_body_and_gives_the_app_what_it_says() -> None
 
 
 def test_a_dry_run_shows_the_service_and_the_size() -> None:
-    view = accept(push()).plan_view(lambda need: None)
+    view = accept(push()).plan_view(lambda need: [])
     assert (view["messages"][0]["type"], view["messages"][0]["length"]) == ("fcm", 51)
