@@ -17,7 +17,7 @@ from uuid import UUID
 from shared.domain.ids import span_of
 from shared.domain.states import FIRST_FINAL, State
 from shared.stores import sql
-from shared.stores.lookup import TEST
+from shared.stores.lookup import TEST, indexed
 from shared.stores.sql import Connection
 
 SLACK_MS = 15_000
@@ -145,8 +145,8 @@ def read(conn: Connection, wanted: Selection, after: Place, limit: int) -> Selec
 def _entries(conn: Connection, wanted: Selection, after: Place, limit: int) -> list[Entry]:
     """The next candidates."""
     if wanted.by_id:
-        value = wanted.recipient if wanted.index == "recipient" else wanted.ref
-        bounds, order = f"{wanted.index}=%s AND message_id>%s", "message_id"
+        column, value = indexed(wanted.index, wanted.recipient if wanted.index == "recipient" else wanted.ref)
+        bounds, order = f"{column}=%s AND message_id>%s", "message_id"
         args: tuple[Any, ...] = (value, after.message_id)
     else:
         bounds, order = "feed_seq>=%s AND NOT (feed_seq=%s AND message_id<=%s)", "feed_seq, message_id"

@@ -23,6 +23,8 @@ from shared.stores.sql import Connection
 
 SCAN = 5000
 REQUESTS = 500
+HEAD = 100
+"""So many characters of an address stand in its index (`recipient_head`)."""
 HOP_STATE = "(SELECT h.state FROM hops h WHERE h.message_id=messages.message_id AND h.hop=messages.hop)"
 """One look-up a row. An EXISTS would be turned into a scan of all hops (MariaDB 10.11 materializes it)."""
 _MESSAGE = (
@@ -215,19 +217,27 @@ def _exactly(column: str, value: str) -> str:
     return f"CAST({column} AS BINARY)={sql.literal(value.encode())}"
 
 
+def indexed(index: str, value: str | None) -> tuple[str, str | None]:
+    """The column of an index and what to look for there: of addresses it holds the beginning."""
+    if index == "recipient":
+        return "recipient_head", value and value[:HEAD]
+    return index, value
+
+
 def _page(found: list[bytes], limit: int, below: bytes | None) -> Page:
     return Page(found[:limit], found[limit - 1]) if len(found) > limit else Page(found, below)
 
 
 def _by_index(conn: Connection, wanted: Search, index: str, value: str, span: tuple[bytes, bytes], rest: str) -> Page:
     """Candidates by a secondary index, whose entries lie in id order; then what the index does not know."""
+    column, head = indexed(index, value)
 
     def entries(limit: int) -> list[tuple[bytes, str]]:
         return sql.fetch(
             conn,
-            f"SELECT message_id, {index} FROM messages FORCE INDEX ({index}) WHERE account_id=%s AND {index}=%s "  # noqa: S608
+            f"SELECT message_id, {index} FROM messages FORCE INDEX ({index}) WHERE account_id=%s AND {column}=%s "  # noqa: S608
             f"AND message_id>=%s AND message_id<%s ORDER BY message_id DESC LIMIT {limit:d}",
-            (wanted.account_id, value, *span),
+            (wanted.account_id, head, *span),
         )
 
     if not any(
