@@ -9,6 +9,7 @@ public class Migrate {
                     .dataSource(args[0], args[1], System.getenv("IMS_MIGRATE_PASSWORD"))
                     .locations("filesystem:" + args[2])
                     .validateMigrationNaming(true)
+                    .outOfOrder(true) // branches number their migrations ahead, and are merged in any order
                     .cleanDisabled(true)
                     .connectRetries(5)
                     .load();
