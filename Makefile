@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS := 4
-BESIDE := --dist loadgroup --no-loadscope-reorder
+BESIDE := --dist loadscope --no-loadscope-reorder
 
 .PHONY: help
 help: ## show the targets

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,6 +26,9 @@ LAST = ("test_kill.py", "test_down.py", "test_openfaas_ce.py", "test_clusters.py
 
 SESSION = "platform"
 """The group of tests that share the session's platform."""
+
+OWN_PLATFORM = ("test_apart.py", "test_clusters.py", "test_openfaas_ce.py")
+"""Of e2e, those that start one of another kind for themselves."""
 
 OFFSET = 8500
 """Where the search for free ports begins; clear of the other platforms that tests start."""
@@ -51,16 +55,9 @@ settings.load_profile("ims")
 """A busy machine is slow; no test fails for that, nor for examples that no run had before."""
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The fast tests first, the breaking ones last; for workers side by side the long groups first.
-
-    A group stays with one worker: the tests of one file, and all that use the session's one platform.
-    """
-    side_by_side = hasattr(config, "workerinput") or bool(config.getoption("numprocesses", None))
-    items.sort(key=_place_beside if side_by_side else _place)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    """The fast tests first, the breaking ones last; for workers side by side the long groups first."""
+    items.sort(key=_place_beside if hasattr(config, "workerinput") else _place)
 
 
 def _place(item: pytest.Item) -> tuple[int, int]:
@@ -71,13 +68,27 @@ def _place(item: pytest.Item) -> tuple[int, int]:
 
 def _place_beside(item: pytest.Item) -> tuple[bool, int, int]:
     folder, last = _place(item)
-    return _group(item) != SESSION, -folder, last
+    return not group(item.nodeid).startswith(SESSION), -folder, last
 
 
-def _group(item: pytest.Item) -> str:
-    own = getattr(item, "fixturenames", ())
-    shared = "platform" in own and not hasattr(getattr(item, "module", None), "platform")
-    return SESSION if shared else item.path.name
+def group(nodeid: str) -> str:
+    """What stays with one worker: a file, and all that use the session's one platform, those that break it apart."""
+    path = nodeid.partition("::")[0]
+    name = Path(path).name
+    if "e2e" not in Path(path).parts or name in OWN_PLATFORM:
+        return path
+    return SESSION + ("-breaking" if name in LAST else "")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out whole groups, in their order."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid)
+
+    return Groups(config, log)
 
 
 @pytest.fixture(scope="session")
