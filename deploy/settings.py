@@ -31,7 +31,7 @@ class OwnSecret:
 
 OWN_SECRETS = (
     OwnSecret("ims-watch", ("watch",), ("IMS_SLACK_WEBHOOK_URL", "IMS_WATCH_SMS_SETTINGS", "IMS_WATCH_MYSQL_URL")),
-    OwnSecret("ims-keys", ("api_user",), ("IMS_SECRET_KEYS",)),
+    OwnSecret("ims-keys", ("api_user", "api_email", "send_email"), ("IMS_SECRET_KEYS",)),
     OwnSecret("ims-mail", ("digest", "api_user"), ("IMS_SMTP_PASSWORD",)),
 )
 """Beside SECRETS, which has the addresses of MySQL and Redis, with their passwords, for every function."""
