@@ -17,4 +17,5 @@ if [ ! -e ims.env ]; then
     mysql=$(value mysql ims) redis=$(value redis password)
     sed -e "/MYSQL/s/CHANGE_ME/$mysql/" -e "/REDIS/s/CHANGE_ME/$redis/" ims.env.example >ims.env
 fi
+[ -e keys.env ] || sed "s|^IMS_SECRET_KEYS=$|&$(head -c 32 /dev/urandom | base64 -w 0)|" keys.env.example >keys.env
 grep -l CHANGE_ME ./*.env | sed 's/^/still to be filled: /' || true
