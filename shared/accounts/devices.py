@@ -14,8 +14,11 @@ from starlette.responses import Response
 
 from shared.accepting.callers import Caller, caller
 from shared.channels.common import Fault, uri_fault
+from shared.channels.push.addresses import user_fault
 from shared.channels.schema import Content
+from shared.domain.errors import Invalid
 from shared.domain.ids import request_id
+from shared.domain.text import tidy
 from shared.edge import objects
 from shared.following import reading
 from shared.runtime import Context
@@ -25,7 +28,7 @@ from shared.stores import identities
 from shared.stores.devices import LIVE, WEBPUSH, Device, token_hash
 
 MAX_TOKEN, MAX_USER = 4096, 255
-_APNS = re.compile(r"[0-9a-fA-F]{8,400}").fullmatch
+_APNS = re.compile(r"[0-9a-fA-F]{8,400}|magic-[0-9]{4}").fullmatch
 _PRINTABLE = re.compile(r"[!-~]+").fullmatch
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}").fullmatch
 
@@ -93,6 +96,20 @@ def _split(token: str) -> tuple[str, str] | None:
     return (kind, text) if good else None
 
 
+def _endpoint_fault(url: str) -> str | None:
+    """Why a push service's address may not be called, or None: it is judged as a callback's is."""
+    from shared.runtime.egress import Policy  # only for a browser's subscription
+    from shared.runtime.settings import EgressSettings, load
+
+    if wrong := uri_fault(url):
+        return wrong
+    try:
+        Policy.of(load(EgressSettings)).check(url)
+    except Invalid as error:
+        return error.detail
+    return None
+
+
 def _token_faults(wish: Registration) -> list[Fault]:
     if (wish.token is None) == (wish.subscription is None):
         return [Fault("/token", "required", "give either `token` or `subscription`")]
@@ -101,9 +118,8 @@ def _token_faults(wish: Registration) -> list[Fault]:
     if wish.subscription is None:
         return []
     faults = []
-    wrong = uri_fault(wish.subscription.endpoint)
-    if wrong or not wish.subscription.endpoint.lower().startswith("https://"):
-        faults.append(Fault("/subscription/endpoint", "format", wrong or "must be https"))
+    if wrong := _endpoint_fault(wish.subscription.endpoint):
+        faults.append(Fault("/subscription/endpoint", "format", wrong))
     missing = {"p256dh", "auth"} - set(wish.subscription.keys)
     return faults + [Fault(f"/subscription/keys/{n}", "required", "must be given") for n in sorted(missing)]
 
@@ -115,6 +131,8 @@ def _replaced(wish: Registration) -> bytes | None:
 
 async def _faults(ims: Context, who: Caller, wish: Registration) -> list[Fault]:
     faults = [Fault(f"/{n}", "required", "must be given") for n in ("user", "app") if not getattr(wish, n)]
+    if wish.user and (wrong := user_fault(wish.user)):
+        faults.append(Fault("/user", "format", wrong))
     faults += _token_faults(wish)
     if wish.replaces is not None and _replaced(wish) is None:
         faults.append(Fault("/replaces", "format", "must be fcm:<token> or apns:<token in hex>"))
@@ -160,7 +178,7 @@ def _made(ims: Context, who: Caller, wish: Registration) -> Device:
     digest = token_hash(kind, token if wish.subscription is None else wish.subscription.endpoint)
     consent = wish.consent or Consent()
     return Device(
-        device_id, who.account.account_id, who.test, wish.user or "", wish.app or "", kind, token, digest, told,
+        device_id, who.account.account_id, who.test, tidy(wish.user or ""), wish.app or "", kind, token, digest, told,
         wish.platform, wish.environment, wish.language, wish.time_zone, consent.ads, consent.night_ads,
         now if wish.consent else None, LIVE, None, now, now,
     )  # fmt: skip
@@ -171,6 +189,8 @@ async def list_all(request: Request, ims: Context) -> Response:
     who = await caller(request, ims)
     given = objects.asked(request, "devices", who.mark, {"user": str})
     user = given.get("user")
+    if user is not None and not user.strip():
+        raise reading.invalid([Fault("/user", "format", "names nobody: it is blank")])
     rows = await ims.db(store.page, who.account.account_id, who.test, given.place, given.limit + 1, user)
     return objects.page(given, rows, view, lambda device: device.device_id)
 
@@ -188,7 +208,7 @@ async def remove_user(request: Request, ims: Context) -> Response:
     """Forget all devices of a user."""
     who = await caller(request, ims)
     given = reading.query(request, {"user": str})
-    if "user" not in given:
+    if not given.get("user", "").strip():
         raise reading.invalid([Fault("/user", "required", "whose devices")])
     await ims.db(store.remove_user, who.account.account_id, given["user"], who.test)
     return Response(status_code=204)

@@ -72,6 +72,9 @@ def register(conn: Connection, device: Device, consent: bool, replaces: bytes | 
         if old is not None and old.user == device.user and not consent:
             device = device._replace(ads=old.ads, night_ads=old.night_ads, consent_ms=old.consent_ms)
             consent = True
+        if old is not None and old.user == device.user:
+            known = ("platform", "environment", "language", "time_zone")
+            device = device._replace(**{name: getattr(device, name) or getattr(old, name) for name in known})
         if old is not None:
             remove(conn, device.account_id, old.device_id, device.test)
     values = device._asdict()

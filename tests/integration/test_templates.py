@@ -275,3 +275,10 @@ async def test_reviews_are_followed_until_they_are_over_and_what_never_arrived_i
     await following.follow(time.monotonic() + 0.5, pair.client.ims)
     assert done[:2] == ["handed in", "asked"]
     assert (await ask("GET", "/v1/templates/HELLO", pair.live)).body["state"] == "approved"
+
+
+@pytest.mark.parametrize("user", [" ", "undefined", "null", "None", "[object Object]"])
+async def test_a_name_that_programs_write_for_nobody_is_no_user(pair: Pair, user: str) -> None:
+    answer = await ask("PUT", "/v1/devices", pair.live, user=user, app="app", token="fcm:x")
+    assert answer.status == 422
+    assert "/user" in {fault["pointer"] for fault in answer.body["errors"]}
