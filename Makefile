@@ -5,7 +5,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-WORKERS := 4
+WORKERS := 0
 BESIDE := --dist loadscope --no-loadscope-reorder
 
 .PHONY: help
@@ -48,7 +48,7 @@ check: setup ## format, lint, types and the fast tests: what a contributor runs
 	@$(BIN)/pytest -q -n 2 $(BESIDE) tests/unit tests/contract tests/wiring
 
 .PHONY: test
-test: setup ## all tests, on real servers; WORKERS=1 one after the other
+test: setup ## all tests, on real servers; WORKERS=2 side by side
 	@$(BIN)/pytest -n $(WORKERS) $(BESIDE) tests
 
 .PHONY: manifests

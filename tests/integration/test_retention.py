@@ -249,6 +249,7 @@ def test_the_cost_follows_what_is_removed_not_what_is_kept(past: Past) -> None:
             past.request(95, n=5)
         return rows_read(one.db, one.sweep)
 
+    past.request(2, n=1000)  # in a table of a few rows MySQL reads all of them, which is not counted
     few = cost()
     one.sweep()
     idle = rows_read(one.db, one.sweep)
@@ -258,7 +259,7 @@ def test_the_cost_follows_what_is_removed_not_what_is_kept(past: Past) -> None:
     for _ in range(10):
         past.request(2, n=1000)
     many = cost()
-    assert past.count("messages") == 19_000
+    assert past.count("messages") == 20_000
     assert many < 1.3 * few + 50
     assert rows_read(one.db, one.sweep) < idle + 50, "with nothing to remove, what is kept costs nothing"
     one.db.close()
