@@ -117,7 +117,10 @@ def _problems(error: ValidationError, pointer: str = "") -> list[ErrorDetails]:
 def _sound(model: type[M], raw: dict[str, Any], pointer: str, problems: list[ErrorDetails]) -> tuple[M, list[Fault]]:
     faulty = {p["loc"][0] for p in problems}
     faults = [_fault(model, p, pointer) for p in problems]
-    return model.model_validate({k: v for k, v in raw.items() if k not in faulty}, strict=False), faults
+    try:
+        return model.model_validate({k: v for k, v in raw.items() if k not in faulty}, strict=False), faults
+    except ValidationError:  # a field that must be there is missing or faulty: there is nothing to go on with
+        raise InvalidRequest(faults) from None
 
 
 def _fault(model: type[BaseModel], problem: ErrorDetails, pointer: str) -> Fault:

@@ -208,7 +208,8 @@ def _check_size(values: Mapping[str, str]) -> None:
 
 
 def _addresses(given: Any, planned: Container[str]) -> dict[str, str]:
-    """As written for the channels of further hops, which read them themselves; in their stored form for others."""
+    """As written; but numbers of phone channels that are not among the further hops, which read them themselves, in their
+    stored form."""
     if type(given) is not dict:
         raise Refused("/addresses", "type", "must be an object of channels and addresses")
     for name, address in given.items():
@@ -217,9 +218,13 @@ def _addresses(given: Any, planned: Container[str]) -> dict[str, str]:
         if type(address) is not str or not 0 < len(address) <= MAX_ADDRESS:
             raise Refused(f"/addresses/{name}", "type", f"must be a string of 1 to {MAX_ADDRESS} characters")
     return {
-        name: channel(name).address(None, address) if name in MODULES and name not in planned else address
+        name: channel(name).address(None, address) if name not in planned and _phone(name) else address
         for name, address in given.items()
     }
+
+
+def _phone(name: str) -> bool:
+    return name in MODULES and channel(name).phone
 
 
 def _rejected(index: int, item: Any, refused: Refused) -> Rejected:

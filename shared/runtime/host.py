@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import stat
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -76,6 +77,8 @@ async def serve_until_signal(name: str, host: str, port: int) -> None:
     server = Server(App(name), host, port)
     on_signal(server.end)
     await server.serve()
+    sys.stdout.flush()
+    os._exit(0 if server.started else 1)  # all is drained; a thread that still waits for Kafka must hold nobody up
 
 
 def on_signal(act: object) -> None:

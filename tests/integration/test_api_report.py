@@ -1071,7 +1071,7 @@ async def test_only_what_is_given_of_the_callback_changes(client: Client) -> Non
     assert (await client.http.put("/v1/callbacks", json={"callback_uri": uri, "batch_size": 500})).status_code == 200
     answer = (await client.http.put("/v1/callbacks", json={"secrets": [secret, SECRET]})).json()
     masks = [f"whsec_…{s[-4:]}" for s in (secret, SECRET)]
-    assert answer == {"callback_uri": uri, "enabled": True, "batch_size": 500, "secrets": masks}
+    assert answer == {"callback_uri": uri, "enabled": True, "batch_size": 500, "secrets": masks, "former_secrets": []}
     assert (await client.http.put("/v1/callbacks", json={"enabled": False})).json()["enabled"] is False
     assert (await client.http.put("/v1/callbacks", json={"callback_uri": None})).json()["callback_uri"] is None
     seen = await client.get("/v1/callbacks")

@@ -348,5 +348,6 @@ async def test_the_demo_account_speaks_as_the_contract_says(ims: Context) -> Non
     }
     assert {r.state for r in found} == {"approved"}
     assert await ims.db(store.numbers, account) == {"0215441234", "15991234"}
-    assert {tuple(sorted(r.secrets)) for r in found} == {(), ("dkim_ed25519", "dkim_rsa"), ("vapid_key",)}
+    app = ("apns_key", "fcm_service_account", "vapid_key")
+    assert {tuple(sorted(r.secrets)) for r in found} == {(), ("dkim_ed25519", "dkim_rsa"), app}
     assert not secrets.opens(secrets.ring(), next(r for r in found if r.secrets).secrets, found[0].place)
