@@ -208,8 +208,7 @@ def _check_size(values: Mapping[str, str]) -> None:
 
 
 def _addresses(given: Any, planned: Container[str]) -> dict[str, str]:
-    """As written; but numbers of phone channels that are not among the further hops, which read them themselves, in their
-    stored form."""
+    """As written; the numbers of phone channels that no further hop uses in their stored form."""
     if type(given) is not dict:
         raise Refused("/addresses", "type", "must be an object of channels and addresses")
     for name, address in given.items():
