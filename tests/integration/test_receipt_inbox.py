@@ -15,7 +15,7 @@ from shared.runtime.clock import now_ms
 from shared.runtime.mysql import Database
 from shared.stores import inbox, routing, sql
 from shared.vendors.base import Adapter
-from tests.contract.vendor_bench import ADAPTERS, Bench, outbound, running_bench
+from tests.contract.vendor_bench import TEXT_ADAPTERS, Bench, outbound, running_bench
 from tests.contract.vendor_bench import now_ms as wall_ms
 from tests.integration.test_routing_rows import NHN, SOLAPI, Road, price, world
 from tests.wiring.functions import loaded
@@ -167,7 +167,7 @@ def test_what_nobody_claims_within_a_week_is_forgotten(road: Road) -> None:
     assert (old.waiting(), fresh.waiting()) == (0, 1)
 
 
-@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda a: f"{a.name}-{a.channel}")
+@pytest.mark.parametrize("adapter", TEXT_ADAPTERS, ids=lambda a: f"{a.name}-{a.channel}")
 async def test_a_webhook_without_our_reference_before_the_answer_ends_the_message(adapter: Adapter, road: Road) -> None:
     sender = (adapter.channel, adapter.name, "main")
     road.accept(adapter.name)
