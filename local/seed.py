@@ -232,7 +232,8 @@ def address_of(options: Options, vendor: str, env: Mapping[str, str]) -> str:
     """Where a vendor is: a path of the simulator, at the port that speaks what it speaks, or its mail server."""
     if vendor == "smtp":
         return f"smtp://{HOST}:{options.ports['smtp']}"
-    return f"{env['IMS_VENDOR_HTTP2_URL' if vendor in HTTP2 else 'IMS_VENDOR_URL']}/vendors/{vendor}"
+    base = env.get("IMS_VENDOR_HTTP2_URL") if vendor in HTTP2 else None
+    return f"{base or env['IMS_VENDOR_URL']}/vendors/{vendor}"
 
 
 def _prices(cursor: Cursor) -> None:

@@ -23,7 +23,7 @@ CREATE TABLE identities (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 INSERT INTO identities (account_id, value, state, created_ms, updated_ms)
   SELECT account_id, number, state, created_ms, created_ms FROM senders;
-DROP TABLE senders;
+RENAME TABLE senders TO former_senders;
 -- The numbers among them, for functions of the version before and for scripts that insert sender numbers.
 CREATE SQL SECURITY INVOKER VIEW senders AS
   SELECT account_id, value AS number, state, created_ms FROM identities
