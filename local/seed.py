@@ -231,7 +231,7 @@ def _vendors(options: Options, cursor: Cursor, env: Mapping[str, str]) -> None:
 def address_of(options: Options, vendor: str, env: Mapping[str, str]) -> str:
     """Where a vendor is: a path of the simulator, at the port that speaks what it speaks, or its mail server."""
     if vendor == "smtp":
-        return f"smtp://{HOST}:{options.ports['smtp']}"
+        return f"smtp://{urlsplit(env['IMS_VENDOR_URL']).hostname or HOST}:{options.ports['smtp']}"
     base = env.get("IMS_VENDOR_HTTP2_URL") if vendor in HTTP2 else None
     return f"{base or env['IMS_VENDOR_URL']}/vendors/{vendor}"
 

@@ -1,3 +1,4 @@
+-- contract: the view of the same name serves functions of the version before.
 -- What an account may speak as: sender numbers, Kakao profiles, e-mail domains, push apps, RCS brands and chatbots.
 -- `secrets` are sealed (shared/accounts/secrets.py); `purpose`: send, or optout for 080 numbers.
 CREATE TABLE identities (
