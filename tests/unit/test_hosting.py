@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from shared.runtime.context import current
 from shared.runtime.host import Function, Host
 from shared.runtime.scope import PROCESS, Scope, Threads
 from shared.runtime.settings import FunctionSettings
+from tests.ports import free_port
 
 FUNCTION = """
 import asyncio
@@ -51,13 +51,6 @@ def event(what: str) -> tuple[list[tuple[str, str]], bytes]:
     attributes = {"specversion": "1.0", "id": what, "type": Due.TYPE, "source": "/t%C3%A9st"}
     headers = [(f"ce-{name}", value) for name, value in attributes.items()]
     return [*headers, ("content-type", "application/json")], json.dumps({"kind": "timeout", "ids": [what]}).encode()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture
