@@ -5,7 +5,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-WORKERS := 0
+WORKERS := 2
+AGAIN := 1
 BESIDE := --dist loadscope --no-loadscope-reorder
 
 .PHONY: help
@@ -48,8 +49,8 @@ check: setup ## format, lint, types and the fast tests: what a contributor runs
 	@$(BIN)/pytest -q -n 2 $(BESIDE) tests/unit tests/contract tests/wiring
 
 .PHONY: test
-test: setup ## all tests, on real servers; WORKERS=2 side by side
-	@$(BIN)/pytest -n $(WORKERS) $(BESIDE) tests
+test: setup ## all tests, on real servers, two workers side by side; WORKERS=0 one test after the other
+	@$(BIN)/pytest -n $(WORKERS) $(BESIDE) --reruns $(AGAIN) tests
 
 .PHONY: manifests
 manifests: setup ## write knative/, stack.yml, stack.ce.yml and docker/requirements.lock from the map
