@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shared.edge.once import once
 from shared.following.callbacks import change_settings, rotate, settings, test_call
 from shared.following.messages import get_message, list_messages
 from shared.following.reports import list_reports, replay_message, replay_reports
@@ -12,15 +13,15 @@ main = http_function(
     [
         Route("GET", "/v1/messages", list_messages, "messages:read"),
         Route("GET", "/v1/messages/{message_id}", get_message, "messages:read"),
-        Route("POST", "/v1/messages/{message_id}/report/replay", replay_message, "reports:replay"),
+        Route("POST", "/v1/messages/{message_id}/report/replay", once(replay_message), "reports:replay"),
         Route("GET", "/v1/requests/{request_id}", get_request, "messages:read"),
         Route("PATCH", "/v1/requests/{request_id}", change_request, "messages:send"),
-        Route("POST", "/v1/requests/{request_id}/cancel", cancel_request, "messages:send"),
+        Route("POST", "/v1/requests/{request_id}/cancel", once(cancel_request), "messages:send"),
         Route("GET", "/v1/reports", list_reports, "reports:read"),
-        Route("POST", "/v1/reports/replay", replay_reports, "reports:replay"),
+        Route("POST", "/v1/reports/replay", once(replay_reports), "reports:replay"),
         Route("GET", "/v1/callbacks", settings, ("callbacks:write", "reports:read")),
         Route("PUT", "/v1/callbacks", change_settings, "callbacks:write"),
-        Route("POST", "/v1/callbacks/secrets/rotate", rotate, "callbacks:write"),
+        Route("POST", "/v1/callbacks/secrets/rotate", once(rotate), "callbacks:write"),
         Route("POST", "/v1/callbacks/test", test_call, "callbacks:write", own=True),
     ]
 )

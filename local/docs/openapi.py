@@ -139,6 +139,14 @@ def _add_rights(made: Json) -> None:
         operation["security"] = [{scheme: [scope]} for scope in route.scopes]
         operation["x-scopes"] = list(route.scopes)
         operation["x-test-keys"] = "no" if scheme == "operator" else "refused" if route.live_only else "their own only"
+        if getattr(route.handler, "once", False):
+            _add_key(operation)
+
+
+def _add_key(operation: Json) -> None:
+    """That it takes an Idempotency-Key (shared/edge/once.py), and what that may answer."""
+    operation.setdefault("parameters", []).append({"$ref": "#/components/parameters/OnceKey"})
+    operation["problems"] = sorted({*operation.get("problems", ()), 408, 409, 422})
 
 
 # --- schemas --------------------------------------------------------------------------------------------------------

@@ -79,14 +79,31 @@ def read_key(account_id: int, header: str | None, path: str, body: bytes, *, tes
     """
     if header is None:
         return None
-    written = _as_written(header)
-    if not 1 <= len(written) <= MAX_KEY or not written.isprintable():
-        fault = {"pointer": "", "code": "format", "detail": f"Idempotency-Key has 1 to {MAX_KEY} printable characters"}
-        raise Problem(422, "The Idempotency-Key is not usable.", [fault], kind="idempotency-key")
+    checked(header)
     digest = hashlib.blake2b(header.encode(), digest_size=16, person=b"test" if test else b"").hexdigest()
     content = hashlib.blake2b(path.encode() + b"\0", digest_size=16)
     content.update(body)
     return Key(account_id, digest, content.hexdigest())
+
+
+def checked(header: str) -> str:
+    """The header as it is; 422 when it is no usable Idempotency-Key."""
+    written = _as_written(header)
+    if not 1 <= len(written) <= MAX_KEY or not written.isprintable():
+        fault = {"pointer": "", "code": "format", "detail": f"Idempotency-Key has 1 to {MAX_KEY} printable characters"}
+        raise Problem(422, "The Idempotency-Key is not usable.", [fault], kind="idempotency-key")
+    return header
+
+
+def reused() -> Problem:
+    """The 422 for a key that comes with another body."""
+    fault = {"pointer": "", "code": "conflict", "detail": "the Idempotency-Key belongs to another body"}
+    return Problem(
+        422,
+        "This Idempotency-Key was used with another body; use a new key for a new request.",
+        [fault],
+        kind="idempotency-key-reused",
+    )
 
 
 def _as_written(header: str) -> str:
@@ -100,13 +117,7 @@ def _as_written(header: str) -> str:
 def conflict(key: Key, held: Held, now_ms: int) -> Problem | None:
     """Why a request must not go on beside what is held; None when it may take over."""
     if held.body_hash != key.body_hash:
-        fault = {"pointer": "", "code": "conflict", "detail": "the Idempotency-Key belongs to another body"}
-        return Problem(
-            422,
-            "This Idempotency-Key was used with another body; use a new key for a new request.",
-            [fault],
-            kind="idempotency-key-reused",
-        )
+        return reused()
     if held.state == LEASED and held.deadline_ms > now_ms:
         wait = (held.deadline_ms - now_ms) / 1000
         return Problem(409, "The first request with this key is still being accepted.", retry_after=min(wait, 5))

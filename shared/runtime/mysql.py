@@ -13,7 +13,8 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from shared.domain.errors import Unavailable
@@ -78,6 +79,31 @@ class TooSlow(Unavailable):
     """A statement took longer than it may; the server has ended it."""
 
 
+class Beside(Protocol):
+    """What is noted in the same transaction as what a task writes."""
+
+    def here(self) -> Callable[[Connection[Any]], None] | None:
+        """What notes it, where that is meant."""
+
+
+BESIDE: ContextVar[Beside | None] = ContextVar("ims.beside", default=None)
+
+
+def _noted(
+    fn: Callable[Concatenate[Connection[Any], P], T], note: Callable[[Connection[Any]], None]
+) -> Callable[Concatenate[Connection[Any], P], T]:
+    """fn, and the note if fn has written (shared/stores/sql.py:execute says so)."""
+
+    def both(conn: Connection[Any], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        conn.wrote = False  # type: ignore[attr-defined]
+        result = fn(conn, *args, **kwargs)
+        if conn.wrote:  # type: ignore[attr-defined]
+            note(conn)
+        return result
+
+    return both
+
+
 class Database:
     """One server. `await db(fn, *args)` runs fn(connection, *args) in a transaction and commits it.
 
@@ -92,7 +118,10 @@ class Database:
         self._threads = Threads(pool, thread_name_prefix="mysql")
 
     async def __call__(self, fn: Callable[Concatenate[Connection[Any], P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        loop = asyncio.get_running_loop()
+        loop, beside = asyncio.get_running_loop(), BESIDE.get()
+        note = beside.here() if beside is not None else None
+        if note is not None:
+            fn = _noted(fn, note)
         return await loop.run_in_executor(self._threads, lambda: self.run(fn, *args, **kwargs))
 
     def run(self, fn: Callable[Concatenate[Connection[Any], P], T], *args: P.args, **kwargs: P.kwargs) -> T:

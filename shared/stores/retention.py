@@ -260,6 +260,7 @@ def tasks(settings: RetentionSettings) -> list[Task]:
         Walk("history", history_ms, remove_history, rewinds=True),
         Cut("attempts", "attempts", "PRIMARY", "attempt_id", "at_ms", history, order="attempt_id"),
         Cut("idempotency", "idempotency", "expires", "account_id, key_hash", "expires_ms", _before(0)),
+        Cut("kept_answers", "kept_answers", "expires", "owner, key_hash", "expires_ms", _before(0)),
         Cut("files", "files", "used", "file_id", "used_ms", content, most=FILES),
         Cut("receipts", "receipt_inbox", "kept", _RECEIPT, "kept_ms", content),
         Cut("dead_replayed", "dead_letters", "state", "dead_id", "at_ms", content, where=f"state='{dead.REPLAYED}'"),

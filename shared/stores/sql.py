@@ -44,9 +44,12 @@ def ids(values: Iterable[bytes]) -> str:
 
 
 def execute(conn: Connection, statement: str) -> int:
-    """Run a statement without parameters; the number of affected rows."""
+    """Run a statement without parameters that writes; the number of affected rows."""
     with conn.cursor() as cursor:
-        return int(cursor.execute(statement))
+        changed = int(cursor.execute(statement))
+    if changed:
+        conn.wrote = True
+    return changed
 
 
 def fetch(conn: Connection, statement: str, args: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
