@@ -82,6 +82,8 @@ def addresses(options: Options) -> dict[str, str]:
         "IMS_TRUSTED_PROXIES": LOOPBACK,
         "IMS_EGRESS_HTTP": "1",
         "IMS_SECRET_KEYS": options.home.secret("secret_keys", base64.b64encode(os.urandom(32)).decode()),
+        "IMS_CONSOLE_URL": f"http://{HOST}:{options.ports['gateway']}/console",
+        "IMS_COOKIE_SECURE": "0",
         "IMS_SMTP_HOST": HOST,
         "IMS_SMTP_PORT": str(options.ports["smtp"]),
         "IMS_SMTP_STARTTLS": "0",

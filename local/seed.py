@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from local import seed_people
 from local.options import Options
 from local.ports import Ports
 from local.probes import HOST
@@ -84,6 +85,7 @@ def seed(options: Options, env: Mapping[str, str]) -> None:
         _keys_of_identities(options, cursor, account, env.get("IMS_SECRET_KEYS", ""))
         _vendors(options, cursor, env)
         _prices(cursor)
+        seed_people.seed(options, cursor, account, env.get("IMS_SECRET_KEYS", ""))
         connection.commit()
     options.home.write(options.home.demo_file, json.dumps(_demo(options, env, address, signing), indent=1) + "\n")
 
@@ -267,7 +269,7 @@ def simulator_secrets(options: Options) -> str:
     return json.dumps({**known, **demo_app.public_keys(options)})
 
 
-def _demo(options: Options, env: Mapping[str, str], mysql: str, signing: str) -> dict[str, str | None]:
+def _demo(options: Options, env: Mapping[str, str], mysql: str, signing: str) -> dict[str, Any]:
     """api.md's demo.json; what this platform does not run is null."""
     ports: Ports = options.ports
     redis = (options.redis_url or env["IMS_REDIS_URL"]).rstrip("/")
@@ -286,6 +288,7 @@ def _demo(options: Options, env: Mapping[str, str], mysql: str, signing: str) ->
         "redis": redis if redis.count("/") > 2 else f"{redis}/0",
         "kafka": options.kafka_bootstrap or env["IMS_KAFKA_BOOTSTRAP"],
         "mongodb": None,
+        "console_users": seed_people.users(options),
     }
 
 

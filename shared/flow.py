@@ -262,6 +262,11 @@ FLOW: tuple[Function, ...] = (
                     "/v1/devices",
                     "/v1/keys",
                     "/v1/usage",
+                    "/v1/people",
+                    "/v1/audit",
+                    "/v1/invitations",
+                    "/v1/sessions",
+                    "/v1/passwords",
                 )
             ),
         ),
@@ -269,7 +274,7 @@ FLOW: tuple[Function, ...] = (
         scale=Scale(min=1),
         internet=(443, 587),
     ),
-    Function("api_admin", 41301, on=(Http(("/v1/admin",)),), scale=Scale(max=3)),
+    Function("api_admin", 41301, on=(Http(("/v1/admin",)),), scale=Scale(max=3), internet=(587,)),
 )
 
 BY_NAME: dict[str, Function] = {f.name: f for f in FLOW}

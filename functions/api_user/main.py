@@ -1,19 +1,22 @@
-"""The client's own settings: who it is, and its daily digest."""
+"""The client's own settings, and its people: who they are, what they may do, and how they sign in."""
 
 from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accepting.callers import Caller, caller
-from shared.accounts import access, defaults, devices, identities, suppressions, templates
+from shared.accounts import access, audits, defaults, devices, identities, suppressions, templates
 from shared.digest import preferences
 from shared.digest.api import get_digest, send_again
+from shared.edge.callers import Caller, caller
 from shared.edge.once import once
 from shared.following import reading, usage
+from shared.people import invited, members, oneself, sessions, shapes, signing_in
 from shared.runtime import Context, Route, http_function
 from shared.stores import digests
 from shared.stores.accounts import read_account
+
+PAGED = ("limit", "cursor")
 
 
 async def me(request: Request, ims: Context) -> Response:
@@ -81,13 +84,45 @@ main = http_function(
         Route("DELETE", "/v1/suppressions/{id}", suppressions.lift, "account:write"),
         Route("GET", "/v1/usage", usage.show, "account:read"),
         Route("GET", "/v1/keys", access.list_all, "keys:write"),
-        Route("POST", "/v1/keys", once(access.create), "keys:write"),
+        Route("POST", "/v1/keys", once(access.create), "keys:write", confirm=True),
         Route("GET", "/v1/keys/{id}", access.show, "keys:write"),
         Route("DELETE", "/v1/keys/{id}", access.remove, "keys:write"),
-        Route("POST", "/v1/keys/{id}/rotate", once(access.rotate), "keys:write"),
+        Route("POST", "/v1/keys/{id}/rotate", once(access.rotate), "keys:write", confirm=True),
         Route("GET", "/v1/devices", devices.list_all, "contacts:write"),
         Route("PUT", "/v1/devices", devices.register, "contacts:write", own=True),
         Route("DELETE", "/v1/devices", devices.remove_user, "contacts:write", own=True),
         Route("DELETE", "/v1/devices/{id}", devices.remove, "contacts:write", own=True),
+        Route("GET", "/v1/people", members.list_own, "people:write", query=PAGED),
+        Route("GET", "/v1/people/invitations", members.invitations_own, "people:write", query=PAGED),
+        Route(
+            "POST",
+            "/v1/people/invitations",
+            once(members.invite_own),
+            "people:write",
+            confirm=True,
+            body=shapes.NewInvitation,
+        ),
+        Route("DELETE", "/v1/people/invitations/{id}", members.withdraw_own, "people:write"),
+        Route("GET", "/v1/people/{id}", members.show_own, "people:write"),
+        Route("PATCH", "/v1/people/{id}", members.change_own, "people:write", confirm=True, body=shapes.Change),
+        Route("DELETE", "/v1/people/{id}", members.remove_own, "people:write", confirm=True),
+        Route("GET", "/v1/audit", audits.list_own, "audit:read", query=(*audits.OWN, *PAGED)),
+        Route("GET", "/v1/invitations/{token}", invited.show),
+        Route("POST", "/v1/invitations/{token}", invited.accept, body=shapes.Acceptance),
+        Route("POST", "/v1/sessions", signing_in.sign_in, body=shapes.SignIn),
+        Route("GET", "/v1/sessions", sessions.list_all),
+        Route("DELETE", "/v1/sessions", sessions.end_all),
+        Route("GET", "/v1/sessions/current", sessions.current),
+        Route("PUT", "/v1/sessions/current", sessions.choose, body=shapes.Choice),
+        Route("DELETE", "/v1/sessions/current", sessions.leave),
+        Route("POST", "/v1/sessions/current/confirm", sessions.confirm, body=shapes.Confirmation),
+        Route("DELETE", "/v1/sessions/{id}", sessions.end_one),
+        Route("POST", "/v1/passwords/reset", oneself.ask_reset, body=shapes.Asked),
+        Route("POST", "/v1/passwords/{token}", oneself.reset_password, body=shapes.NewPassword),
+        Route("PUT", "/v1/me/password", oneself.change_password, body=shapes.ChangedPassword),
+        Route("POST", "/v1/me/totp", oneself.begin_totp),
+        Route("PUT", "/v1/me/totp", oneself.set_totp, body=shapes.Given),
+        Route("DELETE", "/v1/me/totp", oneself.end_totp, confirm=True),
+        Route("POST", "/v1/me/totp/recovery", oneself.renew_recovery, confirm=True),
     ]
 )

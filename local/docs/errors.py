@@ -46,6 +46,16 @@ NEXT: dict[str, str] = {
     "no-callback": "there is no callback to call: `PUT /v1/callbacks` first",
     "no-mail": "this installation sends no mail: choose `callback`",
     "not-over": "the day is not over in Korea: ask again after its midnight",
+    "signed-out": "sign in again: `POST /v1/sessions`",
+    "sign-in-failed": "check address, password and code; an unknown address is answered the same",
+    "code-needed": "send the code of your authenticator app, or a recovery code, as `code`",
+    "locked": "wait for `retry-after` seconds; a browser in which you have signed in before may still be let in",
+    "csrf": "ask `GET /v1/sessions/current`, and send its `csrf` as the header `x-csrf-token`",
+    "confirm-needed": "give the password again: `POST /v1/sessions/current/confirm`, then repeat the call",
+    "totp-needed": "set up a second factor: `POST /v1/me/totp`; operators cannot do without one",
+    "no-factor": "begin with `POST /v1/me/totp`",
+    "somebody-else": "sign out, then open the link again",
+    "last-owner": "make somebody else an owner first",
     "sent-lately": "a digest went out less than 10 minutes ago: wait for `retry-after` seconds",
 }
 """What a client does next, by the last part of `type`."""
@@ -55,6 +65,10 @@ FURTHER = {
         ("idempotency-key", "idempotency-key-reused", "not-final", "no-callback", "no-mail", "not-over"), 422
     ),
     "sent-lately": 429,
+    **dict.fromkeys(("signed-out", "sign-in-failed", "code-needed"), 401),
+    **dict.fromkeys(("csrf", "confirm-needed", "totp-needed"), 403),
+    **dict.fromkeys(("no-factor", "somebody-else", "last-owner"), 409),
+    "locked": 429,
     "file-quota": 413,
     "files-full": 429,
     "in-use": 409,

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from local.docs import generated
 from local.docs.text import from_yaml, to_yaml
 from local.home import ROOT
 from shared import flow
@@ -80,6 +81,7 @@ def document() -> Json:
     made["paths"] |= {f"/v1/{name}/messages": _accepting(made, name) for name in flow.CHANNELS if name != FIRST}
     made["info"]["version"] = user_agent().removeprefix("ims/")
     made["components"]["schemas"] |= _tables() | _models(words)
+    _add_generated(made)
     made["components"]["securitySchemes"]["key"]["x-scopes"] = _scopes()
     _add_rights(made)
     made["components"]["responses"] = {_problem_name(status): _problem(status) for status in TITLES}
@@ -105,6 +107,22 @@ def operations(made: Json) -> list[tuple[str, str, Json]]:
     """(path, method, operation) of every path and webhook."""
     items = [*made["paths"].items(), *made.get("webhooks", {}).items()]
     return [(path, method, item[method]) for path, item in items for method in METHODS if method in item]
+
+
+def _add_generated(made: Json) -> None:
+    """What is not written by hand."""
+    for route in routes():
+        item = made["paths"].setdefault(route.path, {})
+        if route.method.lower() in item:
+            continue
+        found = examples(generated.operation_id(route)).values()
+        operation = item[route.method.lower()] = generated.settled(generated.operation(route, found))
+        if not route.scopes:
+            operation["security"] = [{"session": []}, {}]
+        if route.body is not None:
+            schema = untitled(route.body.model_json_schema(ref_template=REF + "{model}"))
+            made["components"]["schemas"] |= schema.pop("$defs", {})
+            made["components"]["schemas"][generated.body_name(route.body)] = schema
 
 
 # --- rights ---------------------------------------------------------------------------------------------------------
@@ -135,7 +153,7 @@ def _add_rights(made: Json) -> None:
         operation = made["paths"].get(route.path, {}).get(route.method.lower())
         if operation is None or not route.scopes:
             continue
-        scheme = "operator" if OPERATOR in route.scopes else "key"
+        scheme = "operator" if any(scope.startswith(OPERATOR) for scope in route.scopes) else "key"
         operation["security"] = [{scheme: [scope]} for scope in route.scopes]
         operation["x-scopes"] = list(route.scopes)
         operation["x-test-keys"] = "no" if scheme == "operator" else "refused" if route.live_only else "their own only"
@@ -258,7 +276,7 @@ def _add_examples(operation: Json) -> None:
         body = operation.get("requestBody", {}).get("content", {}).get("application/json")
         if body is not None and isinstance(request["body"], dict) and (response is None or response["status"] < 400):
             body.setdefault("examples", {})[name] = {"value": request["body"]}
-        if response is not None:
+        if response is not None and response["headers"].get("content-type"):
             _content(operation, response)["examples"] |= {name: {"value": response["body"]}}
 
 

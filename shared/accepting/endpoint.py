@@ -13,7 +13,6 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from shared.accepting.answer import accepted
-from shared.accepting.callers import Caller, caller
 from shared.accepting.keys import Held, Key, read_key
 from shared.accepting.submission import Submission
 from shared.accepting.submit import Submitter
@@ -24,6 +23,7 @@ from shared.channels.wanting import files_of, wanted
 from shared.domain.errors import Unavailable
 from shared.domain.ids import accepted_ms
 from shared.domain.routing import Offers
+from shared.edge.callers import Caller, caller
 from shared.runtime import Context
 from shared.runtime.clock import new_request_id
 from shared.runtime.http import read_body, require_json

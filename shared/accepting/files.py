@@ -10,7 +10,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accepting.callers import caller
+from shared.edge.callers import caller
 from shared.following import reading
 from shared.runtime import Context
 from shared.runtime.clock import iso, now_ms

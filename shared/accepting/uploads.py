@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.accepting import files, forms
-from shared.accepting.callers import caller
 from shared.accepting.images import NoImage, examine
 from shared.domain.ids import request_id
+from shared.edge.callers import caller
 from shared.following import reading
 from shared.runtime import Context
 from shared.runtime.http import read_body

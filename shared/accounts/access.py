@@ -17,11 +17,12 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accepting.callers import Caller, caller, operator
 from shared.channels.common import Fault, read_time, time_fault
 from shared.channels.schema import Content
 from shared.domain.ids import request_id
 from shared.edge import objects
+from shared.edge.auditing import Deed, audited
+from shared.edge.callers import Caller, Operator, caller, operator
 from shared.edge.scopes import SCOPES, opened
 from shared.following import reading
 from shared.runtime import Context
@@ -215,10 +216,13 @@ async def show(request: Request, ims: Context) -> Response:
 async def create(request: Request, ims: Context) -> Response:
     """Make a key; 201 with its secret, which is not shown again."""
     who = await caller(request, ims)
-    return await _create(request, ims, who.account.account_id, who.key)
+    return await _create(request, ims, who, (who.account.account_id, who.account.username), who.key)
 
 
-async def _create(request: Request, ims: Context, account_id: int, maker: ApiKey | None) -> Response:
+async def _create(
+    request: Request, ims: Context, who: Caller | Operator, about: tuple[int, str], maker: ApiKey | None
+) -> Response:
+    account_id = about[0]
     wish = await reading.body(request, New)
     now_ms = ims.now_ms()
     wanted = Wanted(wish, maker, now_ms)
@@ -228,7 +232,8 @@ async def _create(request: Request, ims: Context, account_id: int, maker: ApiKey
         _new_id(now_ms), _hash(key), account_id, wish.kind, wish.name or "", key[-ENDING:], wanted.scopes,
         wanted.ip_allow, wanted.expires_ms, None, now_ms, now_ms,
     )  # fmt: skip
-    if not await ims.db(store.add_bounded, row, MAX_KEYS):
+    deed = Deed("key.create", _named(row), after=view(row), about=about)
+    if not await audited(ims, who, lambda made: deed if made else None, store.add_bounded, row, MAX_KEYS):
         raise Problem(409, f"An account has at most {MAX_KEYS} keys; revoke one that is not used.", kind="keys-full")
     return reading.answer({**view(row), "key": key}, 201)
 
@@ -238,7 +243,10 @@ async def rotate(request: Request, ims: Context) -> Response:
     who = await caller(request, ims)
     key_id = reading.path_id(request, "id", reading.uuid, "key")
     wish = await reading.body(request, Rotation)
-    row, key = await ims.db(_rotated, who, key_id.bytes, wish.overlap_seconds * 1000, ims.now_ms())
+    row, key = await audited(
+        ims, who, lambda done: Deed("key.rotate", _named(done[0]), after=view(done[0])), _rotated,
+        who, key_id.bytes, wish.overlap_seconds * 1000, ims.now_ms(),
+    )  # fmt: skip
     return reading.answer({**view(row), "key": key})
 
 
@@ -258,7 +266,11 @@ async def remove(request: Request, ims: Context) -> Response:
     """Revoke a key; within 10 s it opens nothing any more."""
     who = await caller(request, ims)
     key_id = reading.path_id(request, "id", reading.uuid, "key")
-    if not await ims.db(store.revoke, who.account.account_id, _kind(who), key_id.bytes, ims.now_ms()):
+    deed = Deed("key.revoke", f"key:{key_id}")
+    if not await audited(
+        ims, who, lambda held: deed if held else None, store.revoke,
+        who.account.account_id, _kind(who), key_id.bytes, ims.now_ms(),
+    ):  # fmt: skip
         raise reading.not_found("key")
     return Response(status_code=204)
 
@@ -266,34 +278,42 @@ async def remove(request: Request, ims: Context) -> Response:
 # --- operators --------------------------------------------------------------------------------------------------------
 
 
-async def _account(request: Request, ims: Context) -> int:
-    account_id: int | None = await ims.db(store.account_of, request.path_params["username"])
+async def _account(request: Request, ims: Context) -> tuple[int, str]:
+    username = request.path_params["username"]
+    account_id: int | None = await ims.db(store.account_of, username)
     if account_id is None:
         raise reading.not_found("account")
-    return account_id
+    return account_id, username
 
 
 async def list_any(request: Request, ims: Context) -> Response:
     """The keys of any account."""
     by = await operator(request, ims)
-    account_id = await _account(request, ims)
+    account_id, _ = await _account(request, ims)
     return await _list(request, ims, account_id, None, f"{by} {account_id}")
 
 
 async def create_any(request: Request, ims: Context) -> Response:
     """Make a key for an account: its first one, and the one that may make others (`keys:write` must be named)."""
-    await operator(request, ims)
-    return await _create(request, ims, await _account(request, ims), None)
+    who = await operator(request, ims)
+    return await _create(request, ims, who, await _account(request, ims), None)
 
 
 async def remove_any(request: Request, ims: Context) -> Response:
     """Revoke a key of any account."""
-    await operator(request, ims)
-    account_id = await _account(request, ims)
+    who = await operator(request, ims)
+    about = await _account(request, ims)
     key_id = reading.path_id(request, "id", reading.uuid, "key")
-    if not await ims.db(store.revoke, account_id, None, key_id.bytes, ims.now_ms()):
+    deed = Deed("key.revoke", f"key:{key_id}", about=about)
+    if not await audited(
+        ims, who, lambda held: deed if held else None, store.revoke, about[0], None, key_id.bytes, ims.now_ms()
+    ):
         raise reading.not_found("key")
     return Response(status_code=204)
+
+
+def _named(row: Row) -> str:
+    return f"key:{UUID(bytes=row.key_id)}"
 
 
 def _secret(kind: str) -> str:

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SkipValidation
 from starlette.requests import Request
 
-from shared.accepting.callers import Caller, caller
 from shared.channels.acceptance import further
 from shared.channels.common import AccountView, Fault
 from shared.channels.schema import MAX_FALLBACK, MAX_WAIT_S, Content, HopIn
 from shared.channels.wanting import of_hops
+from shared.edge.auditing import Deed, audited
+from shared.edge.callers import Caller, caller
 from shared.following import reading
 from shared.runtime import Context
 from shared.stores import accounts
@@ -52,7 +53,11 @@ async def change(request: Request, ims: Context) -> Caller:
         lane: None if c is None else c.model_dump(exclude_none=True) for lane, c in wish.defaults.items()
     }
     if given:
-        kept = await ims.db(accounts.set_defaults, who.account.account_id, given, MAX_DEFAULTS)
+        deed = Deed("defaults.change", "account", view(who.account.defaults), given)
+        kept = await audited(
+            ims, who, lambda done: deed if done else None, accounts.set_defaults,
+            who.account.account_id, given, MAX_DEFAULTS,
+        )  # fmt: skip
         if not kept:
             raise reading.invalid([Fault("/defaults", "range", f"at most {MAX_DEFAULTS} bytes as JSON, of all lanes")])
         ims.accounts.forget(who.account.account_id)

@@ -12,7 +12,6 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accepting.callers import Caller, caller
 from shared.channels.common import Fault, uri_fault
 from shared.channels.push.addresses import user_fault
 from shared.channels.schema import Content
@@ -20,6 +19,7 @@ from shared.domain.errors import Invalid
 from shared.domain.ids import request_id
 from shared.domain.text import tidy
 from shared.edge import objects
+from shared.edge.callers import Caller, caller
 from shared.following import reading
 from shared.runtime import Context
 from shared.runtime.clock import iso

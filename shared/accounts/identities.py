@@ -11,7 +11,6 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accepting.callers import Caller, caller, operator
 from shared.accounts import domains, keys, secrets
 from shared.accounts.kinds import KINDS, Kind
 from shared.accounts.secrets import Sealed
@@ -19,6 +18,8 @@ from shared.channels.common import Fault
 from shared.channels.schema import Content
 from shared.domain.ids import request_id
 from shared.edge import objects
+from shared.edge.auditing import Deed, audited
+from shared.edge.callers import Caller, caller, operator
 from shared.following import reading
 from shared.runtime import Context
 from shared.runtime.clock import iso
@@ -225,7 +226,8 @@ async def _add(ims: Context, who: Caller, kind: Kind, value: str, proof: list[st
     private, public = await asyncio.to_thread(keys.made, kind.kind)
     row.settings.update(public)
     row = row._replace(secrets=await asyncio.to_thread(_sealed, row, {**read.secret, **private}, now))
-    if await ims.db(_insert, row, now) is None:
+    deed = Deed("identity.create", _named(row), after=view(row))
+    if await audited(ims, who, lambda added: deed if added else None, _insert, row, now) is None:
         there = await ims.db(store.by_value, row.account_id, row.channel, row.kind, value)
         raise objects.exists("identity", name_of(there or row))
     return row
@@ -281,7 +283,10 @@ async def change(request: Request, ims: Context) -> Response:
     now = ims.now_ms()
     sealed = await asyncio.to_thread(_sealed, before, read.secret, now)
     proof = tuple(wish.proof) if "proof" in wish.model_fields_set else None
-    row = await ims.db(_change, before, read, sealed, proof, now)
+    row = await audited(
+        ims, who, lambda after: Deed("identity.change", _named(after), view(before), view(after)), _change,
+        before, read, sealed, proof, now,
+    )  # fmt: skip
     ims.accounts.forget(who.account.account_id)
     return objects.shown(view(row))
 
@@ -311,7 +316,8 @@ async def remove(request: Request, ims: Context) -> Response:
     """Remove an identity; what was accepted with it goes on."""
     who = await caller(request, ims)
     row = await _mine(request, ims, who)
-    await ims.db(store.remove, who.account.account_id, row.identity_id)
+    deed = Deed("identity.remove", _named(row), view(row))
+    await audited(ims, who, deed, store.remove, who.account.account_id, row.identity_id)
     ims.accounts.forget(who.account.account_id)
     return Response(status_code=204)
 
@@ -326,7 +332,10 @@ async def check(request: Request, ims: Context) -> Response:
     wanted = domains.records(before.value, before.identity_id.hex(), before.settings)
     results = await domains.check(wanted)
     good = domains.passes(wanted, results)
-    row = await ims.db(_checked, before, results, good, ims.now_ms())
+    row = await audited(
+        ims, who, lambda after: Deed("identity.check", _named(after), after=view(after)), _checked,
+        before, results, good, ims.now_ms(),
+    )  # fmt: skip
     return objects.shown(view(row))
 
 
@@ -337,6 +346,10 @@ def _checked(conn: Connection, before: Row, results: dict[str, Json], good: bool
     approved = good and row.state == PENDING
     row = row._replace(checked={"at": now_ms, "results": results}, state=APPROVED if approved else row.state)
     return store.save(conn, row, now_ms)
+
+
+def _named(row: Row) -> str:
+    return f"identity:{UUID(bytes=row.identity_id)}"
 
 
 # --- sender numbers ---------------------------------------------------------------------------------------------------
@@ -382,7 +395,8 @@ async def remove_sender(request: Request, ims: Context) -> Response:
     """Remove a sender number."""
     who = await caller(request, ims)
     row = await _mine(request, ims, who, "sender")
-    await ims.db(store.remove, who.account.account_id, row.identity_id)
+    deed = Deed("identity.remove", _named(row), view(row))
+    await audited(ims, who, deed, store.remove, who.account.account_id, row.identity_id)
     ims.accounts.forget(who.account.account_id)
     return Response(status_code=204)
 
@@ -426,9 +440,17 @@ async def _decide(request: Request, ims: Context, state: str) -> Response:
         return [Fault("/reason", "required", "the account must know why")] if missing else []
 
     wish = await reading.body(request, Decision, faults)
-    row, username = await ims.db(_decided, identity.bytes, state, wish, by, ims.now_ms())
+    row, username = await audited(
+        ims, by, lambda done: _decision(state, wish, *done), _decided,
+        identity.bytes, state, wish, str(by), ims.now_ms(),
+    )  # fmt: skip
     ims.accounts.forget(row.account_id)
     return objects.shown(operators_view((row, username)))
+
+
+def _decision(state: str, wish: Decision, row: Row, username: str) -> Deed:
+    about = row.account_id, username
+    return Deed(f"identity.{state}", _named(row), after=view(row), purpose=wish.reason, about=about)
 
 
 def _decided(conn: Connection, identity_id: bytes, state: str, wish: Decision, by: str, now_ms: int) -> tuple[Row, str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accepting.callers import operator
 from shared.accounts.identities import Decision
 from shared.accounts.template_shapes import FILTERS, conflict, operators_view
 from shared.channels.common import Fault
 from shared.domain import templates as states
 from shared.edge import objects
+from shared.edge.auditing import Deed, audited
+from shared.edge.callers import operator
 from shared.following import reading
 from shared.runtime import Context
 from shared.runtime.clock import iso
@@ -50,10 +53,18 @@ async def _decide(request: Request, ims: Context, state: str) -> Response:
 
     wish = await reading.body(request, Decision, faults)
     try:
-        whole = await ims.db(_decided, template.bytes, state, wish, by, ims.now_ms())
+        whole = await audited(
+            ims, by, lambda done: _decision(state, wish, done), _decided,
+            template.bytes, state, wish, str(by), ims.now_ms(),
+        )  # fmt: skip
     except store.Refused as error:
         raise conflict(error) from error
     return objects.shown(operators_view(whole))
+
+
+def _decision(state: str, wish: Decision, whole: Whole) -> Deed:
+    named, about = f"template:{UUID(bytes=whole.head.template_id)}", (whole.head.account_id, whole.username)
+    return Deed(f"template.{state}", named, after=operators_view(whole), purpose=wish.reason, about=about)
 
 
 def _decided(conn: Connection, template_id: bytes, state: str, wish: Decision, by: str, now_ms: int) -> Whole:

@@ -9,9 +9,10 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accepting.callers import caller
 from shared.channels.schema import Content
 from shared.edge import objects
+from shared.edge.auditing import Deed, audited
+from shared.edge.callers import caller
 from shared.following import reading
 from shared.runtime import Context
 from shared.runtime.clock import iso
@@ -79,7 +80,8 @@ async def lift(request: Request, ims: Context) -> Response:
     row = await _mine(request, ims, who.account.account_id)
     if row.reason == store.COMPLAINT and not wish.recipient_asked:
         raise Problem(403, "The recipient has complained: only the recipient's own wish (recipient_asked) lifts it.")
-    await ims.db(store.remove, who.account.account_id, row.suppression_id)
+    deed = Deed("suppression.lift", f"suppression:{UUID(bytes=row.suppression_id)}", view(row), purpose=wish.reason)
+    await audited(ims, who, deed, store.remove, who.account.account_id, row.suppression_id)
     return Response(status_code=204)
 
 

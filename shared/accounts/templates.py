@@ -12,7 +12,6 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accepting.callers import Caller, caller
 from shared.accounts import submission
 from shared.accounts.template_shapes import FILTERS, conflict, view
 from shared.channels import CHANNEL_NAMES, MODULES
@@ -22,6 +21,8 @@ from shared.channels.schema import Content
 from shared.domain import templates as states
 from shared.domain.ids import request_id
 from shared.edge import objects
+from shared.edge.auditing import Deed, audited
+from shared.edge.callers import Caller, caller
 from shared.following import reading
 from shared.runtime import Context
 from shared.stores import templates as store
@@ -95,10 +96,16 @@ async def create(request: Request, ims: Context) -> Response:
     channel, code = wish.channel or "", wish.code or ""
     head = Head(template_id, who.account.account_id, channel, code, wish.name or code, 1, None, now, now)
     version = _version(template_id, wish.content or {}, variables, now)
-    if not await ims.db(store.add, head, version):
+    made = Whole(head, version)
+    deed = Deed("template.create", _named(made), after=view(made))
+    if not await audited(ims, who, lambda added: deed if added else None, store.add, head, version):
         (there,) = await ims.db(store.by_code, head.account_id, code, channel)
         raise objects.exists("template", str(UUID(bytes=there.head.template_id)))
-    return objects.shown(view(Whole(head, version)), 201)
+    return objects.shown(view(made), 201)
+
+
+def _named(whole: Whole) -> str:
+    return f"template:{UUID(bytes=whole.head.template_id)}"
 
 
 def _version(template_id: bytes, content: Json, variables: Sequence[str], now_ms: int) -> Version:
@@ -155,7 +162,10 @@ async def change(request: Request, ims: Context) -> Response:
 
     wish = await reading.body(request, Draft, faults)
     version = _version(before.head.template_id, wish.content or {}, variables, ims.now_ms())
-    whole = await ims.db(store.next_version, before.head, version, wish.name, ims.now_ms())
+    whole = await audited(
+        ims, who, lambda done: done and Deed("template.change", _named(done), view(before), view(done)),
+        store.next_version, before.head, version, wish.name, ims.now_ms(),
+    )  # fmt: skip
     if whole is None:
         raise reading.not_found("template")
     return objects.shown(view(whole))
@@ -189,7 +199,10 @@ async def submit(request: Request, ims: Context) -> Response:
     if wrong:
         raise reading.invalid(wrong)
     try:
-        whole = await ims.db(store.submit, who.account.account_id, before.head.template_id, ims.now_ms())
+        whole = await audited(
+            ims, who, lambda done: done and Deed("template.submit", _named(done), after=view(done)), store.submit,
+            who.account.account_id, before.head.template_id, ims.now_ms(),
+        )  # fmt: skip
     except store.Refused as error:
         raise conflict(error) from error
     if whole is None:
@@ -202,5 +215,5 @@ async def remove(request: Request, ims: Context) -> Response:
     """Remove a template with its versions; what was accepted with it goes on."""
     who = await caller(request, ims)
     whole = await _mine(request, ims, who)
-    await ims.db(store.remove, whole.head.template_id)
+    await audited(ims, who, Deed("template.remove", _named(whole), view(whole)), store.remove, whole.head.template_id)
     return Response(status_code=204)

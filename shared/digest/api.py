@@ -8,11 +8,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accepting.callers import caller
 from shared.digest import delivery
 from shared.digest.days import day_at, read_day
 from shared.digest.preferences import nowhere
 from shared.domain.errors import Overloaded
+from shared.edge.callers import caller
 from shared.following import reading
 from shared.runtime import Context
 from shared.runtime.clock import iso

@@ -8,10 +8,11 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accepting.callers import caller
 from shared.channels.common import Fault
 from shared.channels.schema import MAX_URI, Content
 from shared.digest import delivery, mail
+from shared.edge.auditing import Deed, audited
+from shared.edge.callers import caller
 from shared.following import reading
 from shared.following.callbacks import address_faults
 from shared.runtime import Context
@@ -72,7 +73,11 @@ async def change(request: Request, ims: Context) -> Response:
         raise missing
     if not changes:
         return reading.answer(view(before))
-    return reading.answer(view(await ims.db(digests.choose, who.account.account_id, changes, ims.now_ms())))
+    after = await audited(
+        ims, who, lambda done: Deed("digests.change", "digests", view(before), view(done)), digests.choose,
+        who.account.account_id, changes, ims.now_ms(),
+    )  # fmt: skip
+    return reading.answer(view(after))
 
 
 _BAD_ADDRESS = Fault("/email", "format", "must be a mail address like ops@example.com, in ASCII")

@@ -1,1 +1,1 @@
-"""The HTTP edge: what callers may do (`scopes`). Who they are is found by shared/accepting/callers.py."""
+"""The HTTP edge: what callers may do (`scopes`). Who they are is found by callers.py."""

@@ -29,11 +29,11 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accepting.callers import caller, operator
 from shared.accepting.keys import checked, reused
 from shared.accounts import secrets
 from shared.domain.errors import Unavailable
 from shared.edge.bodies import Hashed
+from shared.edge.callers import caller, operator
 from shared.runtime import Context, logs
 from shared.runtime.http import TAKEN_IN
 from shared.runtime.mysql import BESIDE

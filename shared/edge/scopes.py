@@ -41,14 +41,52 @@ SCOPES: dict[str, Scope] = {
 }
 
 OPERATOR = "operator"
-"""What routes under /v1/admin name: they are opened by keys of operators, and by no client's."""
+"""What routes under /v1/admin name: they are opened by operators, and by no client's key. A person with the role viewer
+reads, one with the role operator also changes."""
+OPERATOR_OWNER = "operator:owner"
+"""What only an owner among the operators may do: prices, people, revealing, exports."""
+OPERATOR_AUDIT = "operator:audit"
+"""The audit of the whole installation."""
+READ, CHANGE = "operator:read", "operator:change"
+_OF_OPERATORS = frozenset({OPERATOR, READ, CHANGE, OPERATOR_OWNER, OPERATOR_AUDIT})
+
+_VIEWER = ("messages:read", "reports:read", "account:read")
+_SENDER = (*_VIEWER, "messages:send", "templates:write", "contacts:write", "uploads:write")
+_DEVELOPER = (*_VIEWER, "content:read", "reports:replay", "callbacks:write", "keys:write")
+ROLES: dict[str, tuple[str, ...]] = {
+    "viewer": _VIEWER,
+    "sender": _SENDER,
+    "developer": _DEVELOPER,
+    "owner": tuple(SCOPES),
+}
+"""What each role of an account's people opens."""
+OPERATOR_ROLES: dict[str, tuple[str, ...]] = {
+    "viewer": (READ,),
+    "operator": (READ, CHANGE),
+    "owner": (READ, CHANGE, OPERATOR_OWNER, OPERATOR_AUDIT),
+}
+"""The same of operators."""
 
 
-def opened(scope: str, granted: Collection[str] | None) -> bool:
-    """Whether a key with these scopes opens `scope`; None: a key without scopes of its own."""
+def of_roles(roles: Collection[str], operator: bool = False) -> tuple[str, ...]:
+    """All scopes that some roles open."""
+    table = OPERATOR_ROLES if operator else ROLES
+    return tuple(dict.fromkeys(scope for role in table if role in roles for scope in table[role]))
+
+
+def who_may(wanted: Collection[str], method: str, operator: bool = False) -> list[str]:
+    """The roles that open an operation."""
+    table = OPERATOR_ROLES if operator else ROLES
+    return [role for role, granted in table.items() if any(opened(s, granted, method) for s in wanted)]
+
+
+def opened(scope: str, granted: Collection[str] | None, method: str = "GET") -> bool:
+    """Whether a key or session with these scopes opens `scope`; None: a key without scopes of its own."""
     if granted is None:
-        return scope == OPERATOR or (scope in SCOPES and not SCOPES[scope].named)
-    return scope in granted and (scope == OPERATOR or scope in SCOPES)
+        return scope in _OF_OPERATORS or (scope in SCOPES and not SCOPES[scope].named)
+    if scope == OPERATOR and OPERATOR not in granted:
+        return (READ if method in ("GET", "HEAD") else CHANGE) in granted
+    return scope in granted and (scope in _OF_OPERATORS or scope in SCOPES)
 
 
 def changes_settings(method: str, wanted: Collection[str]) -> bool:

@@ -15,10 +15,11 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accepting.callers import Caller, caller
 from shared.channels.common import Fault, uri_fault
 from shared.channels.schema import Content
 from shared.domain.errors import Invalid, Unavailable
+from shared.edge.auditing import Deed, audited
+from shared.edge.callers import Caller, caller
 from shared.following import reading
 from shared.following.probe import Probe
 from shared.reports import callback
@@ -139,7 +140,10 @@ async def change_settings(request: Request, ims: Context) -> Response:
     if "secrets" in change.model_fields_set:
         changes[COLUMNS["secrets"]] = [padded(secret) for secret in change.secrets]
     uri = changes.get("callback_uri", before.callback_uri)
-    await ims.db(set_callbacks, before.account_id, changes, ims.now_ms())
+    told = {name: change.model_dump()[name] for name in change.model_fields_set if name != "secrets"}
+    told |= {"secrets": len(change.secrets)} if "secrets" in change.model_fields_set else {}
+    deed = Deed("callbacks.change", "callbacks", _view(before), told)
+    await audited(ims, who, deed, set_callbacks, before.account_id, changes, ims.now_ms())
     ims.accounts.forget(before.account_id)
     if uri and ("callback_uri" in changes or changes.get("callback_enabled")):
         await _reopen(ims, before.account_id, uri)
@@ -159,7 +163,8 @@ async def rotate(request: Request, ims: Context) -> Response:
     now = ims.now_ms()
     secret = f"whsec_{base64.b64encode(secrets.token_bytes(NEW_SECRET_BYTES)).decode()}"
     until_ms = now + wish.overlap_seconds * 1000
-    await ims.db(rotate_secret, who.account.account_id, secret, until_ms, now)
+    deed = Deed("callbacks.rotate-secret", "callbacks", after={"overlap_seconds": wish.overlap_seconds})
+    await audited(ims, who, deed, rotate_secret, who.account.account_id, secret, until_ms, now)
     ims.accounts.forget(who.account.account_id)
     return reading.answer({**_view(await _present(ims, who)), "secret": secret})
 

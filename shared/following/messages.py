@@ -9,10 +9,10 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accepting.callers import Caller, caller
 from shared.channels.schema import MAX_RECIPIENTS
 from shared.domain.errors import Unavailable
 from shared.domain.ids import index_of, request_of
+from shared.edge.callers import Caller, caller
 from shared.following import patience, reading, shapes
 from shared.runtime import Context
 from shared.stores import callbacks, lookup, push_devices, requests

@@ -11,12 +11,12 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accepting.callers import Caller, caller
 from shared.channels.common import Fault
 from shared.channels.schema import Content
 from shared.domain.errors import Invalid
 from shared.domain.events import MAX_MESSAGES, Finished, Report
 from shared.domain.ids import lane_of
+from shared.edge.callers import Caller, caller
 from shared.following import reading
 from shared.runtime import Context
 from shared.runtime.problems import Problem

@@ -11,12 +11,12 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accepting.callers import caller
 from shared.channels.common import Fault, read_time, time_fault
 from shared.channels.schema import MAX_AHEAD_S, Content
 from shared.domain.errors import Unavailable
 from shared.domain.events import Due
 from shared.domain.ids import accepted_ms
+from shared.edge.callers import caller
 from shared.following import patience, reading
 from shared.runtime import Context, logs
 from shared.runtime.clock import iso

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.accepting import files
-from shared.accepting.callers import caller
 from shared.accepting.limits import DAY_MS, KST_MS, counters
 from shared.accounts.access import MAX_KEYS
+from shared.edge.callers import caller
 from shared.following import reading
 from shared.runtime import Context
 from shared.runtime.clock import iso

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import compile_path
@@ -45,7 +46,9 @@ class Route:
     """`path` may have parameters (`/v1/messages/{message_id}`), found in `request.path_params`.
 
     Any one of the scopes opens it (shared/edge/scopes.py); None: whoever calls proves it otherwise. `own`: also where
-    the scope is one of settings, test keys have things of their own behind it, and may change these.
+    the scope is one of settings, test keys have things of their own behind it, and may change these. `confirm`: a
+    person must have given the password again within ten minutes. `body` and `query` are for the OpenAPI document, of
+    operations that local/docs/gateway.yaml does not write by hand.
     """
 
     method: str
@@ -53,6 +56,9 @@ class Route:
     handler: Handler
     scope: str | tuple[str, ...] | None = None
     own: bool = False
+    confirm: bool = False
+    body: type[BaseModel] | None = None
+    query: tuple[str, ...] = ()
     pattern: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

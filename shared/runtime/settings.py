@@ -211,6 +211,21 @@ class SecretSettings(_Settings):
     )
 
 
+class PeopleSettings(_Settings):
+    """People who sign in to the console."""
+
+    console_url: str = Field("http://127.0.0.1:30001/console", description="where it is: links in mails begin so")
+    cookie_secure: bool = Field(True, description="false: cookies over plain HTTP, on one's own machine only")
+    session_hours: float = Field(12.0, gt=0, description="after so long one signs in again, whatever happens")
+    idle_minutes: float = Field(30.0, gt=0, description="an unused session of an account's person ends then")
+    operator_idle_minutes: float = Field(15.0, gt=0, description="one of an operator's")
+    password_threads: int = Field(2, gt=0, description="passwords checked at once")
+    password_waiting: int = Field(16, gt=0, description="that may wait for it (503 beyond it)")
+    sign_in_by_address: int = Field(20, gt=0, description="failures of one address in ten minutes (429 beyond it)")
+    invitation_days: float = Field(7.0, gt=0, description="how long an invitation's link works")
+    reset_minutes: float = Field(60.0, gt=0, description="how long the link to a new password works")
+
+
 class DomainSettings(_Settings):
     """What clients' e-mail domains must say in DNS, and who is asked."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from starlette.requests import Request
 
-from shared.accepting.callers import client_address
+from shared.edge.callers import client_address
 from shared.runtime import settings
 
 PROXIES = "10.0.0.0/8, ::1/128"
