@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from shared import flow
+
 Json = dict[str, Any]
 
 NAMESPACE = "ims"
@@ -29,9 +31,13 @@ class OwnSecret:
     settings: tuple[str, ...]
 
 
+WITHOUT_KEYS = frozenset({"route", "schedule", "store", "retention", "watch", "analyze"})
+"""Functions that open no secret of a client or vendor account."""
+WITH_KEYS = tuple(f.name for f in flow.FLOW if f.name not in WITHOUT_KEYS)
+
 OWN_SECRETS = (
     OwnSecret("ims-watch", ("watch",), ("IMS_SLACK_WEBHOOK_URL", "IMS_WATCH_SMS_SETTINGS", "IMS_WATCH_MYSQL_URL")),
-    OwnSecret("ims-keys", ("api_user", "api_email", "send_email"), ("IMS_SECRET_KEYS",)),
+    OwnSecret("ims-keys", WITH_KEYS, ("IMS_SECRET_KEYS",)),
     OwnSecret("ims-mail", ("digest", "api_user"), ("IMS_SMTP_PASSWORD",)),
 )
 """Beside SECRETS, which has the addresses of MySQL and Redis, with their passwords, for every function."""

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from local import control, dead, logview, sending, show, watching
+from local import control, dead, logview, sealing, sending, show, watching
 from local.problems import Problem
 
 commands = typer.Typer(
@@ -198,6 +198,7 @@ def replay(
 commands.add_typer(sending.commands, name="send")
 commands.add_typer(watching.commands, name="watch")
 commands.add_typer(dead.commands, name="dead")
+commands.add_typer(sealing.commands, name="secrets")
 
 
 @commands.command()

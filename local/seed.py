@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pymysql.connections import Connection
     from pymysql.cursors import Cursor
 
+    from shared.accounts.secrets import Ring
+
 USERNAME = "demo"
 SENDERS = ("0215441234", "15991234")
 OPTOUT = "0801234567"
@@ -78,12 +80,13 @@ def seed(options: Options, env: Mapping[str, str]) -> None:
     """Insert what is missing, and write demo.json."""
     address = options.mysql_url or env["IMS_MYSQL_URL"]
     with _connection(address) as connection, connection.cursor() as cursor:
-        account, signing = _account(options, cursor)
+        box = _ring(env)
+        account, signing = _account(options, cursor, box)
         _keys(options, cursor, account)
         _identities(cursor, account)
         _templates(cursor, account)
-        _keys_of_identities(options, cursor, account, env.get("IMS_SECRET_KEYS", ""))
-        _vendors(options, cursor, env)
+        _keys_of_identities(options, cursor, account, box)
+        _vendors(options, cursor, env, box)
         _prices(cursor)
         seed_people.seed(options, cursor, account, env.get("IMS_SECRET_KEYS", ""))
         connection.commit()
@@ -122,17 +125,39 @@ def _connection(address: str) -> Iterator[Connection[Any]]:
         connection.close()
 
 
-def _account(options: Options, cursor: Cursor) -> tuple[int, str]:
-    """The account's number and the secret that signs its reports: MySQL's, should it have been changed there."""
+def _ring(env: Mapping[str, str]) -> Ring | None:
+    """What seals: the platform's keys, where it has them."""
+    from shared.accounts import secrets
+
+    known = secrets.read_keys(env.get("IMS_SECRET_KEYS", ""))
+    return secrets.Ring(known) if known else None
+
+
+def _account(options: Options, cursor: Cursor, box: Ring | None) -> tuple[int, str]:
+    """The account's number and the secret that signs its reports: MySQL's, should it have been changed there.
+
+    One that this platform's keys cannot open is set anew."""
+    from shared.accounts import at_rest, secrets
+
     cursor.execute(
-        "INSERT INTO accounts (username, callback_secrets, created_ms) VALUES (%s, %s, %s) "
+        "INSERT INTO accounts (username, callback_secrets, created_ms) VALUES (%s, '[]', %s) "
         "ON DUPLICATE KEY UPDATE account_id = account_id",
-        (USERNAME, json.dumps([webhook_secret(options)]), _now_ms()),
+        (USERNAME, _now_ms()),
     )
     cursor.execute("SELECT account_id, callback_secrets FROM accounts WHERE username = %s", (USERNAME,))
     row = cursor.fetchone()
     assert row is not None  # noqa: S101 - inserted above
-    return int(row[0]), str(json.loads(row[1])[0])
+    account, where = int(row[0]), at_rest.callback_place(int(row[0]))
+    for kept in map(at_rest.read, json.loads(row[1])[:1]):
+        if isinstance(kept, str):
+            return account, kept
+        with contextlib.suppress(secrets.Unreadable):
+            if box is not None:
+                return account, box.open(kept.sealed, where)
+    signing = webhook_secret(options)
+    stored = signing if box is None else at_rest.written(box.keep(signing, where, _now_ms()))
+    cursor.execute("UPDATE accounts SET callback_secrets = %s WHERE account_id = %s", (json.dumps([stored]), account))
+    return account, signing
 
 
 def _keys(options: Options, cursor: Cursor, account: int) -> None:
@@ -179,15 +204,13 @@ def _templates(cursor: Cursor, account: int) -> None:
         )  # fmt: skip
 
 
-def _keys_of_identities(options: Options, cursor: Cursor, account: int, ring: str) -> None:
+def _keys_of_identities(options: Options, cursor: Cursor, account: int, box: Ring | None) -> None:
     """The keys that IMS makes for a domain and an app: once, and anew where this platform's ring cannot open them."""
     from local import demo_app
     from shared.accounts import keys, secrets
 
-    known = secrets.read_keys(ring)
-    if not known:
+    if box is None:
         return
-    box = secrets.Ring(known)
     cursor.execute(
         "SELECT identity_id, kind, settings, secrets FROM identities "
         "WHERE account_id = %s AND kind IN ('domain', 'app')",
@@ -207,7 +230,7 @@ def _keys_of_identities(options: Options, cursor: Cursor, account: int, ring: st
         )
 
 
-def _vendors(options: Options, cursor: Cursor, env: Mapping[str, str]) -> None:
+def _vendors(options: Options, cursor: Cursor, env: Mapping[str, str], box: Ring | None) -> None:
     """Weights and switches stay as an operator set them; addresses and secrets follow this platform."""
     rows = [
         (
@@ -217,7 +240,7 @@ def _vendors(options: Options, cursor: Cursor, env: Mapping[str, str]) -> None:
             address_of(options, vendor, env),
             weight,
             sandbox,
-            json.dumps(vendor_settings(options, vendor, name)),
+            json.dumps(_stored(vendor_settings(options, vendor, name), (channel, vendor, name), box)),
         )
         for vendor, name, weight, sandbox in VENDORS
         for channel in channels_of(vendor)
@@ -228,6 +251,14 @@ def _vendors(options: Options, cursor: Cursor, env: Mapping[str, str]) -> None:
         " ON DUPLICATE KEY UPDATE base_url = VALUES(base_url), settings = VALUES(settings)",
         rows,
     )
+
+
+def _stored(settings: Mapping[str, Any], place: tuple[str, str, str], box: Ring | None) -> Mapping[str, Any]:
+    from shared.accounts import at_rest
+
+    if box is None:
+        return settings
+    return at_rest.changed_settings(box, {}, settings, at_rest.VendorPlace(*place), _now_ms())
 
 
 def address_of(options: Options, vendor: str, env: Mapping[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.accounts import access, audits, identities, reviewing
+from shared.accounts import access, audits, identities, resealing, reviewing
 from shared.edge.once import once
 from shared.edge.scopes import OPERATOR, OPERATOR_AUDIT, OPERATOR_OWNER
 from shared.people import members, shapes
@@ -19,6 +19,8 @@ main = http_function(
         Route("GET", "/v1/admin/templates", reviewing.queue, OPERATOR),
         Route("POST", "/v1/admin/templates/{id}/approve", once(reviewing.approve), OPERATOR),
         Route("POST", "/v1/admin/templates/{id}/reject", once(reviewing.reject), OPERATOR),
+        Route("GET", "/v1/admin/secrets", resealing.status, OPERATOR),
+        Route("POST", "/v1/admin/secrets/rotate", resealing.rotate, OPERATOR),
         Route("GET", "/v1/admin/accounts/{username}/keys", access.list_any, OPERATOR),
         Route("POST", "/v1/admin/accounts/{username}/keys", once(access.create_any), OPERATOR),
         Route("DELETE", "/v1/admin/accounts/{username}/keys/{id}", access.remove_any, OPERATOR),

@@ -130,6 +130,8 @@ def _keys(recorder: Recorder) -> None:
     first = {"name": "keys of our shop", "scopes": ["keys:write", "messages:send", "messages:read", "account:read"]}
     made = recorder.call("adminCreateKey.first", 201, "POST", path, first, **by_operator)
     recorder.call("adminListKeys.page", 200, "GET", f"{path}?limit=2", **by_operator)
+    recorder.call("adminGetSecrets.now", 200, "GET", "/v1/admin/secrets", **by_operator)
+    recorder.call("adminRotateSecrets.nothing-left", 200, "POST", "/v1/admin/secrets/rotate", {}, **by_operator)
     ours = {"authorization": f"Bearer {made['key']}"}
     wish = {"name": "shop front", "kind": "live", "scopes": ["messages:send"], "ip_allow": ["203.0.113.0/24"]}
     front = recorder.call("createKey.front", 201, "POST", "/v1/keys", wish, **ours)

@@ -51,6 +51,11 @@ class Ring:
         self._keys = {_name(key): key for key in keys}
         self._first = keys[0]
 
+    @property
+    def name(self) -> str:
+        """By which the key that writes is known, as sealed texts name it."""
+        return _name(self._first).hex()
+
     def seal(self, text: str, where: str) -> str:
         """A text as it may be stored; only `where` it was sealed it can be opened again."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM

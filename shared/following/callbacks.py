@@ -15,6 +15,8 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared.accounts.at_rest import callback_place, shown
+from shared.accounts.secrets import Sealed, ring
 from shared.channels.common import Fault, uri_fault
 from shared.channels.schema import Content
 from shared.domain.errors import Invalid, Unavailable
@@ -50,21 +52,16 @@ Json = dict[str, Any]
 
 
 def _view(account: Account) -> Json:
-    now = now_ms()
+    now, where = now_ms(), callback_place(account.account_id)
     return {
         "callback_uri": account.callback_uri,
         "enabled": account.callback_enabled,
         "batch_size": account.callback_batch,
-        "secrets": [masked(s) for s in account.callback_secrets],
+        "secrets": [shown(s, where, iso) for s in account.callback_secrets],
         "former_secrets": [
-            {"secret": masked(s), "until": iso(until)} for s, until in account.former_secrets if until > now
+            {**shown(s, where, iso), "until": iso(until)} for s, until in account.former_secrets if until > now
         ],
     }
-
-
-def masked(secret: str) -> str:
-    """A secret by which its owner knows it: the last four characters."""
-    return f"whsec_…{secret[-4:]}"
 
 
 async def _present(ims: Context, who: Caller) -> Account:
@@ -138,7 +135,7 @@ async def change_settings(request: Request, ims: Context) -> Response:
     before = await _present(ims, who)
     changes = {COLUMNS[name]: getattr(change, name) for name in change.model_fields_set}
     if "secrets" in change.model_fields_set:
-        changes[COLUMNS["secrets"]] = [padded(secret) for secret in change.secrets]
+        changes[COLUMNS["secrets"]] = [_kept(padded(one), who, ims.now_ms()) for one in change.secrets]
     uri = changes.get("callback_uri", before.callback_uri)
     told = {name: change.model_dump()[name] for name in change.model_fields_set if name != "secrets"}
     told |= {"secrets": len(change.secrets)} if "secrets" in change.model_fields_set else {}
@@ -148,6 +145,11 @@ async def change_settings(request: Request, ims: Context) -> Response:
     if uri and ("callback_uri" in changes or changes.get("callback_enabled")):
         await _reopen(ims, before.account_id, uri)
     return reading.answer(_view(await _present(ims, who)))
+
+
+def _kept(secret: str, who: Caller, at_ms: int) -> Sealed:
+    """A secret as it is stored."""
+    return ring().keep(secret, callback_place(who.account.account_id), at_ms)
 
 
 class Rotation(Content):
@@ -164,7 +166,7 @@ async def rotate(request: Request, ims: Context) -> Response:
     secret = f"whsec_{base64.b64encode(secrets.token_bytes(NEW_SECRET_BYTES)).decode()}"
     until_ms = now + wish.overlap_seconds * 1000
     deed = Deed("callbacks.rotate-secret", "callbacks", after={"overlap_seconds": wish.overlap_seconds})
-    await audited(ims, who, deed, rotate_secret, who.account.account_id, secret, until_ms, now)
+    await audited(ims, who, deed, rotate_secret, who.account.account_id, _kept(secret, who, now), until_ms, now)
     ims.accounts.forget(who.account.account_id)
     return reading.answer({**_view(await _present(ims, who)), "secret": secret})
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from shared.accounts.at_rest import callback_place, reveal
 from shared.reports.units import Account, Unit
 
 _FINISHED = re.compile(rb'"finished_at":"([^"]+)"')
@@ -54,7 +55,9 @@ def _key(secret: str) -> bytes:
 
 def signing(account: Account, now_ms: int) -> tuple[str, ...]:
     """The secrets of an account that hold now, the newest first."""
-    return (*account.callback_secrets, *(secret for secret, until in account.former_secrets if until > now_ms))
+    holding = (*account.callback_secrets, *(secret for secret, until in account.former_secrets if until > now_ms))
+    where = callback_place(account.account_id)
+    return tuple(reveal(secret, where) for secret in holding)
 
 
 def signature(secrets: Sequence[str], webhook_id: str, timestamp: int, content: bytes) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 
 import orjson
 
+from shared.accounts.at_rest import Secret
 from shared.domain.events import Attempt, Report
 from shared.domain.retry import REPORT_LIFE_S, REPORT_UNIT_S, next_report_due
 from shared.reports.keys import message_of, report_key, shard_of
@@ -35,9 +36,9 @@ class Account(Protocol):
     @property
     def callback_batch(self) -> int: ...
     @property
-    def callback_secrets(self) -> tuple[str, ...]: ...
+    def callback_secrets(self) -> tuple[Secret, ...]: ...
     @property
-    def former_secrets(self) -> tuple[tuple[str, int], ...]: ...
+    def former_secrets(self) -> tuple[tuple[Secret, int], ...]: ...
 
 
 @dataclass(slots=True)

@@ -18,6 +18,8 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 
+from shared.accounts import at_rest
+from shared.accounts.at_rest import Secret
 from shared.domain.errors import Unavailable
 from shared.runtime import logs
 from shared.stores import former, identities, sql
@@ -38,7 +40,7 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A client. `callback_secrets` are `whsec_…`, the first signs first (two during a rotation)."""
+    """A client. `callback_secrets` are as stored (reports/callback.py opens them), the first signs first."""
 
     account_id: int
     username: str
@@ -46,12 +48,12 @@ class Account:
     callback_uri: str | None
     callback_enabled: bool
     callback_batch: int
-    callback_secrets: tuple[str, ...]
+    callback_secrets: tuple[Secret, ...]
     send_window: int
     rate_per_second: int | None
     daily_limit: int | None
     senders: frozenset[str]
-    former_secrets: tuple[tuple[str, int], ...] = ()
+    former_secrets: tuple[tuple[Secret, int], ...] = ()
     """Secrets that were replaced, each with the time (ms) until which it signs, too."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Lane → {"fallback": hops as a client writes them, "wait"?: seconds}, for requests that name no fallback."""
@@ -229,6 +231,14 @@ def _list(text: str | None) -> tuple[Any, ...]:
     return tuple(orjson.loads(text)) if text else ()
 
 
+def _secrets(text: str | None) -> tuple[Secret, ...]:
+    return tuple(map(at_rest.read, _list(text)))
+
+
+def _former(text: str | None) -> tuple[tuple[Secret, int], ...]:
+    return tuple((at_rest.read(secret), int(until)) for secret, until in _list(text))
+
+
 _ACCOUNT = (
     "account_id, username, enabled, callback_uri, callback_enabled, callback_batch, callback_secrets, send_window, "
     "rate_per_second, daily_limit, former_secrets, defaults"
@@ -242,8 +252,8 @@ def read_account(conn: Connection, account_id: int) -> Account | None:
         return None
     row = found[0]
     return Account(
-        row[0], row[1], bool(row[2]), row[3], bool(row[4]), row[5], _list(row[6]), row[7], row[8], row[9],
-        identities.numbers(conn, account_id), tuple((str(s), int(until)) for s, until in _list(row[10])),
+        row[0], row[1], bool(row[2]), row[3], bool(row[4]), row[5], _secrets(row[6]), row[7], row[8], row[9],
+        identities.numbers(conn, account_id), _former(row[10]),
         orjson.loads(row[11]) if row[11] else {},
     )  # fmt: skip
 
@@ -257,7 +267,7 @@ def send_windows(conn: Connection, account_ids: Iterable[int]) -> dict[int, int]
 
 
 def set_callbacks(conn: Connection, account_id: int, changes: dict[str, Any], now_ms: int) -> None:
-    """Set `callback_uri`, `callback_secrets` (list), `callback_batch`, `callback_enabled` of an account.
+    """Set `callback_uri`, `callback_secrets` (list, sealed), `callback_batch`, `callback_enabled` of an account.
 
     An address that it leaves is remembered, one that it takes again is not; all in the caller's transaction.
     """
@@ -268,13 +278,17 @@ def set_callbacks(conn: Connection, account_id: int, changes: dict[str, Any], no
     if "callback_secrets" in changes:  # what is set by hand holds alone
         sql.execute(conn, f"UPDATE accounts SET former_secrets=NULL WHERE account_id={account_id:d}")  # noqa: S608
     allowed = {"callback_uri", "callback_secrets", "callback_batch", "callback_enabled"}
-    pairs = {k: orjson.dumps(v).decode() if k == "callback_secrets" else v for k, v in changes.items() if k in allowed}
+    pairs = {k: _texts(v) if k == "callback_secrets" else v for k, v in changes.items() if k in allowed}
     if pairs:
         assignments = ", ".join(f"{k}={sql.literal(v)}" for k, v in pairs.items())
         sql.execute(conn, f"UPDATE accounts SET {assignments} WHERE account_id={account_id}")  # noqa: S608
 
 
-def rotate_secret(conn: Connection, account_id: int, secret: str, until_ms: int, now_ms: int) -> None:
+def _texts(secrets: Iterable[Secret]) -> str:
+    return orjson.dumps([at_rest.written(secret) for secret in secrets]).decode()
+
+
+def rotate_secret(conn: Connection, account_id: int, secret: Secret, until_ms: int, now_ms: int) -> None:
     """Let a new secret sign first; those before it sign beside it until then, the latest of them only."""
     query = "SELECT callback_secrets, former_secrets FROM accounts WHERE account_id=%s FOR UPDATE"
     ((current, former),) = sql.fetch(conn, query, (account_id,))
@@ -282,7 +296,7 @@ def rotate_secret(conn: Connection, account_id: int, secret: str, until_ms: int,
     kept = [(text, until) for text, until in kept if until > now_ms][:MAX_FORMER]
     sql.execute(
         conn,
-        f"UPDATE accounts SET callback_secrets={sql.literal(orjson.dumps([secret]).decode())}, "  # noqa: S608 - literals
+        f"UPDATE accounts SET callback_secrets={sql.literal(_texts([secret]))}, "  # noqa: S608 - literals
         f"former_secrets={sql.literal(orjson.dumps(kept).decode() if kept else None)} WHERE account_id={account_id:d}",
     )
 

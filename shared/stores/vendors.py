@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from shared.accounts.at_rest import VendorPlace, VendorSettings
 from shared.domain.errors import Unavailable
 from shared.domain.routing import Choose, Hopeless, Need, Offers, Pick
 from shared.money import Charge, PriceRow, Prices
@@ -168,7 +169,9 @@ def read_entries(conn: Connection) -> list[Entry]:
     )
     return [
         Entry(
-            VendorAccount(vendor, account, base_url, orjson.loads(settings)),
+            VendorAccount(
+                vendor, account, base_url, VendorSettings(orjson.loads(settings), VendorPlace(channel, vendor, account))
+            ),
             REGISTRY.deferred((vendor, channel)),
             channel,
             weight,

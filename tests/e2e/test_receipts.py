@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -22,18 +21,21 @@ def webhook(vendor: str, ref: str, secret: str) -> tuple[Any, dict[str, str]]:
     return {"event": "MESSAGE_RESULT_UPDATE", "hooks": [hook]}, {"x-toast-webhook-signature": secret}
 
 
+def secret_of(road: Road, vendor: str) -> str:
+    return road.platform.home.secret(f"{vendor}_main_webhook_secret")
+
+
 def test_a_receipt_without_our_reference_ends_its_message(road: Road) -> None:
     with road.vendors(receipt_lost_rate=1):
         for _ in range(4):
             road.send(a_text("접수번호 시험").to(*numbers(1)))
         until(lambda: road.count("status = 6") >= 4, "the vendors to have them")
     hops = road.sql(
-        "SELECT h.vendor, h.vendor_ref, v.settings FROM hops h JOIN messages m USING (message_id) "
-        "JOIN vendor_accounts v ON v.channel=h.channel AND v.vendor=h.vendor AND v.account=h.vendor_account "
+        "SELECT h.vendor, h.vendor_ref FROM hops h JOIN messages m USING (message_id) "
         f"WHERE m.account_id={road.account_id}"
     )
-    for vendor, ref, settings in hops:
-        body, proof = webhook(vendor, ref, json.loads(settings)["webhook_secret"])
+    for vendor, ref in hops:
+        body, proof = webhook(vendor, ref, secret_of(road, vendor))
         answer = road.http.post(f"/v1/receipts/{vendor}/main", json=body, headers=proof)
         assert answer.status_code == 200, answer.text
         assert road.http.post(f"/v1/receipts/{vendor}/main", json=body).status_code == 401
@@ -49,12 +51,11 @@ def test_a_webhook_of_bad_and_repeated_parts_ends_its_messages_once(road: Road) 
             road.send(a_text("접수번호 시험").to(*numbers(1)))
         until(lambda: road.count("status = 6") >= 4, "the vendors to have them")
     hops = road.sql(
-        "SELECT h.vendor, h.vendor_ref, v.settings FROM hops h JOIN messages m USING (message_id) "
-        "JOIN vendor_accounts v ON v.channel=h.channel AND v.vendor=h.vendor AND v.account=h.vendor_account "
+        "SELECT h.vendor, h.vendor_ref FROM hops h JOIN messages m USING (message_id) "
         f"WHERE m.account_id={road.account_id}"
     )
-    for vendor, ref, settings in hops:
-        body, proof = webhook(vendor, ref, json.loads(settings)["webhook_secret"])
+    for vendor, ref in hops:
+        body, proof = webhook(vendor, ref, secret_of(road, vendor))
         parts = body if vendor == "solapi" else body["hooks"]
         parts[0]["dateReceived" if vendor == "solapi" else "receiveDate"] = "1970-01-01T00:00:00+09:00"
         parts[:] = [7, {}, *parts * 1000, {"statusCode": {}}, None]

@@ -30,11 +30,13 @@ from shared.domain.events import Accepted, Attempt, Due, Event, Finished, Outcom
 from shared.domain.ids import message_id
 from shared.domain.routing import Pick, World
 from shared.following import patience
+from shared.reports import callback
 from shared.runtime import settings
 from shared.runtime.clock import iso, new_request_id, now_ms
 from shared.runtime.context import Context, use
 from shared.stores import claims, due, routing, sql
 from shared.stores import reports as report_store
+from shared.stores.accounts import Account, read_account
 from shared.stores.sql import Connection
 from tests.ports import running
 
@@ -42,6 +44,7 @@ OFFSET = 2000
 HOUR = 3_600_000
 MAIN = Path(__file__).resolve().parents[2] / "functions" / "api_report" / "main.py"
 VENDOR = ("mt", "solapi", "main")
+RING = base64.b64encode(b"r" * 32).decode()
 SECRET = "whsec_" + base64.b64encode(b"s" * 24).decode()
 NUMBERS = itertools.count(1)
 
@@ -68,6 +71,12 @@ class Client:
         answer = await self.http.get(path, params=query)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    async def account(self) -> Account:
+        """The account as it is stored."""
+        found = await self.ims.db(read_account, self.account_id)
+        assert found is not None
+        return found
 
     async def accept(self, *to: str, at_ms: int | None = None, **fields: Any) -> Request:
         """A request stored as route stores it."""
@@ -166,6 +175,7 @@ async def ims(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     monkeypatch.setenv("IMS_MYSQL_URL", demo["mysql"])
     monkeypatch.setenv("IMS_REDIS_URL", demo["redis"].rpartition("/")[0])
     monkeypatch.setenv("IMS_KAFKA_BOOTSTRAP", demo["kafka"])
+    monkeypatch.setenv("IMS_SECRET_KEYS", RING)
     monkeypatch.setenv("IMS_EGRESS_HTTP", "true")
     monkeypatch.setenv("IMS_EGRESS_ALLOW", "127.0.0.1/32")
     settings.reset()
@@ -809,7 +819,7 @@ async def test_a_secret_may_lack_its_padding_and_gets_it_again(client: Client, s
         answer = await client.http.put("/v1/callbacks", json={"secrets": [given]})
         assert answer.status_code == (200 if ok else 422), answer.text
         if ok:
-            assert answer.json()["secrets"] == [f"whsec_…{secret[-4:]}"]
+            assert callback.signing(await client.account(), now_ms()) == (secret,)
     for wrong in (secret + "=", secret[:-3] + "-" + secret[-2:], secret.removeprefix("whsec_")):
         assert (await client.http.put("/v1/callbacks", json={"secrets": [wrong]})).status_code == 422, wrong
 
@@ -1070,13 +1080,20 @@ async def test_only_what_is_given_of_the_callback_changes(client: Client) -> Non
     uri = "http://127.0.0.1:9/reports"
     assert (await client.http.put("/v1/callbacks", json={"callback_uri": uri, "batch_size": 500})).status_code == 200
     answer = (await client.http.put("/v1/callbacks", json={"secrets": [secret, SECRET]})).json()
-    masks = [f"whsec_…{s[-4:]}" for s in (secret, SECRET)]
-    assert answer == {"callback_uri": uri, "enabled": True, "batch_size": 500, "secrets": masks, "former_secrets": []}
+    shown = answer.pop("secrets")
+    assert [(s["set"], s["fingerprint"][:3]) for s in shown] == [(True, "fp_"), (True, "fp_")]
+    assert answer == {"callback_uri": uri, "enabled": True, "batch_size": 500, "former_secrets": []}
     assert (await client.http.put("/v1/callbacks", json={"enabled": False})).json()["enabled"] is False
     assert (await client.http.put("/v1/callbacks", json={"callback_uri": None})).json()["callback_uri"] is None
     seen = await client.get("/v1/callbacks")
     assert {k: seen[k] for k in answer} == {**answer, "callback_uri": None, "enabled": False}
+    assert seen["secrets"] == shown
     assert secret not in json.dumps(seen)
+    for told in (shown[0], shown[0]["fingerprint"], f"whsec_…{secret[-4:]}"):
+        answer = await client.http.put("/v1/callbacks", json={"secrets": [secret, told]})
+        assert answer.status_code == 422, told
+        assert answer.json()["errors"][0]["pointer"] == "/secrets/1"
+    assert callback.signing(await client.account(), now_ms()) == (secret, SECRET)
 
 
 async def test_every_fault_of_the_callback_is_named(client: Client) -> None:

@@ -22,13 +22,10 @@ from tests.integration.test_rights import ims as ims
 from tests.integration.test_rights import pair as pair
 
 Json = dict[str, Any]
-RING = "ICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICA="
 
 
 @pytest.fixture
-async def boss(ims: Context, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("IMS_SECRET_KEYS", RING)
-    settings.reset()
+async def boss(ims: Context, pair: Pair) -> str:
     return await maker(ims, pair, [*SCOPES])
 
 

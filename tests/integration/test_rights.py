@@ -25,7 +25,7 @@ from shared.runtime.clock import now_ms
 from shared.runtime.context import Context, use
 from shared.stores import accounts, files, sql
 from shared.stores.sql import Connection
-from tests.integration.test_api_report import HOUR, Client, add_account, ids_of
+from tests.integration.test_api_report import HOUR, RING, Client, add_account, ids_of
 from tests.wiring.functions import loaded
 
 ROUTES: list[Route] = [
@@ -86,6 +86,8 @@ RIGHTS = {
     "DELETE /v1/keys/{id}": "keys:write",
     "POST /v1/keys/{id}/rotate": "keys:write",
     "POST /v1/admin/accounts/{username}/keys": "operator",
+    "GET /v1/admin/secrets": "operator",
+    "POST /v1/admin/secrets/rotate": "operator",
     "GET /v1/usage": "account:read",
     "GET /v1/me": "account:read",
     "GET /v1/digests": "account:read",
@@ -120,6 +122,7 @@ async def ims(servers: Platform, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     monkeypatch.setenv("IMS_MYSQL_URL", servers.demo["mysql"])
     monkeypatch.setenv("IMS_REDIS_URL", servers.demo["redis"].rpartition("/")[0])
     monkeypatch.setenv("IMS_KAFKA_BOOTSTRAP", servers.demo["kafka"])
+    monkeypatch.setenv("IMS_SECRET_KEYS", RING)
     monkeypatch.setenv("IMS_KEY_CACHE_SECONDS", "0")
     settings.reset()
     context = Context("rights")

@@ -11,6 +11,7 @@ MAKES_NOTHING = {
     "POST /v1/callbacks/test": "a call whose answer is shown, each time anew",
     "POST /v1/identities/{id}/check": "looks at DNS now",
     "POST /v1/templates/{code}/preview": "only shows",
+    "POST /v1/admin/secrets/rotate": "finds nothing to do the second time",
 }
 
 
