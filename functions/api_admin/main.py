@@ -20,7 +20,7 @@ main = http_function(
         Route("POST", "/v1/admin/templates/{id}/approve", once(reviewing.approve), OPERATOR),
         Route("POST", "/v1/admin/templates/{id}/reject", once(reviewing.reject), OPERATOR),
         Route("GET", "/v1/admin/secrets", resealing.status, OPERATOR),
-        Route("POST", "/v1/admin/secrets/rotate", resealing.rotate, OPERATOR),
+        Route("POST", "/v1/admin/secrets/rotate", resealing.rotate, OPERATOR_OWNER),
         Route("GET", "/v1/admin/accounts/{username}/keys", access.list_any, OPERATOR),
         Route("POST", "/v1/admin/accounts/{username}/keys", once(access.create_any), OPERATOR),
         Route("DELETE", "/v1/admin/accounts/{username}/keys/{id}", access.remove_any, OPERATOR),

@@ -15,10 +15,11 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accepting.callers import operator
 from shared.accounts import at_rest, secrets
 from shared.accounts.at_rest import VendorPlace, is_sealed
-from shared.accounts.secrets import Place, Ring
+from shared.accounts.secrets import Place, Ring, Sealed, factors_place
+from shared.edge.auditing import Deed, noted
+from shared.edge.callers import operator
 from shared.following import reading
 from shared.runtime import Context
 from shared.stores import sealed as store
@@ -55,6 +56,11 @@ class Pass:
         self.counts["stale"] += 1
         return {**value, "sealed": self._box.seal(text, where)} if self._anew else value
 
+    def bare(self, text: str, where: str) -> str:
+        """The same for a column that is one sealed text."""
+        kept: str = self.one(Sealed(text, "", 0)._asdict(), where)["sealed"]
+        return kept
+
     def _clear(self, value: Any, where: str) -> Any:
         self.counts["clear"] += 1
         if not self._anew:
@@ -65,6 +71,8 @@ class Pass:
 
 def row_anew(table: Table, row: Row, look: Pass) -> tuple[str | None, ...]:
     """The columns of a row as they are to be stored."""
+    if table is store.PEOPLE:
+        return tuple(look.bare(text, factors_place(row.key[0])) if text else text for text in row.texts)
     return tuple(_written(_value(table, row.key, orjson.loads(text), look)) if text else text for text in row.texts)
 
 
@@ -126,10 +134,11 @@ def _step(
 
 async def rotate(request: Request, ims: Context) -> Response:
     """Seal by the first key what stands by another, or in clear; `done` once nothing is left."""
-    await operator(request, ims)
+    who = await operator(request, ims)
     box, deadline_ms = secrets.ring(), ims.now_ms() + BUDGET_MS
     found = [await _walk(ims, table, box, deadline_ms) for table in store.TABLES]
     told = await _told(ims, box)
     left = sum(kind["stale"] + kind["clear"] for kind in told["kinds"].values())
     resealed = sum(counts["stale"] + counts["clear"] for counts in found)
+    await noted(ims, who, Deed("secrets.rotate", "secrets", after={"key": box.name, "resealed": resealed}))
     return reading.answer({"resealed": resealed, "done": left == 0, **told})

@@ -44,6 +44,11 @@ class Place(NamedTuple):
         return f"identity:{self.account_id}:{self.identity_id.hex()}:{name}"
 
 
+def factors_place(person_id: bytes) -> str:
+    """Where the secret of a person's second factor stands."""
+    return f"totp:{person_id.hex()}"
+
+
 class Ring:
     """The keys, the first of which writes."""
 

@@ -12,7 +12,7 @@ import json
 import secrets
 import unicodedata
 
-from shared.accounts.secrets import ring
+from shared.accounts.secrets import factors_place, ring
 from shared.stores import people
 from shared.stores.sessions import Person
 from shared.stores.sql import Connection
@@ -30,10 +30,6 @@ def plain(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKC", text).upper() if c.isalnum())
 
 
-def _where(person_id: bytes) -> str:
-    return f"totp:{person_id.hex()}"
-
-
 def new_secret() -> str:
     """Base32, 160 bits."""
     return base64.b32encode(secrets.token_bytes(20)).decode()
@@ -41,7 +37,7 @@ def new_secret() -> str:
 
 def sealed(secret: str, person_id: bytes) -> str:
     """As it is stored."""
-    return ring().seal(secret, _where(person_id))
+    return ring().seal(secret, factors_place(person_id))
 
 
 def uri(secret: str, email: str) -> str:
@@ -55,7 +51,7 @@ def step_of(stored: str, person_id: bytes, code: str, now_ms: int) -> int | None
     """The time step whose code it is; None for a wrong one."""
     import pyotp
 
-    totp = pyotp.TOTP(ring().open(stored, _where(person_id)))
+    totp = pyotp.TOTP(ring().open(stored, factors_place(person_id)))
     now = now_ms // 1000 // STEP_S
     given = plain(code)
     for step in range(now - DRIFT, now + DRIFT + 1):

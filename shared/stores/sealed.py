@@ -21,7 +21,9 @@ class Table(NamedTuple):
 CALLBACKS = Table("callbacks", "accounts", ("account_id",), ("callback_secrets", "former_secrets"))
 VENDORS = Table("vendors", "vendor_accounts", ("channel", "vendor", "account"), ("settings",))
 IDENTITIES = Table("identities", "identities", ("identity_id", "account_id"), ("secrets",))
-TABLES = (CALLBACKS, VENDORS, IDENTITIES)
+PEOPLE = Table("people", "people", ("person_id",), ("totp", "totp_pending"))
+"""One sealed text a column."""
+TABLES = (CALLBACKS, VENDORS, IDENTITIES, PEOPLE)
 
 
 class Row(NamedTuple):
