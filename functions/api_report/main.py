@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from shared.edge.once import once
 from shared.following.callbacks import change_settings, rotate, settings, test_call
+from shared.following.content import get_content
 from shared.following.messages import get_message, list_messages
 from shared.following.reports import list_reports, replay_message, replay_reports
-from shared.following.requests import cancel_request, change_request, get_request
+from shared.following.requests import cancel_request, change_request, get_request, list_requests
 from shared.runtime import Route, http_function
 
 main = http_function(
     [
         Route("GET", "/v1/messages", list_messages, "messages:read"),
         Route("GET", "/v1/messages/{message_id}", get_message, "messages:read"),
+        Route("GET", "/v1/messages/{message_id}/content", get_content, "content:read"),
         Route("POST", "/v1/messages/{message_id}/report/replay", once(replay_message), "reports:replay"),
+        Route("GET", "/v1/requests", list_requests, "messages:read"),
         Route("GET", "/v1/requests/{request_id}", get_request, "messages:read"),
         Route("PATCH", "/v1/requests/{request_id}", change_request, "messages:send"),
         Route("POST", "/v1/requests/{request_id}/cancel", once(cancel_request), "messages:send"),

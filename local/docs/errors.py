@@ -26,6 +26,7 @@ NEXT: dict[str, str] = {
     "other-version": "read the object again; it has changed since",
     "in-use": "wait until `needed_until`",
     "not-found": "check the path and the id; another account's messages are not found either",
+    "gone": "it was deleted after its retention period; nothing brings it back",
     "method-not-allowed": "use the method that `detail` names",
     "timeout": "send the whole body at once, within 60 s",
     "in-flight": "wait for `retry-after` seconds, then repeat the same request with the same key",

@@ -247,6 +247,10 @@ def _following(recorder: Recorder, gateway: Gateway, deliveries: queue.Queue[Del
     gateway.wait_for_end(failed, WAIT_SECONDS)
     recorder.call("getMessage.failed", 200, "GET", f"/v1/messages/{failed}")
     recorder.call("listMessages.by_recipient", 200, "GET", "/v1/messages?to=01012345678&limit=1")
+    recorder.call("listRequests.page", 200, "GET", "/v1/requests?limit=2")
+    recorder.call(
+        "getContent.sms", 200, "GET", f"/v1/messages/{message_id}/content?purpose=a%20question%20of%20the%20recipient"
+    )
     recorder.call("getRequest.counts", 200, "GET", f"/v1/requests/{request_id}")
     recorder.call("listReports.page", 200, "GET", f"/v1/reports?request_id={request_id}&limit=1")
     recorder.call("replayMessage.again", 202, "POST", f"/v1/messages/{message_id}/report/replay")

@@ -27,11 +27,19 @@ _FILTERS: dict[str, reading.Reader] = {
     "channel": reading.channel,
     "status": reading.status,
     "code": reading.code,
+    "vendor": reading.vendor,
+    "lane": reading.lane,
+    "request_ref": reading.ref,
+    "vendor_ref": reading.ref,
     "since": reading.time,
     "until": reading.time,
     "limit": reading.limit,
     "cursor": str,
 }
+
+
+PLAIN = ("ref", "channel", "status", "code", "vendor", "lane", "request_ref", "vendor_ref")
+"""Filters that a search takes as they are read."""
 
 
 async def get_message(request: Request, ims: Context) -> Response:
@@ -93,18 +101,18 @@ async def list_messages(request: Request, ims: Context) -> Response:
     given = reading.query(request, _FILTERS)
     limit, text = given.pop("limit", reading.DEFAULT_LIMIT), given.pop("cursor", None)
     mark = reading.filters_mark("messages", {**given, "caller": who.mark})
-    high = _floor(given["until"]) if "until" in given else lookup.TOP
+    high = lookup.floor(given["until"]) if "until" in given else lookup.TOP
     if text is not None:
         high = min(high, reading.read_cursor(text, mark, 16))
     wanted = Search(
         account_id=who.account.account_id,
-        low=_floor(given.get("since", 0)),
+        low=lookup.floor(given.get("since", 0)),
         high=high,
         limit=limit,
         request=given.get("request_id"),
         test=who.test,
         recipient=given.get("to"),
-        **{name: given.get(name) for name in ("ref", "channel", "status", "code")},
+        **{name: given.get(name) for name in PLAIN},
     )
     items, below = await ims.searches(wanted.account_id, _search, wanted)
     if not items and text is None and wanted.request is not None and await _arrived(ims, wanted, wanted.request):
@@ -125,11 +133,6 @@ async def _arrived(ims: Context, wanted: Search, request_id: UUID) -> bool:
         return await patience.taken_in(ims, wanted.account_id, request_id, read, patience.LOOK_S, total) is not None
     except (Arriving, Unavailable):
         return False
-
-
-def _floor(ms: int) -> bytes:
-    """The smallest id that can be made at a time: ids begin with their time."""
-    return min(ms << 80, (1 << 128) - 1).to_bytes(16, "big")
 
 
 def _search(conn: Connection, wanted: Search) -> tuple[list[dict[str, Any]], bytes | None]:

@@ -19,7 +19,7 @@ from shared.channels import CHANNEL_NAMES
 from shared.channels.common import Fault, InvalidRequest, read_time, time_fault
 from shared.channels.reading import read_body as read_model
 from shared.domain import phone
-from shared.domain.ids import TAIL_MASK, parse_reference
+from shared.domain.ids import LANES, TAIL_MASK, parse_reference
 from shared.domain.states import State
 from shared.runtime.http import read_body, require_json
 from shared.runtime.problems import Problem
@@ -33,6 +33,7 @@ M = TypeVar("M", bound=BaseModel)
 Reader = Callable[[str], Any]
 
 _LOST_PLUS = re.compile(r" (\d\d:\d\d)$")
+_VENDOR = re.compile(r"[a-z0-9_-]{1,32}").fullmatch
 _CODE = re.compile(r"[0-9]{4}").fullmatch
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}(\1[0-9a-fA-F]{4}){2}\1[0-9a-fA-F]{12}").fullmatch
 
@@ -49,7 +50,7 @@ def invalid(faults: Iterable[Fault]) -> Problem:
 
 
 def query(request: Request, readers: Mapping[str, Reader]) -> dict[str, Any]:
-    """The given parameters as values; an empty one counts as not given, but for `ref`: a message's may be empty."""
+    """The given parameters as values; an empty one counts as not given, but for `ref` and `request_ref`."""
     values: dict[str, Any] = {}
     faults: list[Fault] = []
     for name, text in request.query_params.multi_items():
@@ -58,7 +59,7 @@ def query(request: Request, readers: Mapping[str, Reader]) -> dict[str, Any]:
             faults.append(Fault(pointer, "unknown_field", f"no such parameter; known are: {', '.join(readers)}"))
         elif name in values:
             faults.append(Fault(pointer, "conflict", "give it once"))
-        elif text or name == "ref":
+        elif text or name in ("ref", "request_ref"):
             try:
                 values[name] = readers[name](text)
             except ValueError as error:
@@ -126,6 +127,20 @@ def channel(text: str) -> str:
     """A channel's name, also of one that carries nothing yet."""
     if text not in CHANNEL_NAMES:
         raise ValueError(f"channels are: {', '.join(CHANNEL_NAMES)}")
+    return text
+
+
+def lane(text: str) -> str:
+    """A lane's name."""
+    if text not in LANES:
+        raise ValueError(f"lanes are: {', '.join(LANES)}")
+    return text
+
+
+def vendor(text: str) -> str:
+    """A vendor's name."""
+    if not _VENDOR(text):
+        raise ValueError("is not a vendor's name")
     return text
 
 

@@ -16,16 +16,43 @@ from shared.channels.schema import MAX_AHEAD_S, Content
 from shared.domain.errors import Unavailable
 from shared.domain.events import Due
 from shared.domain.ids import accepted_ms
+from shared.edge import objects
 from shared.edge.callers import caller
 from shared.following import patience, reading
 from shared.runtime import Context, logs
 from shared.runtime.clock import iso
 from shared.runtime.problems import Problem
 from shared.stores import requests as store
-from shared.stores.requests import Arriving, Left, RequestRow
+from shared.stores.lookup import TOP, floor
+from shared.stores.requests import Arriving, Left, Listing, RequestRow
 from shared.stores.sql import Connection
 
 log = logs.get(__name__)
+
+
+FILTERS: dict[str, reading.Reader] = {
+    "lane": reading.lane,
+    "request_ref": reading.ref,
+    "since": reading.time,
+    "until": reading.time,
+}
+
+
+async def list_requests(request: Request, ims: Context) -> Response:
+    """Requests, newest first, each with its messages counted by state; `next` leads on where a page came out short."""
+    who = await caller(request, ims)
+    given = objects.asked(request, "requests", who.mark, FILTERS)
+    high = floor(given["until"]) if "until" in given else TOP
+    if given.place != objects.BOTTOM:
+        high = min(high, given.place)
+    account_id = who.account.account_id
+    wanted = Listing(
+        account_id, floor(given.get("since", 0)), high, given.limit, who.test, given.get("lane"),
+        given.get("request_ref"),
+    )  # fmt: skip
+    rows, below = await ims.searches(account_id, store.page, wanted)
+    onward = reading.cursor(given.mark, below) if below else None
+    return reading.answer({"items": [_view(row) for row in rows], "next": onward})
 
 
 async def get_request(request: Request, ims: Context) -> Response:

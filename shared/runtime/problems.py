@@ -18,6 +18,7 @@ TITLES = {
     405: ("method-not-allowed", "Method not allowed"),
     408: ("timeout", "The request came too slowly"),
     409: ("in-flight", "The same Idempotency-Key is in flight"),
+    410: ("gone", "Not here any more"),
     412: ("stale", "Another version is there"),
     413: ("too-large", "The body is too large"),
     415: ("unsupported-media-type", "Send JSON"),

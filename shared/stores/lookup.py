@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
+
 from shared.domain.events import Report
-from shared.domain.ids import request_bytes, span_of
+from shared.domain.ids import Lane, request_bytes, span_of
 from shared.domain.routing import Message, Plan
 from shared.domain.states import State
 from shared.stores import messages as store
@@ -36,8 +38,16 @@ TEST = (
     "CHAR(ASCII(SUBSTRING({id}, 14, 1)) & 0xE0 USING binary), 0x0000))"
 )
 """Whether a test key made a message, by its id: `ids.request_bytes` in SQL. One look-up a row."""
+REQUEST_REF = TEST.replace("r.test", "r.request_ref").format(id="messages.message_id")
+LANE = "(ASCII(SUBSTRING(message_id, 16, 1)) >> 5 & 3)"
+"""A message's lane, from its id (shared/domain/ids.py)."""
 TOP = b"\xff" * 16
 """Above every id."""
+
+
+def floor(ms: int) -> bytes:
+    """The smallest id that can be made at a time: ids begin with their time."""
+    return min(ms << 80, (1 << 128) - 1).to_bytes(16, "big")
 
 
 class Hop(NamedTuple):
@@ -150,6 +160,22 @@ def details(conn: Connection, account_id: int, message_id: bytes, *, test: bool 
     return Details(made[0], scheduled, finished, reported, tries, status, steps, [Note(*n) for n in notes])
 
 
+def content(
+    conn: Connection, account_id: int, message_id: bytes, *, test: bool = False
+) -> tuple[list[dict[str, Any]], dict[str, str] | None, str] | None:
+    """What a message says: the hops of its plan, the values that fill them, its lane."""
+    found = sql.fetch(
+        conn,
+        "SELECT r.plan, m.vars, r.lane FROM messages m JOIN requests r ON r.request_id=%s "
+        "WHERE m.message_id=%s AND m.account_id=%s AND r.test>=%s",
+        (request_bytes(message_id), message_id, account_id, test),
+    )
+    if not found:
+        return None
+    plan, values, lane = found[0]
+    return orjson.loads(plan), orjson.loads(values) if values else None, Lane(lane).name
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """What to look for: ids from `low` to below `high`, at most `limit`; `test`: only what test keys made."""
@@ -165,6 +191,10 @@ class Search:
     status: str | None = None
     code: str | None = None
     test: bool = False
+    vendor: str | None = None
+    lane: str | None = None
+    request_ref: str | None = None
+    vendor_ref: str | None = None
 
 
 class Page(NamedTuple):
@@ -181,6 +211,8 @@ def search(conn: Connection, wanted: Search) -> Page:
     if wanted.request is not None:
         first, last = span_of(wanted.request)
         low, high = max(low, first.bytes), min(high, last.bytes)
+    if wanted.vendor_ref is not None:
+        return _by_vendor_ref(conn, wanted, wanted.vendor_ref, (low, high), rest)
     if wanted.recipient is not None:
         return _by_index(conn, wanted, "recipient", wanted.recipient, (low, high), rest)
     if wanted.ref is not None:
@@ -207,6 +239,12 @@ def _rest(wanted: Search) -> str:
         parts.append(f"status={int(State.routed)} AND COALESCE({HOP_STATE}, ''){sign}'sending'")
     elif wanted.status is not None:
         parts.append(f"status={int(State[wanted.status])}")
+    if wanted.vendor is not None:
+        parts.append(f"vendor={sql.literal(wanted.vendor)}")
+    if wanted.lane is not None:
+        parts.append(f"{LANE}={int(Lane[wanted.lane])}")
+    if wanted.request_ref is not None:
+        parts.append(_exactly(REQUEST_REF, wanted.request_ref))
     if wanted.test:
         parts.append(f"{TEST.format(id='messages.message_id')}=1")
     return " AND ".join(parts)
@@ -240,13 +278,28 @@ def _by_index(conn: Connection, wanted: Search, index: str, value: str, span: tu
             (wanted.account_id, head, *span),
         )
 
-    if not any(
-        (wanted.test, wanted.channel, wanted.status, wanted.code, index == "recipient" and wanted.ref is not None)
-    ):
+    further = (wanted.test, wanted.channel, wanted.status, wanted.code, wanted.vendor, wanted.lane)
+    named = (wanted.request_ref, index == "recipient" and wanted.ref is not None)
+    if not any(further) and named == (None, False):
         found = entries(wanted.limit + 1)
         if all(written == value for _, written in found):
             return _page([r[0] for r in found], wanted.limit, None)
-    candidates = [r[0] for r in entries(SCAN)]
+    return _matching(conn, wanted, [r[0] for r in entries(SCAN)], rest)
+
+
+def _by_vendor_ref(conn: Connection, wanted: Search, ref: str, span: tuple[bytes, bytes], rest: str) -> Page:
+    """The same by the hops' index over what their vendors call them."""
+    found = sql.fetch(
+        conn,
+        "SELECT DISTINCT message_id FROM hops FORCE INDEX (vendor_ref) WHERE vendor_ref=%s "  # noqa: S608
+        f"AND message_id>=%s AND message_id<%s ORDER BY message_id DESC LIMIT {SCAN:d}",
+        (ref, *span),
+    )
+    return _matching(conn, wanted, [r[0] for r in found], rest)
+
+
+def _matching(conn: Connection, wanted: Search, candidates: Sequence[bytes], rest: str) -> Page:
+    """Those of the candidates, newest first, that are wanted in all else."""
     if not candidates:
         return Page([], None)
     matching = sql.fetch(
@@ -274,10 +327,12 @@ def _walk(conn: Connection, wanted: Search, rest: str) -> Page:
     """Request by request, the newest first, until the page is full or enough was looked at."""
     found: list[bytes] = []
     high, scanned, more = wanted.high, 0, True
+    named = wanted.request_ref is not None
+    index, of = ("request_ref", f" AND request_ref={sql.literal(wanted.request_ref)}") if named else ("account", "")
     while more and scanned < SCAN and len(found) <= wanted.limit:
         requests = sql.fetch(
             conn,
-            "SELECT request_id, IF(test>=%s, total, 0) FROM requests FORCE INDEX (account) WHERE account_id=%s "
+            f"SELECT request_id, IF(test>=%s, total, 0) FROM requests FORCE INDEX ({index}) WHERE account_id=%s{of} "  # noqa: S608
             "AND request_id>=%s AND request_id<%s ORDER BY request_id DESC LIMIT %s",
             (wanted.test, wanted.account_id, wanted.low, high, REQUESTS if wanted.test else _least(wanted.limit)),
         )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 
 from shared.channels.wanting import all_of
 from shared.domain.events import MAX_MESSAGES, Due
-from shared.domain.ids import Lane, span_of
+from shared.domain.ids import Lane, request_bytes, span_of
 from shared.domain.states import State
 from shared.stores import sql
 from shared.stores.files import note_use
@@ -93,6 +93,80 @@ def _counts(conn: Connection, request_id: UUID) -> dict[str, int]:
         counts[State.routed.name] -= sending[0]
         counts[State.sending.name] = counts.get(State.sending.name, 0) + sending[0]
     return {name: n for name, n in counts.items() if n}
+
+
+class Listing(NamedTuple):
+    """Which requests to list, newest first: ids from `low` to below `high`; `test`: only those of test keys."""
+
+    account_id: int
+    low: bytes
+    high: bytes
+    limit: int
+    test: bool
+    lane: str | None = None
+    request_ref: str | None = None
+
+
+def page(conn: Connection, wanted: Listing) -> tuple[list[RequestRow], bytes | None]:
+    """A page of requests, and below which id to go on: few requests of many messages make a short page."""
+    named = wanted.request_ref is not None
+    ref = (wanted.request_ref or "").encode()
+    more = f" AND request_ref={sql.literal(wanted.request_ref)} AND CAST(request_ref AS BINARY)={sql.literal(ref)}"
+    lane = f" AND lane={int(Lane[wanted.lane])}" if wanted.lane else ""
+    found = sql.fetch(
+        conn,
+        "SELECT request_id, request_ref, lane, test, total, accepted_ms, scheduled_ms, valid_ms FROM requests "  # noqa: S608
+        f"FORCE INDEX ({'request_ref' if named else 'account'}) WHERE account_id=%s AND test>=%s AND request_id>=%s "
+        f"AND request_id<%s{more if named else ''}{lane} ORDER BY request_id DESC LIMIT %s",
+        (wanted.account_id, wanted.test, wanted.low, wanted.high, wanted.limit + 1),
+    )
+    taken = _affordable(found[: wanted.limit])
+    counts = _counts_of(conn, [row[0] for row in taken])
+    rows = [
+        RequestRow(
+            UUID(bytes=i), ref, Lane(lane).name, bool(test), total, accepted, scheduled, valid, counts.get(i, {})
+        )
+        for i, ref, lane, test, total, accepted, scheduled, valid in taken
+    ]
+    return rows, taken[-1][0] if len(found) > len(taken) else None
+
+
+COUNTED = 50_000
+"""Messages that one page counts."""
+
+
+def _affordable(found: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The first requests that have no more messages together; at least one."""
+    taken: list[tuple[Any, ...]] = []
+    size = 0
+    for row in found:
+        size += row[4]
+        if taken and size > COUNTED:
+            break
+        taken.append(row)
+    return taken
+
+
+def _counts_of(conn: Connection, ids: Sequence[bytes]) -> dict[bytes, dict[str, int]]:
+    """Messages by state of several requests."""
+    if not ids:
+        return {}
+    spans = " OR ".join(_span(UUID(bytes=i)) for i in ids)
+    sending = "(SELECT h.state FROM hops h WHERE h.message_id=messages.message_id AND h.hop=messages.hop)='sending'"
+    found = sql.fetch(
+        conn,
+        f"SELECT MIN(message_id), status, COUNT(*), status={int(State.routed)} AND COALESCE({sending}, 0) AS busy "  # noqa: S608
+        f"FROM messages WHERE {spans} GROUP BY {OF_REQUEST}, status, busy",
+    )
+    counts: dict[bytes, dict[str, int]] = {}
+    for message, status, n, busy in found:
+        name = State.sending.name if busy else State(status).name
+        counts.setdefault(request_bytes(message), {})[name] = int(n)
+    return counts
+
+
+OF_REQUEST = "LEFT(message_id, 13), ORD(SUBSTR(message_id, 14, 1)) >> 5"
+"""What the messages of a request share (shared/domain/ids.py)."""
 
 
 class Told(NamedTuple):

@@ -53,6 +53,8 @@ RIGHTS = {
     "DELETE /v1/files/{id}": "messages:send",
     "GET /v1/messages": "messages:read",
     "GET /v1/messages/{message_id}": "messages:read",
+    "GET /v1/messages/{message_id}/content": "content:read",
+    "GET /v1/requests": "messages:read",
     "GET /v1/requests/{request_id}": "messages:read",
     "PATCH /v1/requests/{request_id}": "messages:send",
     "POST /v1/requests/{request_id}/cancel": "messages:send",
