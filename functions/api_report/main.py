@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.edge.once import once
+from shared.following.attempts import list_attempts
 from shared.following.callbacks import change_settings, rotate, settings, test_call
 from shared.following.content import get_content
 from shared.following.messages import get_message, list_messages
@@ -23,6 +24,7 @@ main = http_function(
         Route("GET", "/v1/reports", list_reports, "reports:read"),
         Route("POST", "/v1/reports/replay", once(replay_reports), "reports:replay"),
         Route("GET", "/v1/callbacks", settings, ("callbacks:write", "reports:read")),
+        Route("GET", "/v1/callbacks/attempts", list_attempts, "content:read"),
         Route("PUT", "/v1/callbacks", change_settings, "callbacks:write"),
         Route("POST", "/v1/callbacks/secrets/rotate", once(rotate), "callbacks:write"),
         Route("POST", "/v1/callbacks/test", test_call, "callbacks:write", own=True),

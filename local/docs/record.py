@@ -255,6 +255,7 @@ def _following(recorder: Recorder, gateway: Gateway, deliveries: queue.Queue[Del
     recorder.call("listReports.page", 200, "GET", f"/v1/reports?request_id={request_id}&limit=1")
     recorder.call("replayMessage.again", 202, "POST", f"/v1/messages/{message_id}/report/replay")
     recorder.call("replayReports.request", 202, "POST", "/v1/reports/replay", {"request_id": request_id})
+    recorder.call("listAttempts.page", 200, "GET", "/v1/callbacks/attempts?outcome=failed&limit=2")
     recorder.call("getCallbacks.healthy", 200, "GET", "/v1/callbacks")
 
 

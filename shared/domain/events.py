@@ -397,6 +397,8 @@ class Attempt(Model):
     outcome: Literal["delivered", "failed", "exhausted", "disabled", "deferred", "none"]
     status: int | None = None
     error: str | None = None
+    answer: str | None = None
+    """The beginning of what came back from a try that failed: status line, headers, body."""
     duration_ms: int = 0
     at: int
     first_failed_at: int | None = None

@@ -143,7 +143,9 @@ class Courier:
         headers = callback.headers(unit, callback.signing(account, now_ms), now_ms // 1000, body)
         answer = await self._client.post(unit.callback_uri, body, headers)
         took_ms = max(answer.duration_ms, self._now_ms() - now_ms)  # it ends after whoever told that it is under way
-        return judge(unit, answer.status, answer.error, now_ms, took_ms, self._unit_s)
+        result = judge(unit, answer.status, answer.error, now_ms, took_ms, self._unit_s)
+        result.answer = answer.said.decode("utf-8", "replace") or None
+        return result
 
     def _deferred(self, unit: Unit, due_ms: int) -> Try:
         measures.TRIES.labels("deferred").inc()

@@ -201,7 +201,7 @@ def _grouped(attempts: list[Attempt]) -> list[list[Attempt]]:
     groups: list[list[Attempt]] = []
     size = MAX_MESSAGES + 1
     for attempt in attempts:
-        weight = len(attempt.ids) + sum(_weight(r) for r in attempt.reports or ())
+        weight = len(attempt.ids) + len(attempt.answer or "") // 500 + sum(_weight(r) for r in attempt.reports or ())
         if not groups or size + weight > MAX_MESSAGES:
             groups.append([])
             size = 0

@@ -98,6 +98,7 @@ class Try:
     status: int | None = None
     error: str | None = None
     duration_ms: int = 0
+    answer: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -202,6 +203,7 @@ def _attempt(one: Try, reports: list[dict[str, Any]] | None) -> Attempt:
         outcome=one.outcome,
         status=one.status,
         error=one.error,
+        answer=one.answer,
         duration_ms=one.duration_ms,
         at=one.at_ms,
         first_failed_at=unit.since_ms,

@@ -15,7 +15,7 @@ import socket
 import ssl
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -57,6 +57,12 @@ FORBIDDEN: tuple[Network, ...] = tuple(
 )
 
 
+SAID = 1024
+"""Bytes of a refusal that its client may see."""
+REST_S = 0.1
+"""How long the body of a refusal is waited for, where it has not come with its headers."""
+
+
 class Forbidden(ConnectionError):
     """The address must not be connected to."""
 
@@ -92,11 +98,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: a status, or `error` in a few words when no answer came."""
+    """What came back: a status, or `error` in a few words when no answer came.
+
+    `said`: of an answer that is no 2xx what came with its headers, as it came.
+    """
 
     status: int | None
     error: str | None
     duration_ms: int
+    said: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +225,11 @@ class Egress:
         started = time.perf_counter()
         status: int | None = None
         error: str | None = None
+        said = b""
         try:
             target = self.policy.check(url)
             async with asyncio.timeout(self._timeout):
-                status = await self._send(target, _message(target, body, headers))
+                status, said = await self._send(target, _message(target, body, headers))
         except TimeoutError:
             error = f"no answer within {self._timeout:g} s"
         except Invalid as wrong:
@@ -228,7 +239,7 @@ class Egress:
                 self._idle.close()
                 raise Unavailable(f"no connection can be made: {failure.strerror}") from failure
             error = str(failure)[:200] or type(failure).__name__
-        return Answer(status, error, round((time.perf_counter() - started) * 1000))
+        return Answer(status, error, round((time.perf_counter() - started) * 1000), said)
 
     async def exchange(self, url: str, body: bytes, headers: Iterable[tuple[str, str]]) -> Reply:
         """POST and give the whole answer. Raises Unreached when nothing has left, else OSError or TimeoutError."""
@@ -255,19 +266,39 @@ class Egress:
         status = await self._exchange(connection, target, message)
         return Reply(status, dict(getattr(connection, "headers", {})), connection.body)
 
-    async def _send(self, target: Target, message: bytes) -> int:
+    async def _send(self, target: Target, message: bytes) -> tuple[int, bytes]:
         kept = self._idle.take(target.origin)
         if kept is not None:
             try:
-                return await self._exchange(kept, target, message)
+                return await self._heard(kept, target, message)
             except Closed as closed:
                 if not closed.untouched:
                     raise
-        return await self._exchange(await self._open(target), target, message)
+        return await self._heard(await self._open(target), target, message)
 
-    async def _exchange(self, connection: Connection, target: Target, message: bytes) -> int:
+    async def _heard(self, connection: Connection, target: Target, message: bytes) -> tuple[int, bytes]:
+        """The status; of what is no 2xx also the beginning of what came, read while the connection is this call's."""
+        said = b""
+
+        async def hear(status: int) -> None:
+            nonlocal said
+            if not 200 <= status < 300:
+                await connection.rest(REST_S)
+                said = connection.said[:SAID]
+
+        return await self._exchange(connection, target, message, hear), said
+
+    async def _exchange(
+        self,
+        connection: Connection,
+        target: Target,
+        message: bytes,
+        hear: Callable[[int], Awaitable[None]] | None = None,
+    ) -> int:
         try:
             status = await connection.request(message)
+            if hear is not None:
+                await hear(status)
         except BaseException:
             connection.close()
             raise
@@ -302,7 +333,7 @@ class Egress:
                     str(address),
                     target.port,
                     max_answer=MAX_ANSWER,
-                    kept=self._kept,
+                    kept=self._kept or SAID,
                     at_headers=not self._kept,
                     kind=self._kind,
                     tls=tls,

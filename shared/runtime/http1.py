@@ -12,6 +12,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 import httptools
@@ -76,6 +77,26 @@ class Connection(asyncio.Protocol):
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(message)
         return await self._answer
+
+    @property
+    def said(self) -> bytes:
+        """The head as it came, and the beginning of the body."""
+        return self._head.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" + self.body
+
+    async def rest(self, seconds: float) -> None:
+        """Wait for the rest of the body, so long at most."""
+        if self.whole:
+            return
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+        end = partial(_settle, ended)
+        self._rest = loop.call_later(seconds, end), end
+        try:
+            await ended
+        finally:
+            if self._rest is not None:
+                self._rest[0].cancel()
+                self._rest = None
 
     def finish(self, seconds: float, done: Callable[[], None]) -> None:
         """Read the rest of the body past and call `done`; what takes longer than `seconds` is cut off."""
@@ -174,6 +195,11 @@ class Connection(asyncio.Protocol):
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error)
         self.close()
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 class Listening(Connection):

@@ -38,6 +38,47 @@ class Attempt(NamedTuple):
     at_ms: int
 
 
+class Exchange(NamedTuple):
+    """One try of a body with so many reports, and what the callback said to it; `answer` as it came."""
+
+    attempt_id: int
+    webhook_id: str
+    attempt: int
+    outcome: str
+    status: int | None
+    error: str | None
+    duration_ms: int
+    messages: int
+    at_ms: int
+    answer: str | None
+
+
+class Tries(NamedTuple):
+    """Which tries to list, newest first: from `since_ms` to below (`until_ms`, `below`)."""
+
+    account_id: int
+    since_ms: int
+    until_ms: int
+    below: int
+    limit: int
+    outcome: str | None
+    test: bool
+
+
+def exchanges(conn: Connection, wanted: Tries) -> list[Exchange]:
+    """A page of an account's tries, newest first; one taken at once has no row (stores/reports.py:_has_row)."""
+    outcome = f" AND outcome={sql.literal(wanted.outcome)}" if wanted.outcome else ""
+    of_tests = f" AND {_TRIED_TESTS}" if wanted.test else ""
+    found = sql.fetch(
+        conn,
+        f"SELECT {', '.join(Exchange._fields)} FROM attempts FORCE INDEX (account) "  # noqa: S608 - literals
+        "WHERE account_id=%s AND at_ms>=%s AND (at_ms<%s OR (at_ms=%s AND attempt_id<%s))"
+        f"{outcome}{of_tests} ORDER BY at_ms DESC, attempt_id DESC LIMIT %s",
+        (wanted.account_id, wanted.since_ms, wanted.until_ms, wanted.until_ms, wanted.below, wanted.limit),
+    )
+    return [Exchange(*row) for row in found]
+
+
 def of_message(conn: Connection, account_id: int, message_id: bytes, name: str) -> tuple[Waiting | None, list[Attempt]]:
     """A message's waiting report and the known tries; `name` is the webhook-id it has when it goes alone."""
     found = sql.fetch(

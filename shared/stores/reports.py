@@ -62,12 +62,13 @@ def _told_again(attempt: Attempt) -> bool:
 def _save_tries(attempts: Sequence[Attempt], conn: Connection) -> None:
     tries = {
         (a.webhook_id, a.attempt, a.at): (
-            a.account_id, a.webhook_id, a.attempt, a.outcome, a.status, _short(a.error), a.duration_ms, len(a.ids), a.at
+            a.account_id, a.webhook_id, a.attempt, a.outcome, a.status, _short(a.error), a.duration_ms, len(a.ids),
+            a.at, a.answer,
         )
         for a in attempts
     }  # fmt: skip
     if tries:
-        columns = "account_id, webhook_id, attempt, outcome, status, error, duration_ms, messages, at_ms"
+        columns = "account_id, webhook_id, attempt, outcome, status, error, duration_ms, messages, at_ms, answer"
         sql.insert(conn, "attempts", columns, tries.values(), "ON DUPLICATE KEY UPDATE attempt_id=attempt_id")
 
 

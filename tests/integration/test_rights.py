@@ -78,6 +78,7 @@ RIGHTS = {
     "GET /v1/admin/identities": "operator",
     "POST /v1/admin/templates/{id}/approve": "operator",
     "POST /v1/admin/identities/{id}/approve": "operator",
+    "GET /v1/callbacks/attempts": "content:read",
     "GET /v1/callbacks": "callbacks:write reports:read",
     "PUT /v1/callbacks": "callbacks:write",
     "POST /v1/callbacks/test": "callbacks:write",
