@@ -138,7 +138,7 @@ FLOW: tuple[Function, ...] = (
     Function(
         "api_report",
         41101,
-        on=(Http(("/v1/messages", "/v1/requests", "/v1/reports", "/v1/callbacks")),),
+        on=(Http(("/v1/messages", "/v1/requests", "/v1/reports", "/v1/callbacks", "/v1/exports")),),
         emits=("ims.outcome.{lane}", "ims.finished.{lane}", "ims.reported"),
         scale=Scale(min=1),
         internet=(443,),

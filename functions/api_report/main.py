@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.edge.once import once
+from shared.exporting import api as exports
 from shared.following.attempts import list_attempts
 from shared.following.callbacks import change_settings, rotate, settings, test_call
 from shared.following.content import get_content
@@ -23,6 +24,11 @@ main = http_function(
         Route("POST", "/v1/requests/{request_id}/cancel", once(cancel_request), "messages:send"),
         Route("GET", "/v1/reports", list_reports, "reports:read"),
         Route("POST", "/v1/reports/replay", once(replay_reports), "reports:replay"),
+        Route("GET", "/v1/exports", exports.list_all, "exports:write"),
+        Route("POST", "/v1/exports", once(exports.create), "exports:write", confirm=True),
+        Route("GET", "/v1/exports/{id}", exports.show, "exports:write"),
+        Route("DELETE", "/v1/exports/{id}", exports.remove, "exports:write"),
+        Route("GET", "/v1/exports/{id}/file", exports.download, "exports:write"),
         Route("GET", "/v1/callbacks", settings, ("callbacks:write", "reports:read")),
         Route("GET", "/v1/callbacks/attempts", list_attempts, "content:read"),
         Route("PUT", "/v1/callbacks", change_settings, "callbacks:write"),

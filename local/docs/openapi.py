@@ -23,6 +23,7 @@ from shared.domain.codes import CODES
 from shared.domain.ids import LANES
 from shared.domain.states import State
 from shared.edge.scopes import OPERATOR, SCOPES
+from shared.exporting import api as exports
 from shared.following import callbacks, reports, requests
 from shared.reports.callback import user_agent
 from shared.runtime import Route
@@ -38,6 +39,7 @@ SOURCES = ("local/docs/gateway.yaml", "the request models", "docs/examples/")
 Json = dict[str, Any]
 
 MODELS: dict[str, type[BaseModel]] = {
+    "NewExport": exports.New,
     "ReservationChange": requests.Change,
     "Replay": reports.Replay,
     "CallbackChange": callbacks.Change,

@@ -255,8 +255,29 @@ def _following(recorder: Recorder, gateway: Gateway, deliveries: queue.Queue[Del
     recorder.call("listReports.page", 200, "GET", f"/v1/reports?request_id={request_id}&limit=1")
     recorder.call("replayMessage.again", 202, "POST", f"/v1/messages/{message_id}/report/replay")
     recorder.call("replayReports.request", 202, "POST", "/v1/reports/replay", {"request_id": request_id})
+    _exports(recorder, gateway)
     recorder.call("listAttempts.page", 200, "GET", "/v1/callbacks/attempts?outcome=failed&limit=2")
     recorder.call("getCallbacks.healthy", 200, "GET", "/v1/callbacks")
+
+
+def _exports(recorder: Recorder, gateway: Gateway) -> None:
+    """An export needs a key that names its scope."""
+    demo = recorder.demo
+    by_operator = {"authorization": f"Bearer {demo['admin_key']}"}
+    path = f"/v1/admin/accounts/{demo['username']}/keys"
+    wish = {"name": "monthly figures", "scopes": ["exports:write"]}
+    made = httpx2.post(demo["gateway"] + path, json=wish, headers=by_operator, timeout=30).json()
+    ours = {"authorization": f"Bearer {made['key']}"}
+    asked = {"what": "messages", "filter": {"status": "delivered"}, "purpose": "figures of the month"}
+    one = f"/v1/exports/{recorder.call('createExport.messages', 202, 'POST', '/v1/exports', asked, **ours)['id']}"
+    while httpx2.get(demo["gateway"] + one, headers=ours, timeout=30).json()["state"] == "running":
+        time.sleep(0.1)
+    recorder.call("getExport.done", 200, "GET", one, **ours)
+    recorder.call("listExports.page", 200, "GET", "/v1/exports?limit=1", **ours)
+    recorder.call("getExportFile.csv", 200, "GET", f"{one}/file", **ours)
+    recorder.call("deleteExport.unknown", 404, "DELETE", f"/v1/exports/{UNKNOWN}", **ours)
+    recorder.remove(one, made["key"])
+    recorder.remove(f"{path}/{made['id']}", demo["admin_key"])
 
 
 def _delivered(deliveries: queue.Queue[Delivery], message_id: str) -> Json:

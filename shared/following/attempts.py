@@ -45,10 +45,11 @@ async def list_attempts(request: Request, ims: Context) -> Response:
         who.account.account_id, given.get("since", 0), until_ms, below, given.limit + 1, given.get("outcome"), who.test
     )
     rows = await ims.searches(wanted.account_id, store.exchanges, wanted)
-    return objects.page(given, rows, view, _place)
+    return objects.page(given, rows, view, place_of)
 
 
-def _place(row: Exchange) -> bytes:
+def place_of(row: Exchange) -> bytes:
+    """Behind which try a list goes on."""
     return row.at_ms.to_bytes(8, "big") + row.attempt_id.to_bytes(8, "big")
 
 

@@ -20,7 +20,7 @@ from shared.stores.lookup import Search
 from shared.stores.requests import Arriving, RequestRow
 from shared.stores.sql import Connection
 
-_FILTERS: dict[str, reading.Reader] = {
+FILTERS: dict[str, reading.Reader] = {
     "to": reading.to,
     "ref": reading.ref,
     "request_id": reading.request_id,
@@ -98,7 +98,7 @@ async def _arriving(
 async def list_messages(request: Request, ims: Context) -> Response:
     """Messages that match, newest first; `next` leads on even where a page came out short."""
     who = await caller(request, ims)
-    given = reading.query(request, _FILTERS)
+    given = reading.query(request, FILTERS)
     limit, text = given.pop("limit", reading.DEFAULT_LIMIT), given.pop("cursor", None)
     mark = reading.filters_mark("messages", {**given, "caller": who.mark})
     high = lookup.floor(given["until"]) if "until" in given else lookup.TOP

@@ -261,6 +261,8 @@ def tasks(settings: RetentionSettings) -> list[Task]:
         Cut("attempts", "attempts", "PRIMARY", "attempt_id", "at_ms", history, order="attempt_id"),
         Cut("idempotency", "idempotency", "expires", "account_id, key_hash", "expires_ms", _before(0)),
         Cut("kept_answers", "kept_answers", "expires", "owner, key_hash", "expires_ms", _before(0)),
+        Cut("export_parts", "export_parts", "expires", "export_id, part", "expires_ms", _before(0), most=FILES),
+        Cut("exports", "exports", "expires", "export_id", "expires_ms", _before(7 * DAY_MS)),
         Cut("files", "files", "used", "file_id", "used_ms", content, most=FILES),
         Cut("receipts", "receipt_inbox", "kept", _RECEIPT, "kept_ms", content),
         Cut("dead_replayed", "dead_letters", "state", "dead_id", "at_ms", content, where=f"state='{dead.REPLAYED}'"),
