@@ -33,6 +33,20 @@ class CronSettings(_Settings):
     cron_jitter_seconds: float = Field(0.5, description="each tick is late by a random time up to this")
 
 
+class ReturnSettings(_Settings):
+    """The smtp_in bridge, which takes the mails that come to return paths."""
+
+    smtp_in_port: int = Field(41093, description="where mails are taken; the MX of return paths leads here")
+    smtp_in_name: str = Field("localhost", description="its name in the greeting, as the MX record has it")
+    smtp_in_accounts: str = Field("main", description="vendor accounts that mails are sent by, tried in turn")
+    smtp_in_connections: int = Field(32, gt=0, description="at once; a further one is told to come again (421)")
+    smtp_in_bytes: int = Field(8 * 1024 * 1024, gt=0, description="largest mail; refused beyond it (552)")
+    smtp_in_idle_seconds: float = Field(120.0, gt=0, description="a client that says nothing for so long is left")
+    smtp_in_timeout_seconds: float = Field(30.0, gt=0, description="how long api_receipt may take (451 then)")
+    smtp_in_cert: str = Field("", description="path of a certificate chain for STARTTLS; empty: not offered")
+    smtp_in_key: str = Field("", description="path of its key; empty: in the same file")
+
+
 class AddressSettings(_Settings):
     """Where the functions are."""
 

@@ -10,6 +10,8 @@ from deploy.settings import BRIDGES_IMAGE, NAMESPACE, PORT, Json
 from deploy.sources import service_ref
 from shared.flow import Process, RedisExpiry, processes, sources
 
+SMTP_PORT = 2525
+
 
 @dataclass(frozen=True)
 class Bridge:
@@ -29,6 +31,16 @@ class Bridge:
 
 EXPIRY = Bridge("redis_expiry", "bridges.redis_expiry", replicas=2, servers=True)
 """Two replicas announce the same keys; a claim in Redis lets one report_retry call win, so no leader is needed."""
+SMTP_IN = Bridge(
+    "smtp_in",
+    "bridges.smtp_in",
+    replicas=2,
+    env=(
+        ("IMS_TARGET_API_RECEIPT", f"http://api-receipt.{NAMESPACE}.svc.cluster.local"),
+        ("IMS_SMTP_IN_PORT", str(SMTP_PORT)),
+    ),
+)
+"""A LoadBalancer leads port 25 to it; the MX of return paths names that."""
 SIMULATOR = Bridge(
     "simulator",
     "simulator",
@@ -124,6 +136,30 @@ def expiry() -> Iterator[Json]:
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": meta(dns(EXPIRY.name), tags),
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": tags}},
+    }
+
+
+def smtp_in() -> Iterator[Json]:
+    """The mail listener, and the Service that mail hosts reach it by: the client's address stays, for its own log."""
+    tags = labels(SMTP_IN.name, SMTP_IN.name, "bridge")
+    yield account(SMTP_IN.name, "bridge")
+    yield deployment(SMTP_IN)
+    yield {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": meta(dns(SMTP_IN.name), tags),
+        "spec": {
+            "type": "LoadBalancer",
+            "externalTrafficPolicy": "Local",
+            "selector": tags,
+            "ports": [{"name": "smtp", "port": 25, "targetPort": SMTP_PORT}],
+        },
+    }
+    yield {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": meta(dns(SMTP_IN.name), tags),
         "spec": {"maxUnavailable": 1, "selector": {"matchLabels": tags}},
     }
 

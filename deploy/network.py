@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from deploy.bridges import EXPIRY, SIMULATOR, Bridge
+from deploy.bridges import EXPIRY, SIMULATOR, SMTP_IN, SMTP_PORT, Bridge
 from deploy.objects import dns, labels, meta
 from deploy.settings import (
     KOURIER,
@@ -50,7 +50,8 @@ def policies() -> Iterator[Json]:
 
 
 def _bridges() -> Iterator[Json]:
-    yield from map(to_functions, (EXPIRY, SIMULATOR))
+    yield from map(to_functions, (EXPIRY, SIMULATOR, SMTP_IN))
+    yield _policy("smtp-in", _pods(SMTP_IN.name), ingress=[{"ports": _tcp(SMTP_PORT)}])
     senders = [f.name for f in flow.FLOW if f.internet]
     selector = _named(senders)
     yield _policy("to-simulator", selector, egress=[_to([{"podSelector": _pods(SIMULATOR.name)}], _tcp(PORT))])

@@ -77,6 +77,7 @@ def _base() -> Files:
         "ticks.yaml": list(sources.ticks()),
         "redis-expiry.yaml": list(bridges.expiry()),
         "simulator.yaml": list(bridges.simulator()),
+        "smtp-in.yaml": list(bridges.smtp_in()),
         "network.yaml": list(network.policies()),
     }
 

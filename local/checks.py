@@ -44,6 +44,7 @@ def needed(options: Options, servers_only: bool = False) -> Iterator[tuple[str, 
             *(bridge.name for bridge in flow.bridges()),
             "simulator",
             "smtp",
+            "smtp-in",
         ):
             yield name, ports[name]
         if options.platform == "openfaas-ce":

@@ -87,6 +87,7 @@ def addresses(options: Options) -> dict[str, str]:
         "IMS_SMTP_HOST": HOST,
         "IMS_SMTP_PORT": str(options.ports["smtp"]),
         "IMS_SMTP_STARTTLS": "0",
+        "IMS_SMTP_IN_PORT": str(options.ports["smtp-in"]),
         "IMS_SLACK_WEBHOOK_URL": os.environ.get("IMS_SLACK_WEBHOOK_URL") or _slack(options),
         "IMS_WATCH_URLS": ",".join(f"{name}=http://{HOST}:{options.ports[name]}/healthz" for name in _watched()),
         "PYTHONUNBUFFERED": "1",
@@ -175,7 +176,7 @@ def _never() -> bool:
 
 
 def _kind(bridge: flow.BridgeProcess) -> Kind:
-    return "bridge" if bridge.bridge.feeds is flow.RedisExpiry else "source"
+    return "bridge" if bridge.bridge.feeds in (flow.RedisExpiry, flow.Smtp) else "source"
 
 
 def _simulator(options: Options, env: Mapping[str, str]) -> Spec:
@@ -186,6 +187,7 @@ def _simulator(options: Options, env: Mapping[str, str]) -> Spec:
         "IMS_SIM_SECRETS": seed.simulator_secrets(options),
         "IMS_SIM_SMTP_HOST": HOST,
         "IMS_SIM_SMTP_PORT": str(options.ports["smtp"]),
+        "IMS_SIM_RETURN_PORT": str(options.ports["smtp-in"]),
         "IMS_SIM_HTTP2_HOST": HOST,
         "IMS_SIM_HTTP2_PORT": str(options.ports["simulator-http2"]),
     }

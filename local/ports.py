@@ -32,6 +32,7 @@ BASE: dict[str, int] = {
     "sink": 41091,
     "smtp": 41092,
     "simulator-http2": 41094,
+    "smtp-in": 41093,
 }
 
 SERVER_RANGE = (41001, 41099)

@@ -46,7 +46,12 @@ class RedisExpiry:
     """Keys that expired in the timers' database, batched by bridges/redis_expiry."""
 
 
-Trigger = Http | Kafka | Cron | RedisExpiry
+@dataclass(frozen=True)
+class Smtp:
+    """Mails to return paths, which bridges/smtp_in posts to the function's path for them."""
+
+
+Trigger = Http | Kafka | Cron | RedisExpiry | Smtp
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,7 @@ FLOW: tuple[Function, ...] = (
     Function(
         "api_receipt",
         41121,
-        on=(Http(("/v1/receipts",)),),
+        on=(Http(("/v1/receipts",)), Smtp()),
         emits=("ims.outcome.{lane}", "ims.dead"),
         scale=Scale(min=1, max=20),
     ),
@@ -287,7 +292,7 @@ class Bridge:
 
     name: str
     port: int
-    feeds: type[Kafka] | type[Cron] | type[RedisExpiry]
+    feeds: type[Kafka] | type[Cron] | type[RedisExpiry] | type[Smtp]
     pools: tuple[str, ...] = ()
     servers: bool = False
     scale: Scale = field(default_factory=lambda: Scale(min=1, cpu="50m", memory="96Mi"))
@@ -303,9 +308,10 @@ BRIDGES: tuple[Bridge, ...] = (
     ),
     Bridge("redis_expiry", 41043, RedisExpiry, servers=True, scale=Scale(min=2, cpu="50m", memory="96Mi")),
     Bridge("cron", 41044, Cron),
+    Bridge("smtp_in", 41047, Smtp),
 )
-"""Where the platform has no such sources itself (locally, on OpenFaaS CE); redis_expiry everywhere. Two replicas of it
-announce the same keys; a claim in Redis lets one report_retry call win, so no leader is needed."""
+"""Where the platform has no such sources itself (locally, on OpenFaaS CE); redis_expiry and smtp_in everywhere. Two
+replicas of redis_expiry announce the same keys; a claim in Redis lets one report_retry call win, so no leader is needed."""
 
 
 @dataclass(frozen=True)
@@ -393,7 +399,7 @@ def hosts() -> Iterator[Host]:
         yield Host(
             name,
             tuple(process for process in processes() if place(process) == name),
-            tuple(bridge for bridge in bridges() if (bridge.pool or "rest") == name),
+            tuple(bridge for bridge in bridges() if place(bridge.feeds[0]) == name),
         )
 
 

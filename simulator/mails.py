@@ -1,6 +1,6 @@
 """What the mail server took from vendor accounts, as handsets' messages; and what comes back: `POST
 /vendors/smtp/bounce` with `{"to", "kind"}` or `{"to", "raw"}` (a whole mail; `{envelope}` in it stands for the return
-path of the last mail to that address).
+path of the last mail to that address); with `"via": "smtp"` by mail to its return path.
 
 Kinds: hard, full, spam, delayed, delivered, qmail, exim, complaint, not_spam, auto_reply.
 """
@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from email.message import EmailMessage
 from typing import Any
 
+import aiosmtplib
 import orjson
 
 from shared.vendors.base import VendorAccount
@@ -104,16 +105,29 @@ class Mails:
         try:
             wish = orjson.loads(request.body)
             to, kind, raw = str(wish["to"]), wish.get("kind", "hard"), wish.get("raw")
+            by_smtp = wish.get("via") == "smtp"
         except (orjson.JSONDecodeError, KeyError, AttributeError, TypeError):
-            return json(422, {"detail": 'give {"to", "kind" or "raw"}'})
+            return json(422, {"detail": 'give {"to", "kind" or "raw", "via"?: "smtp"}'})
         if to.lower() not in self._last:
             return json(404, {"detail": f"no mail went to {to}"})
         if raw is None and kind not in KINDS:
             return json(422, {"detail": f"kind is one of {', '.join(KINDS)}"})
         mail, account = self._last[to.lower()]
         body = raw.replace("{envelope}", mail.sender).encode() if isinstance(raw, str) else _made(kind, mail)
-        status = await self._send(account, body)
+        status = await (self._mail(mail.sender, body) if by_smtp else self._send(account, body))
         return json(200 if 200 <= status < 300 else 502, {"status": status, "to": mail.sender})
+
+    async def _mail(self, return_path: str, body: bytes) -> int:
+        """By SMTP, as a host of the world would: with the null sender."""
+        host, port = self._settings.return_host, self._settings.return_port
+        try:
+            async with aiosmtplib.SMTP(hostname=host, port=port, timeout=30, start_tls=False, use_tls=False) as client:
+                await client.sendmail("", [return_path], body)
+        except aiosmtplib.SMTPRecipientsRefused as refused:
+            return refused.recipients[0].code
+        except aiosmtplib.SMTPResponseException as refused:
+            return int(refused.code)
+        return 250
 
     async def _send(self, account: str, body: bytes) -> int:
         url = self._settings.receipt_url.format(vendor="smtp", account=account)

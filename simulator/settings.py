@@ -22,6 +22,8 @@ class SimulatorSettings(BaseSettings):
     receipt_concurrency: int = Field(2, description="webhooks at once per account")
     smtp_host: str = Field("127.0.0.1", description="where its mail server listens")
     smtp_port: int = Field(0, description="its mail server's port; 0: none")
+    return_host: str = Field("127.0.0.1", description='where return paths\' mail listener is, for `"via": "smtp"`')
+    return_port: int = Field(0, description="its port; 0: none")
     http2_host: str = Field("127.0.0.1", description="where it speaks HTTP/2 without TLS")
     http2_port: int = Field(0, description="the port for HTTP/2 (FCM, APNs); 0: none")
     hang_seconds: float = Field(30.0, description="how long a call that times out is held before 504")

@@ -51,6 +51,10 @@ class Bridge:
             from bridges.cron import app as cron
 
             return cron.App(self._carrier)
+        if self._what.bridge.feeds is flow.Smtp:
+            from bridges.smtp_in import app as smtp_in
+
+            return smtp_in.App(self._carrier, self._host)
         from bridges.redis_expiry import app as redis_expiry
 
         return redis_expiry.App(self._carrier)

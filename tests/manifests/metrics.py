@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 
 MODULES = (
     *("shared.runtime.metrics", "shared.reports.measures", "bridges.kafka_source.metrics"),
-    *("bridges.cron.ticker", "bridges.redis_expiry.sender"),
+    *("bridges.cron.ticker", "bridges.redis_expiry.sender", "bridges.smtp_in.server"),
 )
 FOREIGN = {
     "Kafka exporter": (

@@ -126,7 +126,7 @@ def test_no_start_compiles_anything(out: Path, dependencies: dict[str, Stage]) -
 
 def test_the_bridges_image_runs_every_bridge(out: Path, dependencies: dict[str, Stage]) -> None:
     stage, port = image(out, dependencies, DOCKERFILES[1], "bridges"), free_port()
-    for module in ("bridges.kafka_source", "bridges.redis_expiry", "bridges.cron"):
+    for module in ("bridges.kafka_source", "bridges.redis_expiry", "bridges.cron", "bridges.smtp_in"):
         assert start(stage, [module, "--help"], port).wait(60) == 0
     process = start(stage, ["simulator", "--port", str(port)], port)
     try:
