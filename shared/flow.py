@@ -311,7 +311,7 @@ BRIDGES: tuple[Bridge, ...] = (
     Bridge("smtp_in", 41047, Smtp),
 )
 """Where the platform has no such sources itself (locally, on OpenFaaS CE); redis_expiry and smtp_in everywhere. Two
-replicas of redis_expiry announce the same keys; a claim in Redis lets one report_retry call win, so no leader is needed."""
+replicas of redis_expiry announce the same keys; a claim in Redis lets one report_retry call win: no leader needed."""
 
 
 @dataclass(frozen=True)
