@@ -272,6 +272,8 @@ FLOW: tuple[Function, ...] = (
                     "/v1/invitations",
                     "/v1/sessions",
                     "/v1/passwords",
+                    "/v1/optouts",
+                    "/v1/consents",
                 )
             ),
         ),

@@ -40,7 +40,7 @@ def poison(run: Run) -> None:
     count = 5 * run.sizes.hold
     with others(run) as them:
         calm = them.times(run.sizes.hold, "calm")
-        pid = run.bed.processes()[ROUTE].pid
+        pid = run.bed.platform.processes()[ROUTE]["pid"]
         before, letters = rss_mb(pid), _letters(run)
         began = time.monotonic()
         topics = _publish(run, count)

@@ -24,7 +24,6 @@ def returning(run: Run) -> None:
     client = run.bed.client(address(port, "/reports"), 1)
     with others(run) as them:
         calm = them.times(run.sizes.hold, "calm")
-        there_s = _while_there(run, client, port)
         _send(run, client)
         _wait_for_all(run, client)
         times: list[float] = []
@@ -35,6 +34,7 @@ def returning(run: Run) -> None:
             _arrived(run, port, "reports after the return")
             at = sorted(moment / 1000 - returned for moment in get(f"{address(port)}/times").values())
         thread.join()
+        there_s = _while_there(run, client, port)
     _tell(run, at, there_s)
     run.results.add(figure("a host returns", times, calm, f"others refused: {them.refused}"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accounts import access, audits, defaults, devices, identities, suppressions, templates
+from shared.accounts import access, audits, defaults, devices, identities, optouts, suppressions, templates
 from shared.digest import preferences
 from shared.digest.api import get_digest, send_again
 from shared.edge.callers import Caller, caller
@@ -17,6 +17,7 @@ from shared.stores import digests
 from shared.stores.accounts import read_account
 
 PAGED = ("limit", "cursor")
+READ_WISHES = ("account:read", "contacts:write")
 
 
 async def me(request: Request, ims: Context) -> Response:
@@ -92,6 +93,13 @@ main = http_function(
         Route("PUT", "/v1/devices", devices.register, "contacts:write", own=True),
         Route("DELETE", "/v1/devices", devices.remove_user, "contacts:write", own=True),
         Route("DELETE", "/v1/devices/{id}", devices.remove, "contacts:write", own=True),
+        Route("GET", "/v1/optouts", optouts.list_optouts, READ_WISHES, query=(*optouts.OPTOUTS, *PAGED)),
+        Route("POST", "/v1/optouts", once(optouts.add_optout), "contacts:write", body=optouts.NewOptout),
+        Route("GET", "/v1/optouts/{id}", optouts.show_optout, READ_WISHES),
+        Route("DELETE", "/v1/optouts/{id}", optouts.end_optout, "contacts:write", body=optouts.Ending),
+        Route("GET", "/v1/consents", optouts.list_consents, READ_WISHES, query=(*optouts.CONSENTS, *PAGED)),
+        Route("POST", "/v1/consents", once(optouts.add_consent), "contacts:write", body=optouts.NewConsent),
+        Route("GET", "/v1/consents/check", optouts.check, READ_WISHES, query=("to", "channel")),
         Route("GET", "/v1/people", members.list_own, "people:write", query=PAGED),
         Route("GET", "/v1/people/invitations", members.invitations_own, "people:write", query=PAGED),
         Route(

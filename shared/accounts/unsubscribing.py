@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 from html import escape
 from typing import NamedTuple
 
@@ -15,10 +16,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.accounts.secrets import MARK_BYTES, ring
+from shared.domain.ids import request_id
 from shared.runtime import Context
 from shared.runtime.problems import Problem
 from shared.runtime.settings import DigestSettings, load
-from shared.stores import suppressions
+from shared.stores import optouts, suppressions
+from shared.stores.optouts import Optout
+from shared.stores.sql import Connection
 
 VERSION = b"u1"
 PATH = "/v1/unsubscribe/"
@@ -73,11 +77,22 @@ async def page(request: Request, ims: Context) -> Response:
 async def unsubscribe(request: Request, ims: Context) -> Response:
     """Take the address off the account's advertisements and bulk mails, at once; again is the same."""
     wish = _wish(request)
-    await ims.db(suppressions.opt_out, wish.account_id, "email", wish.address, wish.message_id, ims.now_ms())
+    await ims.db(_opted_out, wish, ims.now_ms())
     return _page(
         f"<p>{escape(wish.address)}</p>"
         "<p>수신거부가 처리되었습니다. · You are unsubscribed from advertisements and news of this sender.</p>"
     )
+
+
+def _opted_out(conn: Connection, wish: Wish, now_ms: int) -> None:
+    """The wish, where mails ask for it and where the account sees it."""
+    suppressions.opt_out(conn, wish.account_id, "email", wish.address, wish.message_id, now_ms)
+    new_id = request_id(now_ms, int.from_bytes(os.urandom(8), "big")).bytes
+    one = Optout(
+        new_id, wish.account_id, "email", wish.address, optouts.ADS, "unsubscribed", None, "the link in a mail",
+        wish.message_id, now_ms, now_ms,
+    )  # fmt: skip
+    optouts.add(conn, one)
 
 
 def _wish(request: Request) -> Wish:

@@ -101,10 +101,8 @@ class Failed:
         return Again(lane=self.lane, to=self.event.topic, attributes=attributes, body=base64.b64encode(self.body))
 
     async def _rest(self, again: Again, seconds: float, ims: Context) -> bool:
-        from shared.stores import due
-
         try:
-            await ims.db(due.rest, again, ims.now_ms() + int(seconds * 1000))
+            await ims.rests((again, ims.now_ms() + int(seconds * 1000)))
         except Exception as error:
             if passes(error, ims):
                 raise

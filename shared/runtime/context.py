@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from shared.domain.errors import Unavailable
 from shared.runtime import clock, scope
 from shared.runtime.settings import (
     AcceptSettings,
@@ -22,7 +23,9 @@ from shared.runtime.settings import (
 )
 
 if TYPE_CHECKING:
+    from shared.domain.events import Again
     from shared.runtime.bus import Bus
+    from shared.runtime.groups import Groups
     from shared.runtime.mysql import Database
     from shared.runtime.redis import RedisClients
     from shared.runtime.searches import Searches
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
     from shared.stores.vendors import Vendors
 
 FUNCTION_NAME = "ims"
+
+
+RESTS = 200
+"""Records that one transaction puts to rest."""
 
 
 class Context:
@@ -95,6 +102,18 @@ class Context:
         if not s.mysql_replica_url:
             return self.db
         return Database(s.mysql_replica_url, pool=s.mysql_pool, timeout=s.mysql_timeout_seconds)
+
+    @cached_property
+    def rests(self) -> Groups[tuple[Again, int], None]:
+        """Writes (record, until when it rests), many at once in one transaction."""
+        from shared.runtime.groups import Groups
+        from shared.stores import due
+
+        async def write(resting: list[tuple[Again, int]]) -> list[None]:
+            await self.db(due.rest, resting)
+            return [None] * len(resting)
+
+        return Groups(write, limit=RESTS, shared_fate=(Unavailable,))
 
     @cached_property
     def searches(self) -> Searches:

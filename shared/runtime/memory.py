@@ -17,7 +17,9 @@ from pathlib import Path
 
 EVERY_S = 10.0
 GROWN_BYTES = 16 * 1024 * 1024
-"""Over what was there after the last time."""
+"""Over the least that there was."""
+RARELY = 32
+"""While it stays grown, it is tried again after 1, 2, 4 … looks, at most so many: what was in use may be free now."""
 
 
 def resident() -> int:
@@ -40,7 +42,7 @@ class Keeper:
 
     def __init__(self, measure: Callable[[], int] = resident, give_back: Callable[[], None] = trim) -> None:
         self._measure, self._give_back = measure, give_back
-        self._least = 0
+        self._least, self._rest, self._looked = 0, 1, 0
 
     def look(self) -> bool:
         """Give back what can be, if the process has grown; whether it did."""
@@ -48,9 +50,13 @@ class Keeper:
         if not self._least or now < self._least:
             self._least = now
         if now - self._least < GROWN_BYTES:
+            self._rest, self._looked = 1, 0
+            return False
+        self._looked += 1
+        if self._looked < self._rest:
             return False
         self._give_back()
-        self._least = max(self._least, self._measure() - GROWN_BYTES // 2)
+        self._rest, self._looked = min(RARELY, 2 * self._rest), 0
         return True
 
     async def run(self) -> None:

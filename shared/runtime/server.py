@@ -18,6 +18,7 @@ from starlette.requests import Request
 
 from shared.domain.events import Event, Tick
 from shared.runtime import logs, memory, metrics
+from shared.runtime.bus import MAX_REQUEST
 from shared.runtime.cloudevents import STRUCTURED, binary_attributes, is_event, take_apart
 from shared.runtime.context import Context, use
 from shared.runtime.scope import PROCESS, Scope
@@ -29,6 +30,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 log = logs.get(__name__)
 
+STRANGE_BYTES = 64 * 1024
+"""Of a body that is no event, whatever it is: as much as the framework needs to say so."""
 OPERATIONS = ("/healthz", "/readyz", "/metrics", "/_/health", "/_/ready")
 
 
@@ -128,7 +131,7 @@ class App:
 
     async def _event(self, scope: Asgi, receive: Receive, send: Send) -> None:
         """The short way of an event: no second parse of its data, no routing of a single route."""
-        limit = load(FunctionSettings).body_limit
+        limit = min(load(FunctionSettings).body_limit, MAX_REQUEST) if may_be_event(scope) else STRANGE_BYTES
         body = await _whole(receive, limit)
         if body is None:
             return
@@ -182,6 +185,16 @@ class App:
             await asyncio.sleep(0.05)
         await asyncio.get_running_loop().run_in_executor(None, self.context.close)
         log.info("drained", left=self._in_flight)
+
+
+def may_be_event(scope: Asgi) -> bool:
+    """Whether the headers say that it is an event, or a connector's record; only then its body is taken in."""
+    headers = dict(scope["headers"])
+    return (
+        any(name.startswith(b"ce-") for name in headers)
+        or b"x-topic" in headers
+        or headers.get(b"content-type", b"").startswith(STRUCTURED.encode())
+    )
 
 
 def read_event(scope: Asgi, body: bytes, ticks: bool) -> tuple[dict[str, str], bytes] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -81,13 +81,15 @@ class Job:
     lease: Lease
     final_on: str
     ims: Context
+    awake: Container[HopKey] = ()
+    """Advertisements that may leave at night."""
 
 
-def stopped_by_time(key: HopKey, part: SendPart, lane: str, now: int) -> Result | None:
+def stopped_by_time(key: HopKey, part: SendPart, lane: str, now: int, awake: Container[HopKey] = ()) -> Result | None:
     """The result of a message that time has overtaken on its way here."""
     if now >= part.valid_until:
         return result_of(key, "expired", "0301", part, now)
-    if lane == "ad" and in_night_window(now):
+    if lane == "ad" and in_night_window(now) and key not in awake:
         return result_of(key, "unavailable", "1008", part, now, text="no advertisements at night")
     return None
 
@@ -127,7 +129,7 @@ async def call_vendor(job: Job, items: list[Item]) -> list[Result]:
 async def _begin(job: Job, items: list[Item]) -> tuple[list[Result], list[Item]]:
     """Just before the call: leave out what is too late by now, and see that the claim outlasts the call."""
     now = job.ims.now_ms()
-    found = [stopped_by_time(i.key, i.part, job.lane, now) for i in items]
+    found = [stopped_by_time(i.key, i.part, job.lane, now, job.awake) for i in items]
     stopped = [result for result in found if result is not None]
     going = [item for item, result in zip(items, found, strict=True) if result is None]
     if not going:

@@ -16,23 +16,29 @@ from typing import Any
 from uuid import UUID
 
 from shared.channels.common import channel as channel_rules
+from shared.domain.defaults import in_night_window
 from shared.domain.errors import Rejected
 from shared.domain.events import Dispatch, Event, Poll, Result, Send, SendPart
 from shared.domain.ids import vendor_reference
+from shared.domain.routing.starting import NIGHT_FREE
 from shared.runtime import Context
 from shared.sending.asking import ask
 from shared.sending.calling import Item, Job, Lease, call_vendor, stopped_by_time
 from shared.sending.results import key_of, outcomes, result_of, timeout_of
 from shared.sending.slices import Slices
-from shared.stores import suppressions
+from shared.stores import optouts, suppressions
 from shared.stores.claims import Answered, Claims, HopKey, claim
 from shared.stores.files import file_bodies
 from shared.stores.messages import insert_due
+from shared.stores.sql import Connection
 from shared.stores.vendors import Entry
 from shared.vendors.base import Outbound, final_on
 
 Made = tuple[str, Any] | Rejected
 """Our reference and the payload, or why there is none."""
+HOLDING = optouts.Holding()
+NIGHT_SOON_MS = 60_000
+"""A batch that is made may leave so much later."""
 LEASE_MARGIN_S = 4.0
 """A call is over (answered or timed out) this long after its time-out at the latest."""
 
@@ -52,21 +58,21 @@ async def _send(event: Dispatch, entry: Entry | None, ims: Context) -> list[Even
     lease_ms = int((timeout_s + LEASE_MARGIN_S) * 1000)
     hops = [(*key, send.type) for key, (send, _) in sorted(items.items())]
     made = _rendered(event.channel, items)
-    if channel_rules(event.channel).suppresses:
-        made |= await _barred(event, items, ims)
+    made |= await _barred(event, items, ims)
+    awake = await _awake(event, items, ims)
     token, begun_ms = os.urandom(8), ims.now_ms()
     claims: Claims = await ims.db(claim, hops, vendor, token, begun_ms, lease_ms)
     if claims.busy:
         again_ms = max(claims.busy.values()) + lease_ms
         await ims.db(insert_due, [(again_ms, "claimed", _part_of(event, claims.busy))])
     answers = Slices(ims, vendor, {key: send.type for key, (send, _) in items.items()})
-    stopped, ready = await _sort(event, entry, claims, items, made, ims)
+    stopped, ready = await _sort(event, entry, claims, items, made, awake, ims)
     answers.add(stopped)
     if entry is not None and ready:
         limit = asyncio.Semaphore(ims.vendor_settings.vendor_concurrency)
         lease = Lease(token, begun_ms, {item.key for item in ready})
         final = final_on(entry.adapter, channel_rules(event.channel).final_on)
-        job = Job(entry, event.lane, timeout_s, limit, lease, final, ims)
+        job = Job(entry, event.lane, timeout_s, limit, lease, final, ims, awake)
         await asyncio.gather(*(_call(job, batch, answers) for batch in _calls(entry, ready)))
     results = list(await answers.end())
     results += [_again(key, a, items[key][1], ims.now_ms()) for key, a in claims.answered.items()]
@@ -94,6 +100,7 @@ async def _sort(
     claims: Claims,
     items: dict[HopKey, tuple[Send, SendPart]],
     made: Mapping[HopKey, Made],
+    awake: Container[HopKey],
     ims: Context,
 ) -> tuple[list[Result], list[Item]]:
     """What of the claimed messages is not sent now, and what is."""
@@ -101,7 +108,7 @@ async def _sort(
     going: list[HopKey] = []
     for key in sorted(claims.mine):
         part, now = items[key][1], ims.now_ms()
-        stopped = stopped_by_time(key, part, event.lane, now)
+        stopped = stopped_by_time(key, part, event.lane, now, awake)
         if stopped is None and (entry is None or not entry.enabled or entry.sandbox != part.test):
             stopped = result_of(key, "unavailable", "3001", part, now, text="this vendor account may not carry it")
         if stopped is None:
@@ -136,11 +143,32 @@ def _rendered(channel: str, items: Mapping[HopKey, tuple[Send, SendPart]]) -> di
 async def _barred(
     event: Dispatch, items: Mapping[HopKey, tuple[Send, SendPart]], ims: Context
 ) -> dict[HopKey, Rejected]:
-    """The messages to addresses that bounced, complained or unsubscribed by now."""
+    """The messages to addresses that bounced, complained or unsubscribed, or whose recipient has opted out by now."""
     wanted = {(part.account_id, send_.to) for send_, part in items.values()}
-    codes = await ims.db(suppressions.barred, event.channel, wanted, event.lane)
+    suppresses = channel_rules(event.channel).suppresses
+
+    def codes_of(conn: Connection) -> dict[tuple[int, str], str]:
+        out = optouts.barred(conn, HOLDING, event.channel, wanted, event.lane)
+        codes = dict.fromkeys(out, optouts.OPTED_OUT)
+        return codes | dict(suppressions.barred(conn, event.channel, wanted, event.lane)) if suppresses else codes
+
+    codes = await ims.db(codes_of)
     found = {key: codes.get((part.account_id, send_.to)) for key, (send_, part) in items.items()}
-    return {key: Rejected(code, "suppressed before it was sent") for key, code in found.items() if code}
+    return {key: Rejected(code, "stopped before it was sent") for key, code in found.items() if code}
+
+
+async def _awake(event: Dispatch, items: Mapping[HopKey, tuple[Send, SendPart]], ims: Context) -> Container[HopKey]:
+    """The advertisements that may leave at night: all mails, and those to who has agreed to that."""
+    if event.lane != "ad":
+        return ()
+    if event.channel in NIGHT_FREE:
+        return items.keys()
+
+    def agreed(conn: Connection) -> set[HopKey]:
+        may = optouts.night_reader(conn)
+        return {key for key, (send_, part) in items.items() if may(part.account_id, event.channel, send_.to)}
+
+    return await ims.db(agreed) if in_night_window(ims.now_ms() + NIGHT_SOON_MS) else ()
 
 
 async def _ready(

@@ -278,11 +278,14 @@ def _in_turn(
     return chosen
 
 
-def rest(conn: Connection, record: Again, due_ms: int) -> None:
-    """Let a record that a function failed on wait for its next try."""
+def rest(conn: Connection, resting: Iterable[tuple[Again, int]]) -> None:
+    """Let records that a function failed on wait for their next try, each until its moment (ms)."""
     columns = "due_ms, kind, lane, messages, topic, type, payload"
-    row = (due_ms, "again", int(Lane[record.lane]), 1, record.to, AGAIN, record.model_dump_json())
-    sql.insert(conn, "due", columns, [row])
+    rows = [
+        (due_ms, "again", int(Lane[record.lane]), 1, record.to, AGAIN, record.model_dump_json())
+        for record, due_ms in resting
+    ]
+    sql.insert(conn, "due", columns, rows)
 
 
 def _leave(conn: Connection, rows: Sequence[Row], now_ms: int, publish: Publish) -> None:

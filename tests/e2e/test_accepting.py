@@ -292,6 +292,22 @@ def test_a_reservation_leaves_at_its_time(road: Road) -> None:
     road.assert_sound()
 
 
+def test_an_opt_out_stops_what_was_accepted_before_it_and_nothing_else(road: Road) -> None:
+    people = numbers(3)
+    sent = road.send(a_text().to(*people).with_(scheduled_at=later(8), lane="bulk"))
+    until(lambda: road.state(sent.ids[0]) == "scheduled", "the reservation")
+    assert road.call("POST", "/v1/optouts", json={"to": people[1], "scope": "all"}).status_code == 201
+    ends = {i: road.report_of(i) for i in sent.ids}
+    found = {report["to"]: (report["status"], report["code"]) for report in ends.values()}
+    assert found == {
+        people[0]: ("delivered", "0000"),
+        people[1]: ("failed", "1007"),
+        people[2]: ("delivered", "0000"),
+    }
+    assert [len(road.texts(to)) for to in people] == [1, 0, 1]
+    road.assert_sound()
+
+
 def test_a_test_key_goes_the_whole_way_to_the_sandbox(road: Road) -> None:
     (to,) = numbers(1)
     sent = road.send(a_text().to(to), "test")

@@ -31,18 +31,30 @@ def test_a_process_that_has_grown_gives_back_and_then_leaves_it() -> None:
     assert given == [1]
 
 
-def test_what_stays_is_not_asked_for_every_time() -> None:
-    given = list[int]()
+def test_what_stays_is_asked_for_more_and_more_rarely() -> None:
     size = [100 << 20]
-    keeper = Keeper(lambda: size[0], lambda: given.append(1))
+    keeper = Keeper(lambda: size[0], lambda: None)
     keeper.look()
     size[0] += 4 * GROWN_BYTES
-    for _ in range(10):
-        keeper.look()
-    assert len(given) == 1
-    size[0] += GROWN_BYTES
+    asked = [n for n in range(1, 200) if keeper.look()]
+    assert asked == [1, 3, 7, 15, 31, 63, 95, 127, 159, 191]
+
+
+def test_what_was_in_use_at_first_is_given_back_once_it_is_free() -> None:
+    size, in_use = [100 << 20], [True]
+
+    def give_back() -> None:
+        if not in_use[0]:
+            size[0] = 105 << 20
+
+    keeper = Keeper(lambda: size[0], give_back)
     keeper.look()
-    assert len(given) == 2
+    size[0] += 4 * GROWN_BYTES
+    assert keeper.look()
+    in_use[0] = False
+    assert [keeper.look() for _ in range(2)] == [False, True]
+    assert size[0] == 105 << 20
+    assert not any(keeper.look() for _ in range(50))
 
 
 BURST = """

@@ -33,7 +33,7 @@ from shared.domain.routing.model import (
     first_place,
 )
 from shared.domain.routing.results import on_result, patient
-from shared.domain.routing.starting import carried, check_ms, priced, start
+from shared.domain.routing.starting import carried, check_ms, priced, resting, start
 from shared.domain.routing.waiting import on_cancel, on_release, on_timeout
 
 __all__ = [
@@ -66,5 +66,6 @@ __all__ = [
     "on_timeout",
     "patient",
     "priced",
+    "resting",
     "start",
 ]

@@ -265,6 +265,8 @@ class World:
     """(channel, message type) → seconds after sending at which a missing receipt counts as a failure."""
     meaning: Callable[[str, str, str], str | None] = lambda vendor, channel, raw: None
     """(vendor, channel, raw code) → the IMS code that it has on that channel; None when its table does not have it."""
+    awake: Callable[[int, str, str], bool] = lambda *_: False
+    """(account, channel, address) → whether the recipient has agreed to advertisements at night."""
     park_ms: int = 2000
     unit_ms: int = 1000
     """One second of the hop retries and polls."""

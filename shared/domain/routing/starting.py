@@ -34,7 +34,7 @@ def start(message: Message, plan: Plan, world: World, *, hop: int, step: int, tr
         return End(State.expired, EXPIRED)
     if hop > MAX_HOP:
         return End(State.failed, VENDOR_ERROR)
-    if resting(plan, world):
+    if resting(message, plan, world, step):
         return Wait("held", morning(plan, world), State.held, hop, step, tries)
     for place in range(step, len(plan.hops)):
         if place in message.skips:
@@ -121,9 +121,21 @@ def carried(message: Message, plan: Plan, channel: str, kind: str, world: World)
     return min(needs, key=lambda need: need.units) if needs else Need(channel, kind, plan.test)
 
 
-def resting(plan: Plan, world: World) -> bool:
-    """Whether nothing of the message may leave now: an advertisement at night, whichever hop it is."""
-    return plan.lane == "ad" and defaults.in_night_window(world.now_ms)
+NIGHT_FREE = frozenset({"email"})
+"""Channels whose advertisements may come at night (정보통신망법 시행령 제61조 ②)."""
+
+
+def resting(message: Message, plan: Plan, world: World, step: int | None = None) -> bool:
+    """Whether nothing of the message may leave now: an advertisement at night to who has not agreed to that."""
+    if plan.lane != "ad" or not defaults.in_night_window(world.now_ms):
+        return False
+    begin = message.step if step is None else step
+    place = message.next_place(plan, begin)
+    place = min(begin, len(plan.hops) - 1) if place is None else place
+    channel = plan.hops[place]["channel"]
+    if channel in NIGHT_FREE:
+        return False
+    return not world.awake(plan.account_id, channel, message.address(place, channel))
 
 
 def morning(plan: Plan, world: World) -> int:
@@ -150,7 +162,7 @@ def other_vendor(message: Message, plan: Plan, world: World) -> Step | None:
     """The same step of the plan at another vendor; None when there is none, or it is too late."""
     if message.hop >= MAX_HOP or world.now_ms >= plan.valid_ms:
         return None
-    if resting(plan, world):
+    if resting(message, plan, world):
         return Wait("held", morning(plan, world), State.held, message.hop + 1, message.step, message.tries)
     need = need_of(message, plan, message.step, world)
     pick = pick_for(message, need, plan, world, message.vendor)

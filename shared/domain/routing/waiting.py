@@ -43,7 +43,7 @@ def on_release(message: Message, plan: Plan, kind: str, hop: int, cause: bytes, 
         return End(State.canceled, CANCELED)
     if kind == "scheduled" and due_at and plan.scheduled_ms not in (None, due_at):
         return Ignore()
-    if resting(plan, world) and world.now_ms < plan.valid_ms:
+    if resting(message, plan, world) and world.now_ms < plan.valid_ms:
         return Wait("held", morning(plan, world), State.held, message.hop, message.step, message.tries)
     return start(message, plan, world, hop=max(1, message.hop), step=message.step, tries=message.tries, avoid=None)
 
@@ -98,7 +98,7 @@ def _end_ms(message: Message, plan: Plan, world: World) -> int:
 def _too_early(message: Message, plan: Plan, world: World) -> int | None:
     """When to look again at a message whose next hop must not start yet: it may have left long after its dispatch, and
     so has not waited for its receipt, or it is an advertisement at night."""
-    if resting(plan, world):
+    if resting(message, plan, world):
         return defaults.next_ad_time(world.now_ms)
     waited_ms = (message.sent_ms or 0) + wait_ms(plan, message.step, world)
     return waited_ms if world.now_ms + world.unit_ms < waited_ms else None

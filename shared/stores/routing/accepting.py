@@ -18,7 +18,7 @@ from shared.domain.states import State
 from shared.stores import messages as store
 from shared.stores import sql
 from shared.stores.routing.ending import flush
-from shared.stores.routing.work import DEFAULT_WINDOW, Ended, Price, Work, cause_of
+from shared.stores.routing.work import DEFAULT_WINDOW, Ended, Price, Work, cause_of, with_consents
 from shared.stores.sql import Connection
 
 
@@ -30,6 +30,7 @@ def accept(
     While its window is well used, new messages queue behind an account's backlog: small requests that always fit would
     else keep its large batches waiting for ever.
     """
+    world = with_consents(conn, event.lane, world)
     work = Work(world, event.lane, price)
     lost = store.claim_keys(conn, event.requests, world.now_ms + int(key_hours * 3_600_000), world.now_ms)
     store.insert_requests(conn, event.requests)
@@ -75,12 +76,22 @@ def _batches(requests: Iterable[Request], world: World) -> Iterable[Batch]:
     for request in requests:
         base, lane, cause = int(request.request_id, 16), int(Lane[request.lane]), cause_of(request.cause)
         plan = _plan_of(request)
-        alike: dict[tuple[str, str | None, str, int], list[tuple[bytes, Recipient]]] = defaultdict(list)
+        alike: dict[tuple[str, str | None, bool, str, int], list[tuple[bytes, Recipient]]] = defaultdict(list)
         for recipient in request.messages:
-            key = recipient.type, store.skips_text(recipient.skips), *_charged(recipient, plan, world)
+            rests = _rests(recipient, plan, world)
+            key = recipient.type, store.skips_text(recipient.skips), rests, *_charged(recipient, plan, world)
             alike[key].append((message_bytes(base, recipient.n, lane), recipient))
         for (kind, *_), members in alike.items():
             yield Batch(request, plan, kind, members[0][1].skips or {}, cause, members)
+
+
+def _rests(recipient: Recipient, plan: Plan, world: World) -> bool:
+    """Whether it is an advertisement that waits for the morning."""
+    if plan.lane != "ad":
+        return False
+    fresh = Message.fresh(plan.account_id, recipient.type, plan.hops[0]["channel"], recipient.skips or {})
+    fresh.recipient, fresh.addresses = recipient.to, _json(recipient.addresses)
+    return routing.resting(fresh, plan, world, 0)
 
 
 def _charged(recipient: Recipient, plan: Plan, world: World) -> tuple[str, int]:
@@ -116,9 +127,9 @@ def _first_step(batch: Batch, holder: str | None, world: World) -> Step:
         return End(State.failed, routing.DUPLICATE)
     if scheduled is not None and scheduled > world.now_ms:
         return Wait("scheduled", scheduled, State.scheduled, 0)
-    if plan.lane == "ad" and defaults.in_night_window(world.now_ms):
-        return Wait("held", min(defaults.next_ad_time(world.now_ms), plan.valid_ms), State.held, 0)
     first = routing.first_place(batch.skips)
+    if routing.resting(_one_of(batch, min(first, len(plan.hops) - 1)), plan, world, 0):
+        return Wait("held", min(defaults.next_ad_time(world.now_ms), plan.valid_ms), State.held, 0)
     step = routing.start(_one_of(batch, first), plan, world, hop=1, step=0, tries=0, avoid=None)
     elsewhere = step.step > first if isinstance(step, Start) else isinstance(step, End) and _others(batch, first)
     if elsewhere and world.now_ms < plan.valid_ms:  # each message has its own type, address and price there

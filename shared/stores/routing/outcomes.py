@@ -17,7 +17,7 @@ from shared.stores import suppressions
 from shared.stores.claims import HopKey
 from shared.stores.routing.applying import address_of, apply, locked, plans_of, weigh
 from shared.stores.routing.ending import flush
-from shared.stores.routing.work import Price, Work, cause_of
+from shared.stores.routing.work import Price, Work, cause_of, with_consents
 from shared.stores.sql import Connection
 
 TELLING = ("delivered", "failed", "sent", "unavailable")
@@ -63,6 +63,7 @@ def _round(
     price: Price,
 ) -> list[Event]:
     """Decide the next results of each message up to the first that changes it; `changed`: so in this transaction."""
+    world = with_consents(conn, event.lane, world)
     work = Work(world, event.lane, price)
     if event.via == "answer":
         _quick_sent(conn, work, event, waiting)

@@ -14,7 +14,7 @@ from shared.stores.buried import GIVEN_UP
 from shared.stores.routing.applying import apply, locked, plans_of, weigh
 from shared.stores.routing.ending import flush
 from shared.stores.routing.given_up import given_up
-from shared.stores.routing.work import DEFAULT_WINDOW, Price, Work, cause_of
+from shared.stores.routing.work import DEFAULT_WINDOW, Price, Work, cause_of, with_consents
 from shared.stores.sql import Connection
 
 
@@ -25,6 +25,7 @@ def due(conn: Connection, event: Due, world: World, price: Price, lane_window: i
     """
     if event.kind == GIVEN_UP:
         return given_up(conn, event, world, price)
+    world = with_consents(conn, event.lane, world)
     work = Work(world, event.lane, price)
     rows = locked(conn, [bytes.fromhex(i) for i in event.ids])
     plans, cause = plans_of(conn, rows), cause_of(event.cause)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from shared.domain import routing
 from shared.domain.batches import packed
+from shared.domain.defaults import in_night_window
 from shared.domain.events import MAX_MESSAGES, Dispatch, Event, Outcome, Result, Send, SendPart
 from shared.domain.routing import Message, Pick, Plan, Skip, Start, World
 from shared.domain.states import State
 from shared.money import Charge
+from shared.stores.optouts import night_reader
 from shared.stores.results import Results
+from shared.stores.sql import Connection
 from shared.stores.suppressions import Bounced
 from shared.stores.usage import Usage
 
@@ -25,6 +28,13 @@ Price = Callable[[str, str, str, Charge], Decimal]
 
 
 DEFAULT_WINDOW = 20_000
+
+
+def with_consents(conn: Connection, lane: str, world: World) -> World:
+    """The world of an event: of advertisements at night it knows who has agreed to them."""
+    if lane != "ad" or not in_night_window(world.now_ms):
+        return world
+    return replace(world, awake=night_reader(conn))
 
 
 @dataclass(frozen=True, slots=True)
