@@ -13,6 +13,8 @@ from typing import Generic, TypeVar
 
 I = TypeVar("I")  # noqa: E741 - an item
 R = TypeVar("R")
+MOST_IS_BAD = 12
+"""Failures in a row: more than the halvings that find one bad item among a thousand."""
 
 
 class Groups(Generic[I, R]):
@@ -116,8 +118,10 @@ class Groups(Generic[I, R]):
         return group
 
     async def _run(self, group: list[tuple[I, asyncio.Future[R]]]) -> None:
-        """Handle a group; of one that fails, its halves, the halves of the half that fails, and so on."""
+        """Handle a group; of one that fails, its halves, the halves of the half that fails, and so on. Where nothing but
+        failures came of that, most is bad: then one by one, which costs half of the calls."""
         left = [group] if group else []
+        in_a_row = 0
         while left:
             part = left.pop()
             try:
@@ -125,11 +129,15 @@ class Groups(Generic[I, R]):
             except self._shared_fate as error:
                 self._fail(part, error)
             except Exception as error:
+                in_a_row += 1
                 if len(part) == 1:
                     self._fail(part, error)
+                elif in_a_row >= MOST_IS_BAD:
+                    left += [[one] for one in reversed(part)]
                 else:
                     left += [part[len(part) // 2 :], part[: len(part) // 2]]
             else:
+                in_a_row = 0
                 for (_, future), result in zip(part, results, strict=True):
                     if not future.done():
                         future.set_result(result)

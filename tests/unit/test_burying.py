@@ -44,7 +44,7 @@ class FakeDb:
     async def __call__(self, function: Callable[..., Any], *args: Any) -> None:
         if self.error:
             raise self.error
-        self.rested.append((args[0], args[1]))
+        self.rested += args[0]
 
 
 @pytest.fixture

@@ -194,3 +194,31 @@ async def test_the_patience_of_what_waits_behind_a_slow_group_is_not_paused() ->
     assert await asyncio.wait_for(third, 5) == 3
     release.set()
     await slow
+
+
+async def test_where_all_is_bad_each_is_tried_about_once() -> None:
+    calls = list[int]()
+
+    async def handle(items: list[int]) -> list[int]:
+        calls.append(len(items))
+        raise ValueError(items)
+
+    groups = Groups(handle, limit=1000)
+    ends = await asyncio.gather(*(groups(n) for n in range(512)), return_exceptions=True)
+    assert all(isinstance(end, ValueError) for end in ends)
+    assert len(calls) < 512 * 1.3
+
+
+async def test_a_bad_item_among_many_good_ones_is_found_by_halving() -> None:
+    calls = list[int]()
+
+    async def handle(items: list[int]) -> list[int]:
+        calls.append(len(items))
+        if 77 in items:
+            raise ValueError("bad")
+        return items
+
+    groups = Groups(handle, limit=1000)
+    ends = await asyncio.gather(*(groups(n) for n in range(512)), return_exceptions=True)
+    assert [n for n, end in enumerate(ends) if isinstance(end, ValueError)] == [77]
+    assert len(calls) < 30
