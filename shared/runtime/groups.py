@@ -118,8 +118,8 @@ class Groups(Generic[I, R]):
         return group
 
     async def _run(self, group: list[tuple[I, asyncio.Future[R]]]) -> None:
-        """Handle a group; of one that fails, its halves, the halves of the half that fails, and so on. Where nothing but
-        failures came of that, most is bad: then one by one, which costs half of the calls."""
+        """Handle a group; of one that fails, its halves, the halves of the half that fails, and so on. Where nothing
+        but failures came of that, most is bad: then one by one, which costs half of the calls."""
         left = [group] if group else []
         in_a_row = 0
         while left:

@@ -26,11 +26,10 @@ from shared.sending.asking import ask
 from shared.sending.calling import Item, Job, Lease, call_vendor, stopped_by_time
 from shared.sending.results import key_of, outcomes, result_of, timeout_of
 from shared.sending.slices import Slices
-from shared.stores import optouts, suppressions
+from shared.stores import optouts
 from shared.stores.claims import Answered, Claims, HopKey, claim
 from shared.stores.files import file_bodies
 from shared.stores.messages import insert_due
-from shared.stores.sql import Connection
 from shared.stores.vendors import Entry
 from shared.vendors.base import Outbound, final_on
 
@@ -146,13 +145,7 @@ async def _barred(
     """The messages to addresses that bounced, complained or unsubscribed, or whose recipient has opted out by now."""
     wanted = {(part.account_id, send_.to) for send_, part in items.values()}
     suppresses = channel_rules(event.channel).suppresses
-
-    def codes_of(conn: Connection) -> dict[tuple[int, str], str]:
-        out = optouts.barred(conn, HOLDING, event.channel, wanted, event.lane)
-        codes = dict.fromkeys(out, optouts.OPTED_OUT)
-        return codes | dict(suppressions.barred(conn, event.channel, wanted, event.lane)) if suppresses else codes
-
-    codes = await ims.db(codes_of)
+    codes = await ims.db(optouts.stops, HOLDING, event.channel, wanted, event.lane, suppresses)
     found = {key: codes.get((part.account_id, send_.to)) for key, (send_, part) in items.items()}
     return {key: Rejected(code, "stopped before it was sent") for key, code in found.items() if code}
 
@@ -163,12 +156,11 @@ async def _awake(event: Dispatch, items: Mapping[HopKey, tuple[Send, SendPart]],
         return ()
     if event.channel in NIGHT_FREE:
         return items.keys()
-
-    def agreed(conn: Connection) -> set[HopKey]:
-        may = optouts.night_reader(conn)
-        return {key for key, (send_, part) in items.items() if may(part.account_id, event.channel, send_.to)}
-
-    return await ims.db(agreed) if in_night_window(ims.now_ms() + NIGHT_SOON_MS) else ()
+    if not in_night_window(ims.now_ms() + NIGHT_SOON_MS):
+        return ()
+    wanted = {(part.account_id, send_.to) for send_, part in items.values()}
+    awake = await ims.db(optouts.awake, event.channel, wanted)
+    return {key for key, (send_, part) in items.items() if (part.account_id, send_.to) in awake}
 
 
 async def _ready(

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from shared.stores import sql
+from shared.stores import sql, suppressions
 from shared.stores.sql import Connection
 
 ADS, ALL = "ads", "all"
@@ -163,7 +163,7 @@ class Holding:
             self._known.clear()
         for account in accounts:
             for scope in scopes:
-                until, has = self._known.get((account, scope), (0.0, False))
+                until, has = self._known.get((account, scope), (-1.0, False))
                 if until < now:
                     has = bool(
                         sql.fetch(
@@ -195,6 +195,14 @@ def barred(
     )
     out = {(account, address) for account, address in found}
     return {who for who in wanted if (who[0], key(who[1])) in out}
+
+
+def stops(
+    conn: Connection, holding: Holding, channel: str, wanted: Collection[tuple[int, str]], lane: str, suppresses: bool
+) -> dict[tuple[int, str], str]:
+    """(account, address) → the code with which a message to it ends: opted out, or (`suppresses`) suppressed."""
+    codes = dict.fromkeys(barred(conn, holding, channel, wanted, lane), OPTED_OUT)
+    return codes | dict(suppressions.barred(conn, channel, wanted, lane)) if suppresses else codes
 
 
 # --- consents ---------------------------------------------------------------------------------------------------------
@@ -272,3 +280,9 @@ def night_reader(conn: Connection) -> Callable[[int, str, str], bool]:
         return found is not None and found.ads and found.night_ads
 
     return may
+
+
+def awake(conn: Connection, channel: str, wanted: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Those of (account, address) to whom advertisements may come at night."""
+    may = night_reader(conn)
+    return {who for who in wanted if may(who[0], channel, who[1])}

@@ -16,6 +16,7 @@ from shared.domain.events import Dispatch, Event, Outcome, Send, SendPart
 from shared.domain.ids import message_id, request_id
 from shared.runtime.settings import VendorSettings
 from shared.sending import send
+from shared.stores import optouts
 from shared.stores.claims import Claims, HopKey, claim, renew
 from shared.stores.files import file_bodies
 from shared.stores.inbox import record_answers
@@ -78,6 +79,10 @@ class Servers:
         if fn is claim:
             keys = {(m, hop) for m, hop, _ in args[0]}
             return Claims(mine=keys - self.busy.keys(), busy={k: at for k, at in self.busy.items() if k in keys})
+        if fn is optouts.stops:
+            return {}
+        if fn is optouts.awake:
+            return set()
         if fn is insert_due:
             self.due += args[0]
             return None
