@@ -114,6 +114,7 @@ def record() -> None:
             _keys(recorder)
             _identities(recorder)
             _templates(recorder)
+            _notice(recorder, gateway, deliveries)
             _mails(recorder, gateway)
             _devices(recorder)
             _digests(recorder, gateway, deliveries, sink.url)
@@ -369,6 +370,20 @@ def _templates(recorder: Recorder) -> None:
     recorder.call("listTemplateVersions.two", 200, "GET", f"{path}/{code}/versions")
     recorder.call("deleteTemplate.absent", 404, "DELETE", f"{path}/NEVER_MADE")
     recorder.remove(f"{path}/{code}")
+
+
+def _notice(recorder: Recorder, gateway: Gateway, deliveries: queue.Queue[Delivery]) -> None:
+    """An address that bounces after its mail was delivered, told to an account that asks for it."""
+    recorder.call("changeCallbacks.events", 200, "PUT", "/v1/callbacks", {"events": ["address.suppressed"]})
+    to = f"bounces-{datetime.now(UTC):%H%M%S}@client.example"
+    mail = {"from": "news@demo.example", "subject": "주문", "text": "감사합니다", "recipients": [{"to": to}]}
+    gateway.wait_for_end(gateway.post("/v1/email/messages", mail)["messages"][0]["message_id"], WAIT_SECONDS)
+    bounce = {"to": to, "kind": "hard"}
+    httpx2.post(f"{recorder.demo['simulator']}/vendors/smtp/bounce", json=bounce).raise_for_status()
+    while not (delivery := deliveries.get(timeout=60)).headers.get("webhook-id", "").startswith("evt_"):
+        pass
+    recorder.write("notice.bounced", _callback(delivery))
+    gateway.put("/v1/callbacks", {"events": []})
 
 
 def _mails(recorder: Recorder, gateway: Gateway) -> None:

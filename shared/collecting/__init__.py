@@ -27,6 +27,7 @@ from shared.sending.calls import exchange
 from shared.sending.tokens import refused, wallet
 from shared.stores import pulls
 from shared.stores.vendors import Entry
+from shared.telling import tell
 from shared.vendors.base import Pulled, Pulls, VendorResult, able
 from shared.watch import tasks
 
@@ -50,7 +51,10 @@ _told: dict[str, dict[VendorResult, None]] = {}
 async def collect(event: Tick, ims: Context) -> None:
     """Pull all accounts until the run is over, or the process drains."""
     until = time.monotonic() + RUN_S
-    at_work: dict[str, asyncio.Task[None]] = {"templates": asyncio.create_task(templates.follow(until, ims))}
+    at_work: dict[str, asyncio.Task[None]] = {
+        "templates": asyncio.create_task(templates.follow(until, ims)),
+        "telling": asyncio.create_task(tell(until, ims)),
+    }
     well = False
     while time.monotonic() < until and not ims.draining:
         try:

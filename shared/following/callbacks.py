@@ -7,7 +7,7 @@ import base64
 import binascii
 import secrets
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 import orjson
@@ -34,6 +34,7 @@ from shared.runtime.problems import Problem
 from shared.runtime.redis import away
 from shared.stores import callbacks as store
 from shared.stores.accounts import Account, read_account, rotate_secret, set_callbacks
+from shared.stores.notices import EVENTS
 from shared.stores.sql import Connection
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -46,6 +47,7 @@ COLUMNS = {
     "secrets": "callback_secrets",
     "batch_size": "callback_batch",
     "enabled": "callback_enabled",
+    "events": "events",
 }
 
 Json = dict[str, Any]
@@ -57,6 +59,7 @@ def _view(account: Account) -> Json:
         "callback_uri": account.callback_uri,
         "enabled": account.callback_enabled,
         "batch_size": account.callback_batch,
+        "events": list(account.events),
         "secrets": [shown(s, where, iso) for s in account.callback_secrets],
         "former_secrets": [
             {**shown(s, where, iso), "until": iso(until)} for s, until in account.former_secrets if until > now
@@ -121,6 +124,9 @@ class Change(Content):
     secrets: Annotated[list[str], Field(min_length=1, max_length=2)] = Field(default=[])
     batch_size: Annotated[int, Field(ge=1, le=500)] = 1
     enabled: bool = True
+    events: Annotated[list[Literal["address.suppressed", "usage.alert"]], Field(max_length=len(EVENTS))] = Field(
+        default=[]
+    )
 
 
 async def change_settings(request: Request, ims: Context) -> Response:

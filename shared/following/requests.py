@@ -11,6 +11,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared.accepting.limits import give_back
 from shared.channels.common import Fault, read_time, time_fault
 from shared.channels.schema import MAX_AHEAD_S, Content
 from shared.domain.errors import Unavailable
@@ -127,18 +128,18 @@ async def cancel_request(request: Request, ims: Context) -> Response:
     """
     who = await caller(request, ims)
     request_id = reading.path_id(request, "request_id", reading.request_id)
-    account_id, canceled = who.account.account_id, 0
+    account_id, canceled, never_left = who.account.account_id, 0, 0
     answer: dict[str, Any] | None = None
     told: list[Due] = []
 
     async def cancel() -> dict[str, Any] | None:
         """Cancel what is there now; Arriving while there is more to come."""
-        nonlocal canceled, answer
+        nonlocal canceled, never_left, answer
         done = await ims.db(_cancel, account_id, request_id, ims.now_ms(), who.test)
         if done is None:
             return None
-        row, more, events = done
-        canceled += more
+        row, more, events, unsent = done
+        canceled, never_left = canceled + more, never_left + unsent
         told.extend(events)
         answer = {"canceled": canceled, "arriving": row.total - row.stored, **_view(row)}
         if row.stored < row.total:
@@ -152,6 +153,7 @@ async def cancel_request(request: Request, ims: Context) -> Response:
         if answer is None:
             raise _arriving() from error
     finally:
+        await give_back(ims, who.account, accepted_ms(request_id), never_left)
         await _publish(ims, told)  # not in between: what is slow there would be taken for a part that does not come
     return reading.answer(answer)
 
@@ -168,9 +170,12 @@ async def _publish(ims: Context, events: list[Due]) -> None:
 
 def _cancel(
     conn: Connection, account_id: int, request_id: UUID, now_ms: int, test: bool
-) -> tuple[RequestRow, int, list[Due]] | None:
+) -> tuple[RequestRow, int, list[Due], int] | None:
     row = store.read(conn, account_id, request_id, test)
-    return None if row is None else (row, *store.cancel(conn, account_id, row, now_ms))
+    if row is None:
+        return None
+    canceled, events = store.cancel(conn, account_id, row, now_ms)
+    return row, canceled, events, store.never_left(conn, [i for event in events for i in event.ids])
 
 
 def _arriving() -> Problem:

@@ -16,7 +16,7 @@ from shared.runtime import Context
 from shared.runtime.clock import iso
 from shared.runtime.redis import away
 from shared.stores import files as kept
-from shared.stores import keys
+from shared.stores import keys, notices
 from shared.stores import usage as store
 from shared.stores.accounts import Account, read_account
 
@@ -38,6 +38,8 @@ async def show(request: Request, ims: Context) -> Response:
     used = sum(row["accepted"] for row in today) if counted is None else counted
     ends = iso((now_ms + KST_MS) // DAY_MS * DAY_MS + DAY_MS - KST_MS)
     made = await ims.db(keys.count, account.account_id, now_ms)
+    begun_ms = (now_ms + KST_MS) // DAY_MS * DAY_MS - KST_MS
+    alerts = await ims.db(notices.since, account.account_id, notices.USAGE, begun_ms)
     return reading.answer(
         {
             "day": day,
@@ -50,6 +52,7 @@ async def show(request: Request, ims: Context) -> Response:
                 "file_bytes": _of(held.bytes, quota.bytes),
                 "keys": _of(made, MAX_KEYS),
             },
+            "alerts": [{**data, "at": iso(at)} for data, at in alerts],
             "today": [] if who.test else today,
         }
     )

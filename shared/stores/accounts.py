@@ -57,6 +57,8 @@ class Account:
     """Secrets that were replaced, each with the time (ms) until which it signs, too."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Lane → {"fallback": hops as a client writes them, "wait"?: seconds}, for requests that name no fallback."""
+    events: tuple[str, ...] = ()
+    """What it wants to be told beside reports (shared/stores/notices.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +243,7 @@ def _former(text: str | None) -> tuple[tuple[Secret, int], ...]:
 
 _ACCOUNT = (
     "account_id, username, enabled, callback_uri, callback_enabled, callback_batch, callback_secrets, send_window, "
-    "rate_per_second, daily_limit, former_secrets, defaults"
+    "rate_per_second, daily_limit, former_secrets, defaults, events"
 )
 
 
@@ -254,7 +256,7 @@ def read_account(conn: Connection, account_id: int) -> Account | None:
     return Account(
         row[0], row[1], bool(row[2]), row[3], bool(row[4]), row[5], _secrets(row[6]), row[7], row[8], row[9],
         identities.numbers(conn, account_id), _former(row[10]),
-        orjson.loads(row[11]) if row[11] else {},
+        orjson.loads(row[11]) if row[11] else {}, tuple(orjson.loads(row[12]) if row[12] else ()),
     )  # fmt: skip
 
 
@@ -277,11 +279,16 @@ def set_callbacks(conn: Connection, account_id: int, changes: dict[str, Any], no
         former.moved(conn, account_id, old, changes["callback_uri"], now_ms)
     if "callback_secrets" in changes:  # what is set by hand holds alone
         sql.execute(conn, f"UPDATE accounts SET former_secrets=NULL WHERE account_id={account_id:d}")  # noqa: S608
-    allowed = {"callback_uri", "callback_secrets", "callback_batch", "callback_enabled"}
-    pairs = {k: _texts(v) if k == "callback_secrets" else v for k, v in changes.items() if k in allowed}
+    allowed = {"callback_uri", "callback_secrets", "callback_batch", "callback_enabled", "events"}
+    as_text: dict[str, Callable[[Any], str]] = {"callback_secrets": _texts, "events": _json}
+    pairs = {k: as_text[k](v) if k in as_text else v for k, v in changes.items() if k in allowed}
     if pairs:
         assignments = ", ".join(f"{k}={sql.literal(v)}" for k, v in pairs.items())
         sql.execute(conn, f"UPDATE accounts SET {assignments} WHERE account_id={account_id}")  # noqa: S608
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _texts(secrets: Iterable[Secret]) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from shared.domain.cutting import RAW_CODE, RAW_TEXT, cut
-from shared.stores import sql
+from shared.stores import notices, sql
 from shared.stores.devices import DEAD, LIVE, SUSPECT
 from shared.stores.sql import Connection
 
@@ -31,9 +32,26 @@ def _where(whom: Whom) -> str:
     return f"{mine} AND token_hash={sql.literal(whom.digest)}"
 
 
+def _tell(conn: Connection, dying: str, why: str) -> None:
+    """Tell the accounts of tokens that are about to be dead, if they want to be."""
+    found = sql.fetch(conn, f"SELECT account_id, device_id, user, app, kind, registered_ms FROM devices WHERE {dying}")  # noqa: S608
+    if found:
+        ((now_ms,),) = sql.fetch(conn, "SELECT CAST(ROUND(UNIX_TIMESTAMP(NOW(3)) * 1000) AS UNSIGNED)")
+        notices.add(conn, [_news(row, why) for row in found], int(now_ms))
+
+
+def _news(row: tuple[Any, ...], why: str) -> notices.News:
+    account_id, device_id, user, app, service, registered_ms = row
+    device = str(UUID(bytes=bytes(device_id)))
+    data = {"channel": "push", "to": f"user:{user}", "device": device, "app": app, "service": service}
+    told = {**data, "reason": "dead", "detail": why, "raw_code": None, "message_id": None}
+    return notices.News(account_id, notices.SUPPRESSED, f"push {device} {registered_ms}", told)
+
+
 def bury(conn: Connection, whom: Whom, why: str, since_ms: int | None) -> int:
     """A token that its service calls gone; one that was registered later than it is gone since lives."""
     bound = "" if since_ms is None else f" AND registered_ms<{since_ms:d}"
+    _tell(conn, f"{_where(whom)} AND state<>'{DEAD}'{bound}", why)
     return sql.execute(
         conn,
         f"UPDATE devices SET state='{DEAD}', why={sql.literal(why)} "  # noqa: S608 - literals
@@ -43,6 +61,7 @@ def bury(conn: Connection, whom: Whom, why: str, since_ms: int | None) -> int:
 
 def suspect(conn: Connection, whom: Whom, why: str, now_ms: int, patience_ms: int) -> int:
     """A token that looks bad: suspect at first; dead when it was suspect long enough and looks bad still."""
+    _tell(conn, f"{_where(whom)} AND state='{SUSPECT}' AND state_ms<={now_ms - patience_ms:d}", why)
     return sql.execute(
         conn,
         f"UPDATE devices SET why={sql.literal(why)}, "  # noqa: S608 - literals

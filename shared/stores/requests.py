@@ -228,6 +228,19 @@ def cancel(conn: Connection, account_id: int, request: RequestRow, now_ms: int) 
     return len(ids), events
 
 
+def never_left(conn: Connection, ids: Sequence[str]) -> int:
+    """How many of these messages no vendor was ever called for."""
+    if not ids:
+        return 0
+    listed = sql.ids(map(bytes.fromhex, ids))
+    query = (
+        f"SELECT COUNT(*) FROM messages m WHERE message_id IN ({listed}) AND NOT EXISTS ("  # noqa: S608 - literals
+        "SELECT 1 FROM hops h WHERE h.message_id=m.message_id AND h.state<>'skipped')"
+    )
+    ((n,),) = sql.fetch(conn, query)
+    return int(n)
+
+
 def _chunks(ids: Sequence[bytes]) -> list[Sequence[bytes]]:
     return [ids[i : i + MAX_MESSAGES] for i in range(0, len(ids), MAX_MESSAGES)]
 

@@ -263,6 +263,7 @@ def tasks(settings: RetentionSettings) -> list[Task]:
         Cut("kept_answers", "kept_answers", "expires", "owner, key_hash", "expires_ms", _before(0)),
         Cut("export_parts", "export_parts", "expires", "export_id, part", "expires_ms", _before(0), most=FILES),
         Cut("exports", "exports", "expires", "export_id", "expires_ms", _before(7 * DAY_MS)),
+        Cut("notices", "notices", "created", "notice_id", "created_ms", history),
         Cut("files", "files", "used", "file_id", "used_ms", content, most=FILES),
         Cut("receipts", "receipt_inbox", "kept", _RECEIPT, "kept_ms", content),
         Cut("dead_replayed", "dead_letters", "state", "dead_id", "at_ms", content, where=f"state='{dead.REPLAYED}'"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
+from uuid import UUID
 
-from shared.stores import sql
+from shared.stores import notices, sql
 from shared.stores.sql import Connection
 
 BOUNCE, COMPLAINT, UNSUBSCRIBED = "bounce", "complaint", "unsubscribed"
@@ -62,13 +63,36 @@ def suppress(conn: Connection, found: Iterable[Bounced], now_ms: int) -> int:
         for b in found
         if len(b.address) <= MAX_ADDRESS and not b.address.endswith(NEVER)
     }  # fmt: skip
-    return sql.insert_ignore(conn, "suppressions", _NEW, [rows[key] for key in sorted(rows)]) if rows else 0
+    if not rows:
+        return 0
+    known = _known(conn, rows)
+    notices.add(conn, [_news(rows[key], now_ms) for key in sorted(rows.keys() - known)], now_ms)
+    return sql.insert_ignore(conn, "suppressions", _NEW, [rows[key] for key in sorted(rows)])
+
+
+def _known(conn: Connection, keys: Iterable[tuple[int, str, str, str]]) -> set[tuple[Any, ...]]:
+    """Those that are suppressed already."""
+    columns = "account_id, channel, address_key, reason"
+    return set(sql.fetch(conn, f"SELECT {columns} FROM suppressions WHERE ({columns}) IN ({sql.rows(keys)})"))  # noqa: S608
+
+
+def _news(row: tuple[Any, ...], now_ms: int) -> notices.News:
+    """What the account is told of it, if it wants to be."""
+    account_id, channel, key, address, reason, detail, raw_code, message_id, _ = row
+    message = None if message_id is None else str(UUID(bytes=message_id))
+    data = {"channel": channel, "to": address, "reason": reason, "detail": detail, "raw_code": raw_code}
+    return notices.News(
+        account_id, notices.SUPPRESSED, f"{channel} {reason} {key} {message or now_ms}", {**data, "message_id": message}
+    )
 
 
 def opt_out(conn: Connection, account_id: int, channel: str, address: str, message_id: bytes, now_ms: int) -> bool:
     """The recipient does not want the account's advertisements any more; whether that is new."""
     row = (account_id, channel, _key(address), address, UNSUBSCRIBED, None, None, message_id, now_ms)
-    return bool(sql.insert_ignore(conn, "suppressions", _NEW, [row]))
+    new = bool(sql.insert_ignore(conn, "suppressions", _NEW, [row]))
+    if new:
+        notices.add(conn, [_news(row, now_ms)], now_ms)
+    return new
 
 
 def barred(
