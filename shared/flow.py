@@ -281,7 +281,18 @@ FLOW: tuple[Function, ...] = (
         scale=Scale(min=1),
         internet=(443, 587),
     ),
-    Function("api_admin", 41301, on=(Http(("/v1/admin",)),), scale=Scale(max=3), internet=(587,)),
+    Function(
+        "api_admin",
+        41301,
+        on=(Http(("/v1/admin",)),),
+        emits=(
+            *("ims.accepted.{lane}", "ims.outcome.{lane}", *SEND_TOPICS, "ims.finished.{lane}"),
+            *("ims.reported", "ims.dead"),
+        ),
+        scale=Scale(max=3),
+        internet=(443, 587),
+        observes=True,
+    ),
 )
 
 BY_NAME: dict[str, Function] = {f.name: f for f in FLOW}

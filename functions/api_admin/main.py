@@ -1,14 +1,17 @@
-"""Operators' API: what waits for their word."""
+"""Operators' API: what waits for their word, what they see and what they stop."""
 
 from __future__ import annotations
 
 from shared.accounts import access, audits, identities, resealing, reviewing
 from shared.edge.once import once
 from shared.edge.scopes import OPERATOR, OPERATOR_AUDIT, OPERATOR_OWNER
+from shared.operating import accounts, alarms, dead, lanes, stopping, vendors
+from shared.operating.common import DRY
 from shared.people import members, shapes
 from shared.runtime import Route, http_function
 
 PAGED = ("limit", "cursor")
+VENDOR = "/v1/admin/vendors/{vendor}/{account}"
 
 main = http_function(
     [
@@ -54,5 +57,42 @@ main = http_function(
         Route(
             "GET", "/v1/admin/audit/export", audits.export, OPERATOR_AUDIT, confirm=True, query=(*audits.ALL, "purpose")
         ),
+        Route("GET", "/v1/admin/stops", stopping.list_all, OPERATOR),
+        Route("GET", "/v1/admin/lanes", lanes.list_all, OPERATOR),
+        Route("POST", "/v1/admin/lanes/{lane}/pause", once(lanes.pause), OPERATOR, body=lanes.Pause, query=DRY),
+        Route("POST", "/v1/admin/lanes/{lane}/resume", once(lanes.resume), OPERATOR, query=DRY),
+        Route("GET", "/v1/admin/accounts", accounts.list_all, OPERATOR, query=("username", *PAGED)),
+        Route("POST", "/v1/admin/accounts", once(accounts.create), OPERATOR, body=accounts.New),
+        Route("GET", "/v1/admin/accounts/{username}", accounts.show, OPERATOR),
+        Route("PATCH", "/v1/admin/accounts/{username}", accounts.change, OPERATOR, body=accounts.Change),
+        Route(
+            "POST",
+            "/v1/admin/accounts/{username}/suspend",
+            once(accounts.suspend),
+            OPERATOR,
+            body=accounts.Suspension,
+            query=DRY,
+        ),
+        Route("POST", "/v1/admin/accounts/{username}/resume", once(accounts.resume), OPERATOR, query=DRY),
+        Route("GET", "/v1/admin/vendors", vendors.list_all, OPERATOR, query=("channel", "vendor")),
+        Route("PATCH", f"{VENDOR}", vendors.change, OPERATOR, body=vendors.Change, query=DRY),
+        Route("POST", f"{VENDOR}/drain", once(vendors.drain), OPERATOR, body=vendors.Drain, query=DRY),
+        Route("POST", f"{VENDOR}/undrain", once(vendors.undrain), OPERATOR, body=vendors.Undrain, query=DRY),
+        Route("POST", f"{VENDOR}/reset", once(vendors.reset), OPERATOR),
+        Route("POST", f"{VENDOR}/test", once(vendors.test), OPERATOR),
+        Route("GET", "/v1/admin/dead", dead.list_all, OPERATOR, query=(*dead.FILTERS, *PAGED)),
+        Route("GET", "/v1/admin/dead/groups", dead.groups, OPERATOR),
+        Route("POST", "/v1/admin/dead/replay", once(dead.replay_many), OPERATOR, body=dead.Filter, query=DRY),
+        Route(
+            "POST", "/v1/admin/dead/drop", once(dead.drop_many), OPERATOR, confirm=True, body=dead.DropMany, query=DRY
+        ),
+        Route("GET", "/v1/admin/dead/{id}", dead.show, OPERATOR),
+        Route("POST", "/v1/admin/dead/{id}/replay", once(dead.replay), OPERATOR, query=DRY),
+        Route("POST", "/v1/admin/dead/{id}/drop", once(dead.drop), OPERATOR, confirm=True, body=dead.Drop, query=DRY),
+        Route("GET", "/v1/admin/alarms", alarms.list_all, OPERATOR),
+        Route("GET", "/v1/admin/alarms/history", alarms.history, OPERATOR, query=("name", *PAGED)),
+        Route("POST", "/v1/admin/alarms/{id}/mute", once(alarms.mute), OPERATOR, body=alarms.Silence, query=DRY),
+        Route("DELETE", "/v1/admin/alarms/{id}/mute", alarms.unmute, OPERATOR),
+        Route("POST", "/v1/admin/alarms/{id}/acknowledge", once(alarms.acknowledge), OPERATOR, body=alarms.Taken),
     ]
 )

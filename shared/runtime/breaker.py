@@ -197,7 +197,21 @@ class Breakers:
             self._reading[name].add_done_callback(lambda _: self._reading.pop(name, None))
         await asyncio.shield(self._reading[name])
 
+    async def reset(self, name: str) -> None:
+        """Close it by hand, and forget what was counted; all replicas see it within a quarter of a second."""
+        await asyncio.get_running_loop().run_in_executor(None, self._reset, name)
+
+    async def look(self, name: str) -> tuple[str, int | None]:
+        """The state now and when its next probe is due (ms), without taking the probe."""
+        await self._read_once(name, probe=False)
+        seen = self._seen[name]
+        return seen.state, None if seen.state == CLOSED else seen.retry_ms
+
     # In a thread from here on.
+
+    def _reset(self, name: str) -> None:
+        self._redis.delete(f"{self._prefix(name)}:window")
+        self._change(name, CLOSED)
 
     @cached_property
     def _redis(self) -> Any:

@@ -24,6 +24,7 @@ from shared.domain.routing.starting import NIGHT_FREE
 from shared.runtime import Context
 from shared.sending.asking import ask
 from shared.sending.calling import Item, Job, Lease, call_vendor, stopped_by_time
+from shared.sending.parking import going
 from shared.sending.results import key_of, outcomes, result_of, timeout_of
 from shared.sending.slices import Slices
 from shared.stores import optouts
@@ -47,7 +48,8 @@ async def send(event: Dispatch | Poll, ims: Context) -> list[Event]:
     entry = await ims.vendors.get(event.channel, event.vendor, event.account)
     if isinstance(event, Poll):
         return await ask(event, entry, ims)
-    return await _send(event, entry, ims)
+    now = await going(event, entry, ims)
+    return await _send(now, entry, ims) if now else []
 
 
 async def _send(event: Dispatch, entry: Entry | None, ims: Context) -> list[Event]:

@@ -224,3 +224,77 @@ def _letters(conn: Connection, query: str, args: tuple[object, ...]) -> list[Let
         body, state, at_ms, replayed_ms = rest
         letters.append(Letter(dead_id, event_id, topic, reason, orjson.loads(headers), body, state, at_ms, replayed_ms))
     return letters
+
+
+# --- as operators see them --------------------------------------------------------------------------------------------
+
+Decided = tuple[str | None, int | None]
+"""By whom a letter was replayed or dropped, and when (ms)."""
+
+
+def _with_who(conn: Connection, where: str, args: tuple[object, ...]) -> list[tuple[Letter, Decided]]:
+    query = f"SELECT {_COLUMNS}, decided_by, decided_ms FROM dead_letters WHERE {where}"  # noqa: S608 - our own words
+    found = []
+    for row in sql.fetch(conn, query, args):
+        dead_id, event_id, topic, reason, headers, body, state, at_ms, replayed_ms, by, decided_ms = row
+        letter = Letter(dead_id, event_id, topic, reason, orjson.loads(headers), body, state, at_ms, replayed_ms)
+        found.append((letter, (by, decided_ms)))
+    return found
+
+
+def page(conn: Connection, wanted: Mapping[str, str], below: int, limit: int) -> list[tuple[Letter, Decided]]:
+    """The newest first; `wanted`: column → value."""
+    more = "".join(
+        f" AND {name}={sql.literal(wanted[name])}" for name in ("state", "topic", "reason") if name in wanted
+    )
+    return _with_who(conn, f"dead_id<%s{more} ORDER BY dead_id DESC LIMIT %s", (below, limit))
+
+
+def whole(conn: Connection, dead_id: int, lock: str = "") -> tuple[Letter, Decided] | None:
+    """One; `lock`: FOR UPDATE."""
+    found = _with_who(conn, f"dead_id=%s {lock}", (dead_id,))
+    return found[0] if found else None
+
+
+def decided(conn: Connection, dead_id: int, by: str, now_ms: int) -> None:
+    """Note who replayed or dropped it."""
+    sql.execute(
+        conn,
+        f"UPDATE dead_letters SET decided_by={sql.literal(by)}, decided_ms={now_ms:d} WHERE dead_id={dead_id:d}",  # noqa: S608
+    )
+
+
+def groups(conn: Connection) -> list[tuple[str, str, int, int, int]]:
+    """(topic, reason, how many wait, the first, the last), the most first."""
+    return sql.fetch(
+        conn,
+        "SELECT topic, reason, COUNT(*), MIN(at_ms), MAX(at_ms) FROM dead_letters "  # noqa: S608 - a constant
+        f"WHERE state='{WAITING}' GROUP BY topic, reason ORDER BY 3 DESC LIMIT 200",
+    )
+
+
+def _where(topic: str | None, reason: str | None) -> str:
+    named = {"topic": topic, "reason": reason}
+    more = "".join(f" AND {column}={sql.literal(value)}" for column, value in named.items() if value is not None)
+    return f"state='{WAITING}'{more}"
+
+
+def matching(conn: Connection, topic: str | None, reason: str | None, limit: int) -> list[int]:
+    """The numbers of those that wait, the oldest first."""
+    query = f"SELECT dead_id FROM dead_letters WHERE {_where(topic, reason)} ORDER BY dead_id LIMIT {limit:d}"  # noqa: S608
+    return [row[0] for row in sql.fetch(conn, query)]
+
+
+def how_many(conn: Connection, topic: str | None, reason: str | None) -> int:
+    """How many wait."""
+    ((count,),) = sql.fetch(conn, f"SELECT COUNT(*) FROM dead_letters WHERE {_where(topic, reason)}")  # noqa: S608
+    return int(count)
+
+
+def drop_matching(conn: Connection, topic: str | None, reason: str | None, by: str, now_ms: int) -> int:
+    """Give all of them up."""
+    return sql.execute(
+        conn,
+        f"UPDATE dead_letters SET state='{DROPPED}', decided_by={sql.literal(by)}, decided_ms={now_ms:d} "  # noqa: S608
+        f"WHERE {_where(topic, reason)}",
+    )

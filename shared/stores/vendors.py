@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -16,7 +16,8 @@ from shared.accounts.at_rest import VendorPlace, VendorSettings
 from shared.domain.errors import Unavailable
 from shared.domain.routing import Choose, Hopeless, Need, Offers, Pick
 from shared.money import Charge, PriceRow, Prices
-from shared.stores import sql
+from shared.runtime import clock
+from shared.stores import sql, stops
 from shared.stores.sql import Connection
 from shared.vendors.base import Adapter, LooksUp, VendorAccount, able, dispatch_size, list_prices, most_units
 from shared.vendors.registry import REGISTRY
@@ -38,6 +39,10 @@ class Entry:
     sandbox: bool
     enabled: bool = True
     prices: Prices = ONLY_LISTED
+    drained: bool = False
+    """An operator lets it finish what it has, and gives it nothing new."""
+    pauses: Mapping[str, int] = field(default_factory=dict)
+    """Lanes that an operator has paused, each with its end (ms)."""
 
     def cost(self, need: Need) -> Decimal | None:
         """What it costs here once it is delivered, in KRW; None where there is no price for it. Tests cost nothing."""
@@ -55,6 +60,7 @@ class Entry:
             and (not need.vendors or self.account.vendor in need.vendors)
             and need.units <= most_units(self.adapter)
             and self.enabled
+            and not self.drained
             and self.sandbox == need.test
             and self.cost(need) is not None
         )
@@ -164,6 +170,7 @@ def read_entries(conn: Connection) -> list[Entry]:
     """Vendor accounts that have an adapter, with the prices that an operator has entered."""
     rows = sql.fetch(conn, "SELECT channel, vendor, account, type, country, from_ms, amount FROM prices")
     prices = Prices(PriceRow(*row) for row in rows)
+    pauses, drained = _stopped(conn)
     found = sql.fetch(
         conn, "SELECT channel, vendor, account, base_url, weight, sandbox, settings, enabled FROM vendor_accounts"
     )
@@ -178,7 +185,16 @@ def read_entries(conn: Connection) -> list[Entry]:
             bool(sandbox),
             bool(enabled),
             prices,
+            f"{vendor}/{account}/{channel}" in drained,
+            pauses,
         )
         for channel, vendor, account, base_url, weight, sandbox, settings, enabled in found
         if (vendor, channel) in REGISTRY
     ]
+
+
+def _stopped(conn: Connection) -> tuple[dict[str, int], frozenset[str]]:
+    """(paused lanes with their ends, names of drained accounts), as of now."""
+    holding = stops.holding(conn, clock.now_ms())
+    pauses = {stop.object: stop.until_ms or 0 for stop in holding if stop.kind == stops.LANE}
+    return pauses, frozenset(stop.object for stop in holding if stop.kind == stops.VENDOR)

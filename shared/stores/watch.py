@@ -72,14 +72,30 @@ def save(conn: Connection, version: int, marks: str, rows: Iterable[tuple[Any, .
         sql.insert(conn, "alarms", COLUMNS, wanted)
 
 
-def mute(conn: Connection, name: str, until_ms: int, reason: str, now_ms: int) -> None:
+class Mute(NamedTuple):
+    """Nobody is told of the alarm `name` until then."""
+
+    name: str
+    until_ms: int
+    reason: str
+    by_name: str
+    created_ms: int
+
+
+def mutes(conn: Connection, now_ms: int) -> list[Mute]:
+    """The mutes that hold."""
+    query = "SELECT name, until_ms, reason, by_name, created_ms FROM alarm_mutes WHERE until_ms>%s ORDER BY created_ms"
+    return [Mute(*row) for row in sql.fetch(conn, query, (now_ms,))]
+
+
+def mute(conn: Connection, name: str, until_ms: int, reason: str, now_ms: int, by_name: str = "") -> None:
     """Tell nobody of an alarm until then; a moment that has passed ends it."""
     with conn.cursor() as cursor:
         cursor.execute("DELETE FROM alarm_mutes WHERE name=%s OR until_ms<=%s", (name, now_ms))
         if until_ms > now_ms:
             cursor.execute(
-                "INSERT INTO alarm_mutes (name, until_ms, reason, created_ms) VALUES (%s,%s,%s,%s)",
-                (name, until_ms, reason, now_ms),
+                "INSERT INTO alarm_mutes (name, until_ms, reason, by_name, created_ms) VALUES (%s,%s,%s,%s,%s)",
+                (name, until_ms, reason, by_name, now_ms),
             )
 
 
