@@ -100,7 +100,7 @@ def _page(
 
 
 async def create(request: Request, ims: Context) -> Response:
-    """Open an account. Its first key: POST /v1/admin/accounts/{username}/keys; its first person: …/people/invitations."""
+    """Open an account. Its first key: POST …/{username}/keys; its first person: POST …/{username}/people/invitations."""
     who = await operator(request, ims)
 
     async def faults(wish: New) -> list[Fault]:
@@ -221,7 +221,7 @@ def _reservations(conn: Connection, account_id: int, what: str, now_ms: int) -> 
 
 
 async def resume(request: Request, ims: Context) -> Response:
-    """Open a suspended account again; reservations that were held leave at their times, or now where those have passed."""
+    """Open a suspended account again; held reservations leave at their times, or now where those have passed."""
     who, only_shown = await operator(request, ims), dry(request)
     username = request.path_params["username"]
     if only_shown:

@@ -1,8 +1,8 @@
 """`/v1/admin/dead`: records that nobody could take: seen, replayed once, or given up.
 
 A letter's row is locked from the look to the commit, so of two operators one replays it and the other hears by whom. If
-the process dies after publishing and before the commit, the letter still waits and may be replayed again: it has the same
-id, so those who took it know it.
+the process dies after publishing and before the commit, the letter still waits and may be replayed again: it has the
+same id, so those who took it know it.
 """
 
 from __future__ import annotations

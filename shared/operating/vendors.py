@@ -64,8 +64,7 @@ class Undrain(Content):
 
 
 async def list_all(request: Request, ims: Context) -> Response:
-    """Every vendor account by channel, with its breaker, its results of the last two hours, and its share of what is new
-    on its channel."""
+    """Every vendor account by channel: its breaker, its results of the last two hours, its share of what is new there."""
     await operator(request, ims)
     given = reading.query(request, {"channel": reading.channel, "vendor": reading.vendor})
     shown = await _shown(ims, await ims.db(_all, ims.now_ms()))
@@ -144,7 +143,7 @@ async def _breaker(ims: Context, name: str) -> Json:
 
 
 async def change(request: Request, ims: Context) -> Response:
-    """Change weight, switch or settings of a vendor account; settings are written and never read. With ?dry_run=true the
+    """Change weight, switch or settings of a vendor account; settings are written and never read. The dry run shows the
     shares as they would be."""
     who, only_shown = await operator(request, ims), dry(request)
     vendor, account = _named(request)
@@ -206,7 +205,7 @@ async def _effect(ims: Context, after: list[VendorRow], drains: dict[str, Stop])
 
 
 async def drain(request: Request, ims: Context) -> Response:
-    """Give a vendor account nothing new; what it has goes on, its receipts count, it is asked about what is uncertain."""
+    """Give a vendor account nothing new; what it has goes on, its receipts count, it is asked about the uncertain."""
     who, only_shown = await operator(request, ims), dry(request)
     vendor, account = _named(request)
 
