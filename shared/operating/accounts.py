@@ -100,7 +100,7 @@ def _page(
 
 
 async def create(request: Request, ims: Context) -> Response:
-    """Open an account. Its first key: POST …/{username}/keys; its first person: POST …/{username}/people/invitations."""
+    """Open an account. Its first key: POST …/{username}/keys; its first person: …/people/invitations."""
     who = await operator(request, ims)
 
     async def faults(wish: New) -> list[Fault]:

@@ -48,8 +48,8 @@ def _shown(conn: Connection, now_ms: int) -> list[Json]:
 
 
 async def list_all(request: Request, ims: Context) -> Response:
-    """What waits in each lane in MySQL: due work, what waits for its turn, for room or for the end of a pause, what is on
-    the way to vendors."""
+    """What waits in each lane in MySQL: due work, what waits for its turn, for room or for the end of a pause, and what
+    is on the way to vendors."""
     await operator(request, ims)
     return reading.answer({"items": await ims.db(_shown, ims.now_ms()), "next": None})
 

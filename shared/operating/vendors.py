@@ -64,7 +64,7 @@ class Undrain(Content):
 
 
 async def list_all(request: Request, ims: Context) -> Response:
-    """Every vendor account by channel: its breaker, its results of the last two hours, its share of what is new there."""
+    """Every vendor account by channel: breaker, results of the last two hours, share of what is new there."""
     await operator(request, ims)
     given = reading.query(request, {"channel": reading.channel, "vendor": reading.vendor})
     shown = await _shown(ims, await ims.db(_all, ims.now_ms()))
