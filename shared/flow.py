@@ -267,6 +267,7 @@ FLOW: tuple[Function, ...] = (
                     "/v1/devices",
                     "/v1/keys",
                     "/v1/usage",
+                    "/v1/prices",
                     "/v1/people",
                     "/v1/audit",
                     "/v1/invitations",

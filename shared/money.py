@@ -76,6 +76,11 @@ class Prices:
         amount = next((known[country] for country in countries if country in known), None)
         return None if amount is None else amount * charge.units
 
+    def countries(self, channel: str, vendor: str, account: str, kind: str) -> set[str]:
+        """The countries that have a price of their own for a type there."""
+        of = {(channel, vendor, whose, kind) for whose in (account, EVERY_ACCOUNT)}
+        return {country for *where, country in self._rows if tuple(where) in of}
+
     def _entered(self, kind: tuple[str, str, str, str, str], period: int) -> Decimal | None:
         found = self._rows.get(kind)
         if found is None:

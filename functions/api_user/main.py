@@ -10,7 +10,7 @@ from shared.digest import preferences
 from shared.digest.api import get_digest, send_again
 from shared.edge.callers import Caller, caller
 from shared.edge.once import once
-from shared.following import reading, usage
+from shared.following import prices, reading, usage
 from shared.people import invited, members, oneself, sessions, shapes, signing_in
 from shared.runtime import Context, Route, http_function
 from shared.stores import digests
@@ -83,6 +83,7 @@ main = http_function(
         Route("GET", "/v1/suppressions", suppressions.list_all, "account:read"),
         Route("GET", "/v1/suppressions/{id}", suppressions.show, "account:read"),
         Route("DELETE", "/v1/suppressions/{id}", suppressions.lift, "account:write"),
+        Route("GET", "/v1/prices", prices.show, "account:read"),
         Route("GET", "/v1/usage", usage.show, "account:read"),
         Route("GET", "/v1/keys", access.list_all, "keys:write"),
         Route("POST", "/v1/keys", once(access.create), "keys:write", confirm=True),

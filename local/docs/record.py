@@ -139,6 +139,7 @@ def _keys(recorder: Recorder) -> None:
     recorder.call("listKeys.page", 200, "GET", "/v1/keys?limit=2", **ours)
     recorder.call("getKey.one", 200, "GET", f"/v1/keys/{front['id']}", **ours)
     recorder.call("rotateKey.hour", 200, "POST", f"/v1/keys/{front['id']}/rotate", {"overlap_seconds": 3600}, **ours)
+    recorder.call("listPrices.texts", 200, "GET", "/v1/prices?channel=mt")
     recorder.call("getUsage.today", 200, "GET", "/v1/usage")
     recorder.call("deleteKey.unknown", 404, "DELETE", f"/v1/keys/{UNKNOWN}", **ours)
     recorder.call("adminDeleteKey.unknown", 404, "DELETE", f"{path}/{UNKNOWN}", **by_operator)

@@ -1082,7 +1082,7 @@ async def test_only_what_is_given_of_the_callback_changes(client: Client) -> Non
     answer = (await client.http.put("/v1/callbacks", json={"secrets": [secret, SECRET]})).json()
     shown = answer.pop("secrets")
     assert [(s["set"], s["fingerprint"][:3]) for s in shown] == [(True, "fp_"), (True, "fp_")]
-    assert answer == {"callback_uri": uri, "enabled": True, "batch_size": 500, "former_secrets": []}
+    assert answer == {"callback_uri": uri, "enabled": True, "batch_size": 500, "events": [], "former_secrets": []}
     assert (await client.http.put("/v1/callbacks", json={"enabled": False})).json()["enabled"] is False
     assert (await client.http.put("/v1/callbacks", json={"callback_uri": None})).json()["callback_uri"] is None
     seen = await client.get("/v1/callbacks")

@@ -95,6 +95,7 @@ RIGHTS = {
     "POST /v1/admin/accounts/{username}/keys": "operator",
     "GET /v1/admin/secrets": "operator",
     "POST /v1/admin/secrets/rotate": "operator:owner",
+    "GET /v1/prices": "account:read",
     "GET /v1/usage": "account:read",
     "GET /v1/me": "account:read",
     "GET /v1/digests": "account:read",

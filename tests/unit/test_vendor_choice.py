@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from shared.domain.routing import Need
+from shared.following.prices import listed
 from shared.money import PriceRow, Prices
 from shared.stores.vendors import Entry, Vendors, offers_of, pick
 from shared.vendors.base import VendorAccount
@@ -124,3 +125,23 @@ def test_the_operators_prices_beat_the_list_from_their_moment_on() -> None:
 def test_a_test_costs_nothing_and_so_no_cap_keeps_it_back() -> None:
     assert pick([entry("nhn", sandbox=True)], SMS._replace(test=True), (), Decimal(0)) is not None
     assert list(offers_of([entry("nhn", sandbox=True)])(0)(SMS._replace(test=True))) == [0]
+
+
+def test_prices_are_listed_by_country_and_vendor_at_their_moment() -> None:
+    rows = [
+        PriceRow("mt", "nhn", "", "sms", "US", 0, Decimal("20.00")),
+        PriceRow("mt", "nhn", "", "sms", "US", 5_000, Decimal("21.50")),
+        PriceRow("mt", "nhn", "second", "sms", "US", 0, Decimal("30.00")),
+    ]
+    accounts = [entry("nhn", prices=Prices(rows)), entry("nhn", prices=Prices(rows))]
+    second = VendorAccount("nhn", "second", "http://vendor", {})
+    accounts[1] = replace(accounts[1], account=second)
+
+    def of(at_ms: int, kind: str, country: str) -> list[tuple[str, str, str]]:
+        found = listed(accounts, at_ms)
+        return [(p["price"], p["highest"], p["unit"]) for p in found if (p["type"], p["country"]) == (kind, country)]
+
+    assert of(1_000, "sms", "US") == [("20.00", "30.00", "part")]
+    assert of(5_000, "sms", "US") == [("21.50", "30.00", "part")]
+    assert [unit for _, _, unit in of(5_000, "sms", "KR")] == ["message"]
+    assert of(5_000, "mms", "US") == []
