@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.accounts import access, audits, identities, resealing, reviewing
 from shared.edge.once import once
 from shared.edge.scopes import OPERATOR, OPERATOR_AUDIT, OPERATOR_OWNER
-from shared.operating import accounts, alarms, dead, lanes, stopping, vendors
+from shared.operating import accounts, alarms, dead, functions, lanes, stopping, vendors
 from shared.operating.common import DRY
 from shared.people import members, shapes
 from shared.runtime import Route, http_function
@@ -94,5 +94,16 @@ main = http_function(
         Route("POST", "/v1/admin/alarms/{id}/mute", once(alarms.mute), OPERATOR, body=alarms.Silence, query=DRY),
         Route("DELETE", "/v1/admin/alarms/{id}/mute", alarms.unmute, OPERATOR),
         Route("POST", "/v1/admin/alarms/{id}/acknowledge", once(alarms.acknowledge), OPERATOR, body=alarms.Taken),
+        Route("GET", "/v1/admin/functions", functions.list_all, OPERATOR),
+        Route(
+            "PUT",
+            "/v1/admin/functions/{name}/log-level",
+            functions.set_level,
+            OPERATOR,
+            body=functions.Level,
+            query=DRY,
+        ),
+        Route("DELETE", "/v1/admin/functions/{name}/log-level", functions.end_level, OPERATOR),
+        Route("GET", "/v1/admin/journal", functions.journal, OPERATOR, query=("limit",)),
     ]
 )

@@ -22,7 +22,7 @@ from starlette.exceptions import HTTPException
 
 from shared.domain.errors import Overloaded, Unavailable
 from shared.domain.events import Dead, Event, Tick, json_halves
-from shared.runtime import burying, logs, metrics, trace
+from shared.runtime import burying, levels, logs, metrics, trace
 from shared.runtime.context import Context, current
 from shared.runtime.groups import Groups
 from shared.runtime.settings import FunctionSettings, load
@@ -204,6 +204,9 @@ def _groups(handler: Handler, type_name: str, in_list: bool, parallel: int | Non
         metrics.SECONDS.labels(type_name).observe(time.perf_counter() - started)
         metrics.HANDLED.labels(type_name, "done").inc(len(events))
         metrics.MESSAGES.labels(type_name).inc(sum(e.size() for e in events))
+        if levels.verbose():
+            took = round((time.perf_counter() - started) * 1000, 1)
+            log.debug("handled", type=type_name, events=len(events), out=len(out), ms=took)
         return [None] * len(events)
 
     return Groups(

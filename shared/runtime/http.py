@@ -14,7 +14,7 @@ from starlette.routing import compile_path
 
 from shared.domain.errors import Overloaded, Unavailable
 from shared.edge import scopes
-from shared.runtime import logs, metrics, trace
+from shared.runtime import levels, logs, metrics, trace
 from shared.runtime.context import Context, current
 from shared.runtime.door import FREE_BYTES, WORKED_ON, door
 from shared.runtime.peers import client_address
@@ -117,6 +117,8 @@ def http_function(routes: Sequence[Route]) -> Callable[[Request], Awaitable[Resp
         if span:
             response.raw_headers.append((b"traceresponse", span.header().encode()))
         _count(request.method, label, response.status_code)
+        if levels.verbose():
+            log.debug("answered", method=request.method[:8], route=label, status=response.status_code)
         return response
 
     main.routes = tuple(routes)  # type: ignore[attr-defined]

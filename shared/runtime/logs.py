@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from shared.runtime import scope, trace
+from shared.runtime import levels, scope, trace
 from shared.runtime.scope import PROCESS
 
 # Where rich is installed structlog.dev imports it: a sixth of a cold start, for a console that no function has.
@@ -54,9 +54,11 @@ def _add_trace(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappi
 def configure(function: str, level: str = "info") -> None:
     """Send structlog's and the standard library's records to stdout as JSON lines."""
     PROCESS.name = function
-    number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    number = levels.number(level)
+    levels.set_base(number)
     structlog.configure(
         processors=[
+            levels.let_through,
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
@@ -66,7 +68,7 @@ def configure(function: str, level: str = "info") -> None:
             Folds(_printer),
             lambda _, __, event: _as_line(scope.current().name, event),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=_Lines,
         cache_logger_on_first_use=True,
     )

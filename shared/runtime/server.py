@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from shared.domain.events import Event, Tick
-from shared.runtime import logs, memory, metrics
+from shared.runtime import announcing, logs, memory, metrics
 from shared.runtime.bus import MAX_REQUEST
 from shared.runtime.cloudevents import STRUCTURED, binary_attributes, is_event, take_apart
 from shared.runtime.context import Context, use
@@ -105,6 +105,23 @@ class App:
             finally:
                 self._in_flight -= 1
 
+    @property
+    def process(self) -> str:
+        """As the map calls it: with its pool."""
+        with self._scope.entered():
+            pool = load(FunctionSettings).pool
+        return f"{self.name}-{pool}" if pool else self.name
+
+    @property
+    def log_name(self) -> str:
+        """As its log lines call it."""
+        return self._scope.name
+
+    @property
+    def in_flight(self) -> int:
+        """Requests and events that it works on."""
+        return self._in_flight
+
     async def post(self, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> tuple[int, bytes]:
         """A POST from within the process: status and body, as over HTTP."""
         lines = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
@@ -166,6 +183,7 @@ class App:
             if message["type"] == "lifespan.startup":
                 memory.keep()
                 self._warm = asyncio.get_running_loop().run_in_executor(None, self.context.warm, self._parts)
+                announcing.add(self)
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self._drain()
@@ -179,6 +197,7 @@ class App:
     async def _drain(self) -> None:
         """Finish what is in flight, then flush the producer (uvicorn has stopped accepting by now)."""
         self.begin_drain()
+        await announcing.remove(self)
         for _ in range(int(load(FunctionSettings).drain_seconds * 20)):
             if not self._in_flight:
                 break

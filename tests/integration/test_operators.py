@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 
 from shared.domain.events import Dead, Dispatch
-from shared.runtime import settings
+from shared.runtime import announcing, levels, settings
+from shared.runtime.announcing import Announcer
 from shared.runtime.clock import now_ms
 from shared.runtime.context import Context
 from shared.sending.parking import going
@@ -348,3 +350,42 @@ async def test_a_stop_ends_by_itself(ims: Context, admin: Admin) -> None:
     assert not (await ims.db(read_entries) or [None])[0] or all(
         "auth" not in e.pauses for e in await ims.db(read_entries)
     )
+
+
+# --- functions --------------------------------------------------------------------------------------------------------
+
+
+class App:
+    """A function as it announces itself."""
+
+    def __init__(self, ims: Context) -> None:
+        self.context, self.process, self.log_name, self.in_flight = ims, "route-slow", "rights", 3
+
+
+async def test_instances_announce_themselves_and_take_the_levels_that_are_wanted(ims: Context, admin: Admin) -> None:
+    here, app = Announcer(), App(ims)
+    here._apps[1] = app, now_ms()
+    told: set[int] = set()
+    await here.announce(told)
+    shown = {one["name"]: one for one in (await admin.done("GET", "functions"))["items"]}
+    mine = next(one for one in shown["route-slow"]["instances"] if one["instance"] == announcing.instance())
+    assert (mine["state"], mine["in_flight"], mine["level"]) == ("up", 3, "info")
+    assert mine["memory"] > 1_000_000
+    assert shown["digest"]["state"] == "at rest"
+    try:
+        await admin.done("PUT", "functions/route-slow/log-level", {"level": "debug", "minutes": 1, "reason": "a look"})
+        assert levels.of("rights") == logging.INFO
+        await here.announce(told)
+        assert levels.of("rights") == logging.DEBUG
+        assert levels.of("other") == logging.INFO
+        assert "route-slow|*|" in {object_ for kind, object_ in await admin.stops() if kind == "level"}
+        await admin.done("DELETE", "functions/route-slow/log-level", status=204)
+        await here.announce(told)
+        assert levels.of("rights") == logging.INFO
+    finally:
+        levels.want("rights", [])
+    told_of = (await admin.done("GET", "journal?limit=5"))["items"]
+    assert [one["event"] for one in told_of[:2]] == ["level", "started"], told_of
+    assert told_of[0]["by"].startswith("…")
+    assert (await admin.ask("PUT", "functions/nobody/log-level", {"level": "debug"})).status == 404
+    assert (await admin.ask("PUT", "functions/digest/log-level", {"level": "loud"})).status == 422
