@@ -19,6 +19,7 @@ REF = "#/components/schemas/"
 PAGED = ("limit", "cursor")
 OPERATORS, SESSIONS = "Operators", "People"
 ANYBODY = ("/v1/sessions", "/v1/invitations", "/v1/passwords", "/v1/people", "/v1/audit", "/v1/me/")
+OF_BODIES = (408, 413, 415)
 PROBLEMS = (400, 401, 403, 404, 409, 422, 429, 500, 503)
 
 
@@ -45,7 +46,7 @@ def operation(route: Route, examples: Iterable[Json]) -> Json:
         schema = {"$ref": REF + body_name(route.body)}
         made["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     made["responses"] = _responses(route, list(examples))
-    made["problems"] = list(PROBLEMS)
+    made["problems"] = sorted({*PROBLEMS, *(OF_BODIES if route.body is not None else ())})
     return made
 
 
