@@ -156,14 +156,3 @@ def results(conn: Connection, message_id: bytes, hop: int | None = None) -> list
         args,
     )
     return [(int(row[0]), DeviceResult(bytes(row[1]), *row[2:])) for row in found]
-
-
-def oldest_beyond(conn: Connection, account_id: int, test: bool, user: str, most: int) -> list[Any]:
-    """The devices of a user beyond the newest `most`, those that were seen longest ago."""
-    found = sql.fetch(
-        conn,
-        "SELECT device_id FROM devices WHERE account_id=%s AND test=%s AND user=%s "
-        "ORDER BY state='dead', last_seen_ms DESC, device_id DESC LIMIT 1000 OFFSET %s",
-        (account_id, int(test), user, most),
-    )
-    return [bytes(row[0]) for row in found]

@@ -98,6 +98,38 @@ async def test_what_a_dead_connection_carried_is_uncertain(ims: Any, server: Ser
         await slow
 
 
+async def test_goaway_loses_nothing_that_the_server_has_not_begun(ims: Any, server: Server) -> None:
+    """20 streams, eight answered, GOAWAY after the twelfth: the last eight go out again, four are uncertain."""
+    for n in range(8):
+        assert (await exchange(ims, server.call(f"/{n}"), "v", 5.0)).status == 200
+    seen: list[str] = []
+    arrived, whole = server.app, asyncio.Event()
+
+    async def held(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["path"])
+        if len(seen) <= 12:
+            whole.set() if len(seen) == 12 else None
+            await asyncio.Event().wait()
+        await arrived(scope, receive, send)
+
+    server.http2._app = held
+    for connection in server.http2.connections:
+        connection._app = held
+    calls = [asyncio.create_task(exchange(ims, server.call(f"/{n}"), "v", 10.0)) for n in range(8, 20)]
+    await whole.wait()
+    (connection,) = list(server.http2.connections)
+    streams = sorted(connection._tasks)
+    connection.go_away(streams[3])
+    ends = await asyncio.gather(*calls, return_exceptions=True)
+    places = dict(zip(streams, seen, strict=False))
+    for n, end in zip(range(8, 20), ends, strict=True):
+        begun = f"/{n}" in [places[stream] for stream in streams[:4]]
+        assert isinstance(end, Uncertain) if begun else end.body == f"/{n}".encode(), (n, end)  # type: ignore[union-attr]
+    assert sorted(seen[12:]) == sorted(places[stream] for stream in streams[4:]), (
+        "each of them once, on a new connection"
+    )
+
+
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:9/x", "http://169.254.169.254/x", "http://[::1]/x", "http://10.0.0.1/"]
 )
