@@ -35,6 +35,11 @@ CHANNELS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ),
     ("rcs", RECIPIENT, {**RCS, "text": "#{name}님, 주문 #{order}이(가) 발송되었습니다."}),
     (
+        "email",
+        "hong@client.example",
+        {"from": "데모상점 <news@demo.example>", "subject": "#{name}님, 주문이 발송되었습니다", "text": "#{order}"},
+    ),
+    (
         "push",
         "fcm:demo-phone",
         {"app": "demo-app", "title": "주문", "body": "#{name}님, #{order}의 배송이 시작되었습니다"},

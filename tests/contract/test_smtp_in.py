@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import email
 import os
 import signal
 import smtplib
@@ -28,6 +29,8 @@ from tests.contract.mail_bench import MailBench, mail, mail_bench
 from tests.contract.vendor_bench import now_ms
 from tests.ports import free_port
 from tests.spawned import spawn, wait_until
+
+RETURNED = Path(__file__).parent / "returned"
 
 
 class Receipts:
@@ -147,6 +150,16 @@ async def test_a_bounce_that_returns_nothing_of_the_mail_is_named_by_its_return_
     (found,) = case.receipts.found
     assert found.code == "5002"
     assert found.reference in sent.sender
+
+
+@pytest.mark.parametrize(("kind", "code"), [("hard", "5002"), ("full", "4003"), ("spam", "4006"), ("delayed", None)])
+async def test_what_a_real_relay_sent_back_finds_its_message(case: Case, kind: str, code: str | None) -> None:
+    """Taken from Postfix 3.7.11, which had our mail to relay and was refused by the next host."""
+    body = (RETURNED / f"postfix-{kind}.eml").read_bytes()
+    back = email.message_from_bytes(body)["to"].strip()
+    assert await case.give([back], body) == 250
+    wanted = [] if code is None else [(back[2:34], "failed", code)]
+    assert [(r.reference, r.state, r.code) for r in case.receipts.found] == wanted
 
 
 async def test_a_forged_return_path_is_refused_and_others_are_no_mailboxes(case: Case) -> None:
