@@ -12,10 +12,8 @@ import asyncio
 import os
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 from shared.channels.common import channel as channel_rules
 from shared.domain.defaults import in_night_window
@@ -27,6 +25,7 @@ from shared.runtime import Context
 from shared.sending.asking import ask
 from shared.sending.calling import Item, Job, Lease, call_vendor, stopped_by_time
 from shared.sending.parking import going
+from shared.sending.portions import Items, in_portions
 from shared.sending.results import key_of, outcomes, result_of, timeout_of
 from shared.sending.slices import Slices
 from shared.stores import optouts
@@ -41,14 +40,8 @@ Made = tuple[str, Any] | Rejected
 HOLDING = optouts.Holding()
 NIGHT_SOON_MS = 60_000
 """A batch that is made may leave so much later."""
-Items = dict[HopKey, tuple[Send, SendPart]]
-PORTION, SIDE_BY_SIDE = 32, 3
-"""Messages that are claimed at once where each has a call of its own; portions of a vendor account and lane at once."""
 LEASE_MARGIN_S = 4.0
 """A call is over (answered or timed out) this long after its time-out at the latest."""
-
-
-_turns: WeakKeyDictionary[Context, dict[tuple[str, ...], asyncio.Semaphore]] = WeakKeyDictionary()
 
 
 async def send(event: Dispatch | Poll, ims: Context) -> list[Event]:
@@ -63,29 +56,11 @@ async def send(event: Dispatch | Poll, ims: Context) -> list[Event]:
 async def _send(event: Dispatch, entry: Entry | None, ims: Context) -> list[Event]:
     items = {key: (send, part) for part in event.parts for send in part.messages for key in (key_of(send),)}
     limit = asyncio.Semaphore(ims.vendor_settings.vendor_concurrency)
-    turns = _turns.setdefault(ims, {}).setdefault(
-        (event.channel, event.vendor, event.account, event.lane), asyncio.Semaphore(SIDE_BY_SIDE)
-    )
 
-    few = entry is not None and entry.adapter.max_batch == 1
-    portions = _portions(items) if few else [items]
+    async def claimed(portion: Items) -> list[Result]:
+        return await _claimed(event, portion, entry, limit, ims)
 
-    async def in_turn(portion: Items) -> list[Result]:
-        async with turns if few else nullcontext():
-            return await _claimed(event, portion, entry, limit, ims)
-
-    found = await asyncio.gather(*map(in_turn, portions), return_exceptions=True)
-    for one in found:
-        if isinstance(one, BaseException):  # once all have ended: what was answered is recorded
-            raise one
-    return outcomes(event, "answer", 0, [result for part in found for result in part])  # type: ignore[union-attr]
-
-
-def _portions(items: Items) -> list[Items]:
-    """What is claimed at once where a call carries one recipient: so few that a process that dies leaves few of which
-    nobody knows whether they had left."""
-    keys = list(items)
-    return [{key: items[key] for key in keys[i : i + PORTION]} for i in range(0, len(keys), PORTION)]
+    return outcomes(event, "answer", 0, await in_portions(event, items, entry, claimed, ims))
 
 
 async def _claimed(
