@@ -75,6 +75,7 @@ async def road(servers: Platform, world: World, monkeypatch: pytest.MonkeyPatch)
     demo = servers.demo
     monkeypatch.setenv("IMS_MYSQL_URL", demo["mysql"])
     monkeypatch.setenv("IMS_REDIS_URL", demo["redis"].rpartition("/")[0])
+    monkeypatch.setenv("IMS_SECRET_KEYS", servers.home.secret("secret_keys"))
     monkeypatch.setattr(memory, "WHO", ["api_rcs", "api_kakao", *memory.WHO, "api_user"])
     settings.reset()
     ims = Context("memory")
