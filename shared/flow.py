@@ -225,6 +225,15 @@ FLOW: tuple[Function, ...] = (
         internet=(443,),
     ),
     Function(
+        "upload",
+        41341,
+        on=(Cron("* * * * *"),),
+        handles=("Tick",),
+        emits=("ims.accepted.{lane}",),
+        timeout=90,
+        scale=Scale(min=1, max=2, cpu="200m", memory="192Mi", memory_limit="512Mi"),
+    ),
+    Function(
         "watch",
         41241,
         on=(Cron("* * * * *"),),
@@ -266,6 +275,7 @@ FLOW: tuple[Function, ...] = (
                     "/v1/templates",
                     "/v1/devices",
                     "/v1/keys",
+                    "/v1/uploads",
                     "/v1/usage",
                     "/v1/prices",
                     "/v1/people",

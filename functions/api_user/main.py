@@ -15,6 +15,9 @@ from shared.people import invited, members, oneself, sessions, shapes, signing_i
 from shared.runtime import Context, Route, http_function
 from shared.stores import digests
 from shared.stores.accounts import read_account
+from shared.uploads import api as uploads
+from shared.uploads import telling
+from shared.uploads.shapes import Change, Sending
 
 PAGED = ("limit", "cursor")
 READ_WISHES = ("account:read", "contacts:write")
@@ -101,6 +104,17 @@ main = http_function(
         Route("GET", "/v1/consents", optouts.list_consents, READ_WISHES, query=(*optouts.CONSENTS, *PAGED)),
         Route("POST", "/v1/consents", once(optouts.add_consent), "contacts:write", body=optouts.NewConsent),
         Route("GET", "/v1/consents/check", optouts.check, READ_WISHES, query=("to", "channel")),
+        Route("GET", "/v1/uploads", uploads.list_all, "uploads:write", query=("state", *PAGED)),
+        Route("POST", "/v1/uploads", once(uploads.create), "uploads:write", query=("channel", "lane", "name")),
+        Route("GET", "/v1/uploads/{id}", uploads.show, "uploads:write"),
+        Route("PUT", "/v1/uploads/{id}", uploads.change, "uploads:write", body=Change),
+        Route("POST", "/v1/uploads/{id}/send", once(uploads.send), "uploads:write", body=Sending),
+        Route("POST", "/v1/uploads/{id}/pause", once(uploads.pause), "uploads:write"),
+        Route("POST", "/v1/uploads/{id}/resume", once(uploads.resume), "uploads:write"),
+        Route("POST", "/v1/uploads/{id}/cancel", once(uploads.cancel), "uploads:write"),
+        Route("GET", "/v1/uploads/{id}/faults", telling.faults, "uploads:write", query=("class", "format", *PAGED)),
+        Route("GET", "/v1/uploads/{id}/rows/{n}", telling.show_row, "uploads:write"),
+        Route("GET", "/v1/uploads/{id}/results", telling.results, "uploads:write"),
         Route("GET", "/v1/people", members.list_own, "people:write", query=PAGED),
         Route("GET", "/v1/people/invitations", members.invitations_own, "people:write", query=PAGED),
         Route(

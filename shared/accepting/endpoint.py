@@ -176,11 +176,12 @@ async def _view(ims: Context, who: Caller, wants: Mapping[str, Wants]) -> Accoun
     account = who.account
     known: Known = await ims.db(look_up, account.account_id, wants, who.test) if wants else NOTHING
     return AccountView(
-        account.account_id, account.username, account.senders, account.callback_uri, *known, _may_call, account.defaults
+        account.account_id, account.username, account.senders, account.callback_uri, *known, may_call, account.defaults
     )
 
 
-def _may_call(uri: str) -> bool:
+def may_call(uri: str) -> bool:
+    """Whether a callback may lead to the address in its URL."""
     from shared.runtime.egress import Policy  # only for a request with a callback of its own
     from shared.runtime.settings import EgressSettings, load
 

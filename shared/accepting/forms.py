@@ -50,30 +50,42 @@ def only_file(content_type: str, body: bytes) -> File:
     """The file called `file`, or the only one with a file name; 422 where there is none or more than one."""
     files = [file for part in parts(content_type, body) if (file := part.file()) is not None]
     if not files:
-        raise _refused(f"/{FIELD}", "required", f"add the image as a file called `{FIELD}`")
+        raise refused(f"/{FIELD}", "required", f"add the image as a file called `{FIELD}`")
     if len(files) > 1:
-        raise _refused(f"/{FIELD}", "range", f"there are {len(files)} files: send one in each request")
+        raise refused(f"/{FIELD}", "range", f"there are {len(files)} files: send one in each request")
     return files[0]
 
 
 def parts(content_type: str, body: bytes) -> list[Part]:
     """The parts of a form; 422 where it is not one."""
     from python_multipart.exceptions import FormParserError  # needed by uploads only
+
+    reader = Parts()
+    reads, line = parser(content_type, reader), b"\r\n--" + _boundary(content_type)
+    try:
+        reads.write(_as_the_parser_knows_it(b"\r\n" + body, line))
+        reads.finalize()
+    except FormParserError as error:
+        raise refused("", "format", f"the form cannot be read: {error}") from error
+    if not reader.ended:
+        raise refused("", "format", "the form does not end with its boundary and two hyphens")
+    return reader.parts
+
+
+def parser(content_type: str, reader: Parts) -> Any:
+    """What tells a reader of a form's parts as they come."""
     from python_multipart.multipart import MultipartParser
 
+    return MultipartParser(
+        _boundary(content_type), reader.callbacks(), max_header_count=MAX_HEADERS, max_header_size=MAX_HEADERS
+    )
+
+
+def _boundary(content_type: str) -> bytes:
     boundary = parameters(content_type)[1].get("boundary", "")
     if not 0 < len(boundary) <= MAX_BOUNDARY:
-        raise _refused("", "format", f"the content-type names no boundary of 1 to {MAX_BOUNDARY} characters")
-    line, reader = b"\r\n--" + boundary.encode("latin-1", "replace"), _Parts()
-    parser = MultipartParser(line[4:], reader.callbacks(), max_header_count=MAX_HEADERS, max_header_size=MAX_HEADERS)
-    try:
-        parser.write(_as_the_parser_knows_it(b"\r\n" + body, line))
-        parser.finalize()
-    except FormParserError as error:
-        raise _refused("", "format", f"the form cannot be read: {error}") from error
-    if not reader.ended:
-        raise _refused("", "format", "the form does not end with its boundary and two hyphens")
-    return reader.parts
+        raise refused("", "format", f"the content-type names no boundary of 1 to {MAX_BOUNDARY} characters")
+    return boundary.encode("latin-1", "replace")
 
 
 def _as_the_parser_knows_it(body: bytes, line: bytes) -> bytes:
@@ -88,7 +100,7 @@ def _as_the_parser_knows_it(body: bytes, line: bytes) -> bytes:
     return re.sub(b"(?:^|(?<=\r\n))(" + re.escape(line[2:]) + b")[ \t]+\r\n", b"\\1\r\n", body)
 
 
-class _Parts:
+class Parts:
     """What the parser tells, gathered."""
 
     def __init__(self) -> None:
@@ -105,7 +117,7 @@ class _Parts:
 
     def on_part_begin(self) -> None:
         if len(self.parts) == MAX_PARTS:
-            raise _refused("", "range", f"the form has more than {MAX_PARTS} parts")
+            raise refused("", "range", f"the form has more than {MAX_PARTS} parts")
         self._size, self._headers, self._body = 0, {}, []
 
     def on_header_begin(self) -> None:
@@ -135,7 +147,7 @@ class _Parts:
     def _count(self, size: int) -> None:
         self._size += size
         if self._size > MAX_HEADERS:
-            raise _refused("", "format", f"the headers of part {len(self.parts) + 1} of the form are too long")
+            raise refused("", "format", f"the headers of part {len(self.parts) + 1} of the form are too long")
 
 
 def parameters(value: str) -> tuple[str, dict[str, str]]:
@@ -150,5 +162,6 @@ def _unquoted(text: str) -> str:
     return _QUOTED(r"\1", text[1:-1]) if text.startswith('"') else text
 
 
-def _refused(pointer: str, code: str, detail: str) -> Problem:
+def refused(pointer: str, code: str, detail: str) -> Problem:
+    """The 422 for a form."""
     return Problem(422, "The form cannot be used.", [{"pointer": pointer, "code": code, "detail": detail}])

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import orjson
@@ -196,6 +196,27 @@ def accept_in_steps(
         messages=messages,
     )
     return Acceptance(request, rejected, types, duplicates)
+
+
+class Prepared(NamedTuple):
+    """What holds for all recipients of a body, checked; `reader` reads runs of them, without a plan where `faults`."""
+
+    draft: Shared
+    plan: list[PlanHop]
+    names: frozenset[str]
+    reader: Reader
+    faults: list[Fault]
+
+
+def prepared(kind: Channel, body: bytes, *, account: AccountView, now_ms: int) -> Prepared:
+    """Check a body by the rules of `accept_in_steps`, but for its recipients: those come by themselves."""
+    draft, faults = read_body(kind.request, body)
+    broken = top_fields(faults)
+    _times(draft, now_ms, faults)
+    plan, legs = _plan(kind, draft, account, broken, faults)
+    faults += [*_other_faults(draft, account, broken), *_plan_faults(plan)]
+    names = frozenset(name for leg in legs for name in leg.hop.names)
+    return Prepared(draft, plan, names, Reader(partial(kind.address, draft), [] if faults else legs, body), faults)
 
 
 def _affordable(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -177,6 +177,38 @@ async def read_body(request: Request, limit: int | None = None) -> bytes:
         return _taken(request, await _parts(request, coming, limit, declared, owner), limit)
     finally:
         coming.close()
+        here.leave(owner, address)
+
+
+async def stream_body(request: Request, limit: int) -> AsyncIterator[bytes]:
+    """The parts of a body as they come; 413, 408, 429 and 503 as in read_body. It may take as long as it comes fast
+    enough; what the reader does in between is not the client's fault."""
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and (len(length) >= 20 or int(length) > limit):
+        raise Problem(413, f"The body may have at most {limit} bytes.")
+    address = client_address(request)
+    owner, here, rules = request.scope.get(OWNER, address), door(), load_of_process(DoorSettings)
+    clock, size, waited = asyncio.get_running_loop().time, 0, 0.0
+    here.enter(owner, address)
+    try:
+        while True:
+            allowed = rules.body_grace_seconds + size / rules.body_least_rate - waited
+            began = clock()
+            message = await asyncio.wait_for(request.receive(), max(0.05, allowed))
+            waited += clock() - began
+            last = _last(message)
+            size += len(message.get("body", b""))
+            if size > limit:
+                raise Problem(413, f"The body may have at most {limit} bytes.")
+            if last:
+                request.scope[TAKEN_IN] = True
+            yield message.get("body", b"")
+            if last:
+                return
+    except TimeoutError as error:
+        told = f"The body must begin to come within {rules.body_grace_seconds:g} s and bring {rules.body_least_rate}"
+        raise Problem(408, f"{told} bytes a second.", headers={"connection": "close"}) from error
+    finally:
         here.leave(owner, address)
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 from shared.domain.ids import Lane
 from shared.runtime.settings import RetentionSettings
-from shared.stores import dead, sql
+from shared.stores import dead, sql, uploads
 from shared.stores.removal import remove_content, remove_history, unfinished
 from shared.stores.sql import Connection
 from shared.stores.usage import korean_day
@@ -244,6 +244,18 @@ class Days:
         return Step(place if removed == limit else accounts[-1].to_bytes(16, "big"), removed, True)
 
 
+@dataclass(frozen=True)
+class Uploads:
+    """Bulk files whose time is over, and those that never came whole: chunk by chunk, part by part."""
+
+    name: str = "uploads"
+
+    def step(self, conn: Connection, place: bytes, now_ms: int, limit: int) -> Step:
+        """Some rows of one file."""
+        removed, more = uploads.erase(conn, now_ms, limit)
+        return Step(place, removed, more)
+
+
 _RECEIPT = "vendor_ref, channel, vendor, vendor_account, state, code"
 _HOUR = "vendor, account, hour_ms, state, code"
 
@@ -272,6 +284,7 @@ def tasks(settings: RetentionSettings) -> list[Task]:
         Days("usage", "usage_daily", statistics_ms),
         Days("results", "results_daily", statistics_ms),
         Days("digests", "digests", history_ms),
+        Uploads(),
         Cut("vendors", "vendor_hourly", "hour", _HOUR, "hour_ms", statistics),
     ]
 

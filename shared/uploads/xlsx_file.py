@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 from xml.parsers import expat
@@ -156,7 +156,7 @@ def _all(tree: Element, name: str) -> Iterator[Element]:
 
 def _opened(file: Chunks) -> zipfile.ZipFile:
     try:
-        found = zipfile.ZipFile(file)  # type: ignore[arg-type]
+        found = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
         raise Unreadable(BROKEN) from error
     infos = found.infolist()
@@ -183,6 +183,3 @@ def _choose(book: Element, sheets: list[Element], visible: list[Element], wanted
         raise Unreadable("the workbook has no sheet that is shown: name the one to read, or save it as CSV UTF-8")
     active = next((int(v.get("activeTab", "0")) for v in _all(book, "workbookView")), 0)
     return sheets[active] if active < len(sheets) and sheets[active] in visible else visible[0]
-
-
-Opener = Callable[[Chunks, Wishes], Any]

@@ -19,7 +19,7 @@ from shared.runtime import metrics
 from shared.stores import digests
 from shared.stores import watch as store
 
-TASKS = ("schedule", "collect", "watch", "digest", "retention")
+TASKS = ("schedule", "collect", "upload", "watch", "digest", "retention")
 
 
 async def succeeded(db: Any, task: str, at_ms: int) -> None:
