@@ -17,7 +17,7 @@ from shared.stores import digests
 from shared.stores.accounts import read_account
 from shared.uploads import api as uploads
 from shared.uploads import telling
-from shared.uploads.shapes import Change, Sending
+from shared.uploads.shapes import UploadChange, UploadSend
 
 PAGED = ("limit", "cursor")
 READ_WISHES = ("account:read", "contacts:write")
@@ -107,8 +107,8 @@ main = http_function(
         Route("GET", "/v1/uploads", uploads.list_all, "uploads:write", query=("state", *PAGED)),
         Route("POST", "/v1/uploads", once(uploads.create), "uploads:write", query=("channel", "lane", "name")),
         Route("GET", "/v1/uploads/{id}", uploads.show, "uploads:write"),
-        Route("PUT", "/v1/uploads/{id}", uploads.change, "uploads:write", body=Change),
-        Route("POST", "/v1/uploads/{id}/send", once(uploads.send), "uploads:write", body=Sending),
+        Route("PUT", "/v1/uploads/{id}", uploads.change, "uploads:write", body=UploadChange),
+        Route("POST", "/v1/uploads/{id}/send", once(uploads.send), "uploads:write", body=UploadSend),
         Route("POST", "/v1/uploads/{id}/pause", once(uploads.pause), "uploads:write"),
         Route("POST", "/v1/uploads/{id}/resume", once(uploads.resume), "uploads:write"),
         Route("POST", "/v1/uploads/{id}/cancel", once(uploads.cancel), "uploads:write"),

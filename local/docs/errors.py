@@ -19,7 +19,9 @@ NEXT: dict[str, str] = {
     "file-quota": "send a smaller file; `limit` says how much the account may keep in all",
     "files-full": "delete files, or wait until `frees_at`; `used` and `limit` say how much is kept",
     "stale": "read the object again, and decide anew whether to change it",
-    "wrong-state": "wait until the version in review is decided, or make a new draft",
+    "wrong-state": "do what fits the state that `detail` names; of templates: wait until the version in review is "
+    "decided, or make a new draft",
+    "sent-already": 'look at `same_as`; if it is meant, send `{"again": true}`',
     "made": "it is there, its answer is not any more: look it up; a secret that you have not got, replace by another",
     "already": "somebody did it before; `detail` says who and when, where that is known",
     "last-open": "name the account in `confirm` if all messages of the channel are meant to wait",
@@ -81,6 +83,7 @@ FURTHER = {
     "already": 409,
     "last-open": 409,
     "other-count": 409,
+    "sent-already": 409,
     "keys-full": 409,
     "wrong-state": 409,
     "other-version": 409,

@@ -19,8 +19,10 @@ REF = "#/components/schemas/"
 PAGED = ("limit", "cursor")
 OPERATORS, SESSIONS = "Operators", "People"
 ANYBODY = ("/v1/sessions", "/v1/invitations", "/v1/passwords", "/v1/people", "/v1/audit", "/v1/me/")
-OF_BODIES = (408, 413, 415)
 PROBLEMS = (400, 401, 403, 404, 409, 422, 429, 500, 503)
+OF_BODIES = (408, 413, 415)
+FREE = frozenset({"variables", "addresses", "content", "classes", "types", "cells", "mapping", "recipient", "message"})
+"""Fields whose own names differ from object to object: an example of one says nothing of the next."""
 
 
 def operation_id(route: Route) -> str:
@@ -46,7 +48,7 @@ def operation(route: Route, examples: Iterable[Json]) -> Json:
         schema = {"$ref": REF + body_name(route.body)}
         made["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     made["responses"] = _responses(route, list(examples))
-    made["problems"] = sorted({*PROBLEMS, *(OF_BODIES if route.body is not None else ())})
+    made["problems"] = sorted({*PROBLEMS, *(OF_BODIES if route.method in ("POST", "PUT", "PATCH") else ())})
     return made
 
 
@@ -100,7 +102,8 @@ def shape(value: Any) -> Json:
         for one in value:
             items = merged(items, shape(one))
         return {"type": "array", "items": items}
-    return {"type": "object", "properties": {name: _or_null(one) for name, one in value.items()}, "required": [*value]}
+    properties = {n: {"type": "object"} if n in FREE and isinstance(v, dict) else _or_null(v) for n, v in value.items()}
+    return {"type": "object", "properties": properties, "required": [*value]}
 
 
 def _or_null(value: Any) -> Json:
@@ -122,6 +125,8 @@ def merged(one: Json, other: Json) -> Json:
         return {"type": "array", "items": merged(one["items"], other["items"])}
     if one.get("type") != "object":
         return one
+    if "properties" not in one or "properties" not in other:
+        return {"type": "object"}
     names = {**one["properties"], **other["properties"]}
     properties = {n: merged(one["properties"].get(n, {}), other["properties"].get(n, {})) for n in names}
     return {

@@ -27,7 +27,7 @@ from shared.stores.uploads import Upload
 from shared.uploads import receiving
 from shared.uploads.peers import likeness
 from shared.uploads.rules import SAID, Rules
-from shared.uploads.shapes import Change, Sending, content_hash, settings_of, steps, view
+from shared.uploads.shapes import UploadChange, UploadSend, content_hash, settings_of, steps, view
 from shared.uploads.table import Column, Layout
 
 Json = dict[str, Any]
@@ -168,17 +168,17 @@ async def change(request: Request, ims: Context) -> Response:
     """Say what is to be sent and which column is what; the file is checked anew."""
     who, row = await one(request, ims)
     objects.matches(request, row.version)
-    wish = await reading.body(request, Change, partial(_faults, ims, who, row))
+    wish = await reading.body(request, UploadChange, partial(_faults, ims, who, row))
     deed = partial(_changed, wish)
     changed = await audited(ims, who, deed, _change, row.account_id, row.upload_id, who.test, wish, ims.now_ms())
     return objects.shown(view(changed))
 
 
-def _changed(wish: Change, row: Upload) -> Deed:
+def _changed(wish: UploadChange, row: Upload) -> Deed:
     return Deed("uploads.change", _named(row), after=wish.model_dump(exclude_none=True))
 
 
-def _change(conn: Connection, account_id: int, upload_id: bytes, test: bool, wish: Change, now_ms: int) -> Upload:
+def _change(conn: Connection, account_id: int, upload_id: bytes, test: bool, wish: UploadChange, now_ms: int) -> Upload:
     row = _locked(conn, account_id, upload_id, test)
     if row.state not in (store.CHECKING, store.CHECKED, store.FAILED):
         _misplaced(row, "what is sent, and how the file is read, can be changed before it is sent only")
@@ -198,12 +198,12 @@ def _misplaced(row: Upload, detail: str) -> NoReturn:
     raise Problem(409, f"The upload is {row.state}: {detail}.", kind="wrong-state", title=title, state=row.state)
 
 
-async def _faults(ims: Context, who: Caller, row: Upload, wish: Change) -> list[Fault]:
+async def _faults(ims: Context, who: Caller, row: Upload, wish: UploadChange) -> list[Fault]:
     """What is wrong with the content by the rules of accepting, and with columns that are not there."""
     return [*_mapping_faults(row, wish), *(await _content_faults(ims, who, row, wish))]
 
 
-def _mapping_faults(row: Upload, wish: Change) -> list[Fault]:
+def _mapping_faults(row: Upload, wish: UploadChange) -> list[Fault]:
     if wish.mapping is None or "columns" not in row.facts or wish.model_fields_set & {"header_row", "sheet"}:
         return []
     found = Layout(0, [Column(at, name) for at, name in enumerate(row.facts["columns"])])
@@ -218,7 +218,7 @@ def _mapping_faults(row: Upload, wish: Change) -> list[Fault]:
     ]
 
 
-async def _content_faults(ims: Context, who: Caller, row: Upload, wish: Change) -> list[Fault]:
+async def _content_faults(ims: Context, who: Caller, row: Upload, wish: UploadChange) -> list[Fault]:
     if wish.content is None:
         return []
     said = [Fault(f"/content/{name}", "conflict", "the upload itself says it") for name in SAID & wish.content.keys()]
@@ -233,7 +233,7 @@ async def _content_faults(ims: Context, who: Caller, row: Upload, wish: Change) 
 async def send(request: Request, ims: Context) -> Response:
     """Send the good rows, as a job. 409 `sent-already` where the same was sent to the same within 24 hours."""
     who, row = await one(request, ims)
-    wish = await reading.body(request, Sending)
+    wish = await reading.body(request, UploadSend)
     args = (row.account_id, row.upload_id, who.test, wish.again, who.actor.name[:254], ims.now_ms())
     deed = Deed("uploads.send", _named(row), after={"good": row.good, "again": wish.again})
     return objects.shown(view(await audited(ims, who, deed, _send, *args)), 202)

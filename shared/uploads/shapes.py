@@ -28,7 +28,7 @@ class Mapping(Content):
     addresses: Annotated[dict[str, Name], Field(max_length=MAX_COLUMNS, default_factory=dict)]
 
 
-class Change(Content):
+class UploadChange(Content):
     """What is to be sent, to whom. What is absent stays as it is; the file is checked anew."""
 
     mapping: Mapping | None = None
@@ -42,7 +42,7 @@ class Change(Content):
     """0: there is none."""
 
 
-class Sending(Content):
+class UploadSend(Content):
     """`again`: although the same list was sent the same content within 24 hours."""
 
     again: bool = False
@@ -51,7 +51,7 @@ class Sending(Content):
 WISHES = ("encoding", "delimiter", "sheet", "header_row")
 
 
-def settings_of(row: Upload, wish: Change) -> Json:
+def settings_of(row: Upload, wish: UploadChange) -> Json:
     """What holds after a change."""
     given = wish.model_dump(exclude_none=True)
     wishes = {**(row.settings.get("wishes") or {}), **{k: given.pop(k) for k in WISHES if k in given}}

@@ -192,8 +192,8 @@ def _result(
         return [*head, None, "refused", code, detail]
     if not ids:
         return [*head, None, "waiting", None, None]
-    status, code = known.get(ids[place].bytes, ("accepted", None))
-    return [*head, ids[place], status, code, None]
+    status, result = known.get(ids[place].bytes, ("accepted", None))
+    return [*head, ids[place], status, result, None]
 
 
 def _shown(to: str) -> str:

@@ -329,7 +329,8 @@ async def test_what_cannot_be_read_fails_with_words_and_can_be_read_otherwise(de
 
 
 async def test_a_form_is_taken_and_another_account_sees_nothing(desk: Desk, servers: Platform) -> None:
-    body = f'--b\r\ncontent-disposition: form-data; name="file"; filename="명단.csv"\r\n\r\nto,name\n{to(1)},김\n\r\n--b--\r\n'
+    head = 'content-disposition: form-data; name="file"; filename="명단.csv"'
+    body = f"--b\r\n{head}\r\n\r\nto,name\n{to(1)},김\n\r\n--b--\r\n"
     made = await desk.good("POST", "/v1/uploads", body.encode(), content_type="multipart/form-data; boundary=b")
     assert made["name"] == "명단.csv"
     assert made["size"] == len(f"to,name\n{to(1)},김\n".encode())
