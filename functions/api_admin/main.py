@@ -5,7 +5,20 @@ from __future__ import annotations
 from shared.accounts import access, audits, identities, resealing, reviewing
 from shared.edge.once import once
 from shared.edge.scopes import OPERATOR, OPERATOR_AUDIT, OPERATOR_OWNER
-from shared.operating import accounts, alarms, dead, functions, lanes, stopping, vendors
+from shared.operating import (
+    accounts,
+    alarms,
+    dead,
+    flowing,
+    functions,
+    lanes,
+    prices,
+    servers,
+    stopping,
+    streaming,
+    vendors,
+    work,
+)
 from shared.operating.common import DRY
 from shared.people import members, shapes
 from shared.runtime import Route, http_function
@@ -104,6 +117,19 @@ main = http_function(
             query=DRY,
         ),
         Route("DELETE", "/v1/admin/functions/{name}/log-level", functions.end_level, OPERATOR),
+        Route("GET", "/v1/admin/flow", flowing.show, OPERATOR),
+        Route("GET", "/v1/admin/stream", streaming.stream, OPERATOR, query=("topics",)),
+        Route("GET", "/v1/admin/kafka", flowing.kafka, OPERATOR),
+        Route("GET", "/v1/admin/redis", servers.redis, OPERATOR),
+        Route("GET", "/v1/admin/mysql", servers.mysql, OPERATOR),
+        Route("GET", "/v1/admin/due", work.due, OPERATOR, query=("lane",)),
+        Route("GET", "/v1/admin/retries", work.retries, OPERATOR),
+        Route("GET", "/v1/admin/jobs", work.jobs, OPERATOR),
+        Route("GET", "/v1/admin/routes", prices.routes, OPERATOR),
+        Route("GET", "/v1/admin/prices", prices.list_all, OPERATOR, query=("channel", "vendor")),
+        Route(
+            "POST", "/v1/admin/prices", once(prices.create), OPERATOR_OWNER, confirm=True, body=prices.New, query=DRY
+        ),
         Route("GET", "/v1/admin/journal", functions.journal, OPERATOR, query=("limit",)),
     ]
 )

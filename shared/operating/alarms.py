@@ -69,14 +69,15 @@ def _mutes(conn: Connection, now_ms: int) -> dict[str, Stop]:
     return {m.name: Stop(MUTE, m.name, m.reason, m.by_name, "", m.created_ms, m.until_ms) for m in found}
 
 
-def _all(conn: Connection, now_ms: int) -> tuple[list[Saved], dict[str, Stop]]:
+def known(conn: Connection, now_ms: int) -> tuple[list[Saved], dict[str, Stop]]:
+    """All alarms, and the mutes by name."""
     return store.all_of(conn), _mutes(conn, now_ms)
 
 
 async def list_all(request: Request, ims: Context) -> Response:
     """Alarms that fire, that will if it lasts (`pending`), and that ended lately; and the mutes that hold."""
     await operator(request, ims)
-    found, mutes = await ims.db(_all, ims.now_ms())
+    found, mutes = await ims.db(known, ims.now_ms())
     return reading.answer(
         {"items": [view(one, mutes) for one in found], "mutes": [stop_view(m) for m in mutes.values()], "next": None}
     )
@@ -185,5 +186,5 @@ async def acknowledge(request: Request, ims: Context) -> Response:
 
     deed = Deed("alarm.acknowledge", f"alarm:{name}", after={"subject": wish.subject})
     await audited(ims, who, deed, work)
-    found, mutes = await ims.db(_all, ims.now_ms())
+    found, mutes = await ims.db(known, ims.now_ms())
     return reading.answer({"items": [view(one, mutes) for one in found if one.name == name]})

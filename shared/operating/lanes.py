@@ -38,7 +38,8 @@ def _lane(request: Request) -> str:
     return name
 
 
-def _shown(conn: Connection, now_ms: int) -> list[Json]:
+def shown(conn: Connection, now_ms: int) -> list[Json]:
+    """All lanes."""
     paused = {stop.object: stop for stop in stops.holding(conn, now_ms, stops.LANE)}
     waiting = store.waiting(conn, now_ms)
     return [
@@ -51,14 +52,14 @@ async def list_all(request: Request, ims: Context) -> Response:
     """What waits in each lane in MySQL: due work, what waits for its turn, for room or for the end of a pause, and what
     is on the way to vendors."""
     await operator(request, ims)
-    return reading.answer({"items": await ims.db(_shown, ims.now_ms()), "next": None})
+    return reading.answer({"items": await ims.db(shown, ims.now_ms()), "next": None})
 
 
 async def pause(request: Request, ims: Context) -> Response:
     """Let nothing of a lane leave for vendors, from some seconds after on, for some minutes: what comes meanwhile is
     accepted and waits, and what expires meanwhile is never sent."""
     who = await operator(request, ims)
-    lane, only_shown = _lane(request), dry(request)
+    lane, onlyshown = _lane(request), dry(request)
 
     async def faults(wish: Pause) -> list[Fault]:
         return said(wish.reason)
@@ -66,7 +67,7 @@ async def pause(request: Request, ims: Context) -> Response:
     wish = await reading.body(request, Pause, faults)
     now = ims.now_ms()
     stop = Stop(stops.LANE, lane, wish.reason.strip(), who.actor.name, "", now, now + wish.minutes * MINUTE_MS)
-    if only_shown:
+    if onlyshown:
         return reading.answer({"dry_run": True, **await _effect(ims, lane), "stop": stop_view(stop)})
 
     def change(conn: Connection) -> tuple[Stop | None, Stop]:
@@ -94,7 +95,7 @@ async def resume(request: Request, ims: Context) -> Response:
 
 
 async def _one(ims: Context, lane: str) -> Json:
-    return next(one for one in await ims.db(_shown, ims.now_ms()) if one["lane"] == lane)
+    return next(one for one in await ims.db(shown, ims.now_ms()) if one["lane"] == lane)
 
 
 async def _effect(ims: Context, lane: str) -> Json:

@@ -67,21 +67,23 @@ async def list_all(request: Request, ims: Context) -> Response:
     """Every vendor account by channel: breaker, results of the last two hours, share of what is new there."""
     await operator(request, ims)
     given = reading.query(request, {"channel": reading.channel, "vendor": reading.vendor})
-    shown = await _shown(ims, await ims.db(_all, ims.now_ms()))
-    wanted = [one for one in shown if all(one[name] == value for name, value in given.items())]
+    views = await shown(ims, await ims.db(known, ims.now_ms()))
+    wanted = [one for one in views if all(one[name] == value for name, value in given.items())]
     return reading.answer({"items": wanted, "next": None})
 
 
 Known = tuple[list[VendorRow], dict[str, Stop], dict[tuple[str, str, str], Results]]
 
 
-def _all(conn: Connection, now_ms: int) -> Known:
+def known(conn: Connection, now_ms: int) -> Known:
+    """All accounts, drains by name, results of the last two hours."""
     drains = {stop.object: stop for stop in stops.holding(conn, now_ms, stops.VENDOR)}
     return store.vendors(conn), drains, store.vendor_results(conn, now_ms - 2 * HOUR_MS)
 
 
-async def _shown(ims: Context, known: Known) -> list[Json]:
-    rows, drains, results = known
+async def shown(ims: Context, found: Known) -> list[Json]:
+    """Vendor accounts as operators see them."""
+    rows, drains, results = found
     parts = shares(rows, drains)
     breakers = {row.name: await _breaker(ims, row.name) for row in rows}
     return [
@@ -192,7 +194,7 @@ def _changed(row: VendorRow, wish: Change, now_ms: int) -> VendorRow:
 
 async def _effect(ims: Context, after: list[VendorRow], drains: dict[str, Stop]) -> Response:
     """Shares of the channels as they are, and as they would be."""
-    rows, now, _ = await ims.db(_all, ims.now_ms())
+    rows, now, _ = await ims.db(known, ims.now_ms())
     new = {row.name: row for row in after}
     then = shares([new.get(row.name, row) for row in rows], {**now, **drains})
     before, channels = shares(rows, now), {row.channel for row in after}
@@ -240,7 +242,7 @@ async def drain(request: Request, ims: Context) -> Response:
 
 
 def _not_last(conn: Connection, rows: list[VendorRow], confirmed: bool, now_ms: int) -> None:
-    everybody, drains, _ = _all(conn, now_ms)
+    everybody, drains, _ = known(conn, now_ms)
     going = {row.name for row in rows}
     for row in rows:
         others = [
@@ -341,5 +343,5 @@ async def _present(ims: Context, vendor: str, account: str) -> list[VendorRow]:
 
 
 async def _those(ims: Context, vendor: str, account: str) -> Response:
-    shown = await _shown(ims, await ims.db(_all, ims.now_ms()))
-    return reading.answer({"items": [one for one in shown if (one["vendor"], one["account"]) == (vendor, account)]})
+    views = await shown(ims, await ims.db(known, ims.now_ms()))
+    return reading.answer({"items": [one for one in views if (one["vendor"], one["account"]) == (vendor, account)]})

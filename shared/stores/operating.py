@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from shared.domain.ids import LANES, Lane
+from shared.money import PriceRow
 from shared.stores import sql
 from shared.stores.due import BACKLOG, SURPLUS
 from shared.stores.sql import Connection
@@ -191,3 +192,60 @@ def vendor_results(conn: Connection, since_ms: int) -> dict[tuple[str, str, str]
     ):
         found.setdefault((vendor_, account_, channel), {})[state, code] = int(total)
     return found
+
+
+class DueRow(NamedTuple):
+    """Due work of one lane, kind and account; times in ms."""
+
+    lane: int
+    kind: str
+    username: str | None
+    batches: int
+    messages: int
+    first_ms: int | None
+    last_ms: int | None
+    overdue: bool
+    held: bool
+
+
+def due(conn: Connection, now_ms: int) -> list[DueRow]:
+    """What is overdue comes first; at most 500 rows."""
+    found = sql.fetch(
+        conn,
+        "SELECT d.lane, d.kind, a.username, COUNT(*), SUM(d.messages), MIN(d.due_ms), MAX(d.due_ms) FROM due d "  # noqa: S608
+        f"LEFT JOIN accounts a ON a.account_id=d.account_id GROUP BY 1, 2, 3, COALESCE(d.due_ms, 0)>={HELD_MS} "
+        "ORDER BY COALESCE(MIN(d.due_ms), 1<<62) LIMIT 500",
+    )
+    return [_due(row, now_ms) for row in found]
+
+
+def _due(row: tuple[Any, ...], now_ms: int) -> DueRow:
+    lane, kind, username, batches, messages, first, last = row
+    held = first is not None and first >= HELD_MS
+    times = [None if at is None else int(at) - HELD_MS * held for at in (first, last)]
+    overdue = times[0] is not None and times[0] <= now_ms and not held
+    return DueRow(lane, kind, username, int(batches), int(messages), times[0], times[1], overdue, held)
+
+
+def prices(conn: Connection) -> list[PriceRow]:
+    """All that were entered, the newest first."""
+    query = (
+        "SELECT channel, vendor, account, type, country, from_ms, amount FROM prices ORDER BY from_ms DESC LIMIT 5000"
+    )
+    return [PriceRow(*row) for row in sql.fetch(conn, query)]
+
+
+def add_price(conn: Connection, row: PriceRow) -> None:
+    """A price from a moment on; one of the same moment is replaced."""
+    columns = "channel, vendor, account, type, country, from_ms, amount"
+    sql.insert(conn, "prices", columns, [tuple(row)], "ON DUPLICATE KEY UPDATE amount=VALUES(amount)")
+
+
+def tables(conn: Connection) -> list[tuple[str, int, int]]:
+    """(name, rows as estimated, bytes) of the largest tables."""
+    found = sql.fetch(
+        conn,
+        "SELECT table_name, table_rows, data_length+index_length FROM information_schema.tables "
+        "WHERE table_schema=DATABASE() ORDER BY 3 DESC LIMIT 50",
+    )
+    return [(str(name), int(rows or 0), int(size or 0)) for name, rows, size in found]

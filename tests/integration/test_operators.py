@@ -10,12 +10,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
 from shared.domain.events import Dead, Dispatch
+from shared.operating import streaming
+from shared.operating.sampler import with_rates
 from shared.runtime import announcing, levels, settings
 from shared.runtime.announcing import Announcer
 from shared.runtime.clock import now_ms
 from shared.runtime.context import Context
+from shared.runtime.http import ROUTE
 from shared.sending.parking import going
 from shared.stores import audit, dead, due, sql, stops, watch
 from shared.stores.sql import Connection
@@ -23,6 +27,7 @@ from shared.stores.vendors import read_entries
 from tests.integration.test_people import Answer, ask
 from tests.integration.test_rights import add_key
 from tests.integration.test_rights import ims as rights_ims
+from tests.wiring.functions import loaded
 
 Json = dict[str, Any]
 real_ims = rights_ims
@@ -350,6 +355,95 @@ async def test_a_stop_ends_by_itself(ims: Context, admin: Admin) -> None:
     assert not (await ims.db(read_entries) or [None])[0] or all(
         "auth" not in e.pauses for e in await ims.db(read_entries)
     )
+
+
+# --- what moves and what waits ----------------------------------------------------------------------------------------
+
+
+async def test_the_map_shows_rates_lags_and_what_is_not_known(ims: Context, admin: Admin) -> None:
+    first = await admin.done("GET", "flow")
+    assert {"route-fast", "kafka_source-slow"} <= {node["name"] for node in first["nodes"]}
+    bulk = next(edge for edge in first["edges"] if edge.get("group") == "ims.route-accepted-bulk")
+    assert bulk["from"] == "ims.accepted.bulk"
+    assert bulk["to"] == "route-slow"
+    assert bulk["lag"] is not None
+    kafka = await admin.done("GET", "kafka")
+    topic = next(one for one in kafka["items"] if one["name"] == "ims.accepted.bulk")
+    assert topic["partitions"] > 0
+    assert [group["group"] for group in topic["groups"]] == ["ims.route-accepted-bulk"]
+
+
+def test_two_samples_make_a_rate_and_one_makes_none() -> None:
+    found = {"written": {"a": 110, "new": 5}, "done": {"g": 70}, "lags": {}, "topics": {}}
+    before = {"at_ms": 1000, "written": {"a": 100}, "done": {"g": 90}}
+    rates = with_rates(found, before, 3000)["rates"]
+    assert rates == {"written": {"a": 5.0, "new": None}, "done": {"g": 0.0}}, "offsets that went back make no rate"
+    assert with_rates(found, None, 3000)["rates"]["written"] == {"a": None, "new": None}
+    assert with_rates(found, before, 600_000)["rates"]["written"]["a"] is None, "too long ago"
+
+
+async def test_what_waits_is_listed_with_its_time(ims: Context, admin: Admin) -> None:
+    name = f"waits-{os.urandom(4).hex()}"
+    made = await admin.done("POST", "accounts", {"username": name}, status=201)
+    await ims.db(reserve, made["id"])
+    mine = next(one for one in (await admin.done("GET", "due"))["items"] if one["username"] == name)
+    assert (mine["kind"], mine["messages"], mine["overdue"], mine["held"]) == ("scheduled", 3, True, False)
+    await admin.done("POST", f"accounts/{name}/suspend", {"reason": "x", "reservations": "hold"})
+    held = next(one for one in (await admin.done("GET", "due"))["items"] if one["username"] == name)
+    assert (held["held"], held["first"]) == (True, mine["first"])
+    await ims.db(sql.execute, f"DELETE FROM due WHERE account_id={made['id']}")
+    assert "waiting" in await admin.done("GET", "retries")
+    assert "schedule" in {one["name"] for one in (await admin.done("GET", "jobs"))["items"]}
+    assert "redis_used" in {one["metric"] for one in (await admin.done("GET", "redis"))["items"]}
+    assert "messages" in {one["table"] for one in (await admin.done("GET", "mysql"))["items"]}
+
+
+async def test_a_price_holds_from_a_moment_that_has_not_come(ims: Context, admin: Admin, vendor: str) -> None:
+    wish = {"channel": "mt", "vendor": "nhn", "account": vendor, "type": "sms", "amount": "7.25", "from": soon(days=1)}
+    assert (await admin.done("POST", "prices?dry_run=true", wish))["amount"] == "7.2500"
+    assert (await admin.done("POST", "prices", wish, status=201))["state"] == "future"
+    assert (await admin.done("POST", "prices", {**wish, "from": soon(days=2)}, status=201))["before"] == "7.2500"
+    listed = [one for one in (await admin.done("GET", "prices?vendor=nhn"))["items"] if one["account"] == vendor]
+    assert len(listed) == 2
+    for wrong in ({"from": soon(days=-1)}, {"amount": "-1"}, {"amount": "NaN"}, {"amount": "1e9"}, {"type": "fax"},
+                  {"vendor": "nobody"}, {"country": "korea"}, {"from": "2026-12-01"}):  # fmt: skip
+        assert (await admin.ask("POST", "prices", {**wish, **wrong})).status == 422, wrong
+    routes = (await admin.done("GET", "routes"))["items"]
+    assert vendor in {one["account"] for r in routes if r["channel"] == "mt" for one in r["vendors"]}
+
+
+async def test_a_stream_tells_the_whole_then_changes_and_ends_when_it_should(
+    ims: Context, admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "EVERY_S", 0.01)
+    answer = await admin.ask("GET", "stream?topics=lanes,stops")
+    assert answer.status == 200
+    assert (await admin.ask("GET", "stream?topics=lanes,secrets")).status == 422
+    route = next(r for r in loaded("api_admin").routes if r.path == "/v1/admin/stream")
+    headers = [(b"authorization", f"Bearer {admin.token}".encode())]
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/v1/admin/stream",
+        "headers": headers,
+        "client": ("192.0.2.7", 1),
+    }
+    request = Request({**scope, "query_string": b"", ROUTE: route})
+    parts = streaming.events(request, ims, ("lanes", "stops"))
+    got = [await anext(parts) for _ in range(4)]
+    assert got[0] == b"retry: 500\n\n"
+    assert got[1].startswith(b"event: lanes\ndata: {")
+    assert got[2].startswith(b"event: stops\n")
+    assert (await anext(parts)).startswith(b":"), "nothing has changed"
+    await admin.done("POST", "lanes/ad/pause", {"reason": "a test"})
+    seen = [await anext(parts) for _ in range(4)]
+    assert any(b'"reason":"a test"' in part for part in seen)
+    await admin.done("POST", "lanes/ad/resume")
+    await ims.db(sql.execute, "UPDATE api_keys SET revoked_ms=1 WHERE kind='admin'")
+    rest = [part async for part in parts]
+    assert len(rest) < 20, "a revoked key ends it"
+    ims.draining = True
+    assert [part async for part in streaming.events(request, ims, ("lanes",))] == [b"retry: 500\n\n"]
 
 
 # --- functions --------------------------------------------------------------------------------------------------------
