@@ -24,7 +24,7 @@ def drawn(sample: Json | None) -> Json:
     """Nodes and edges; without a sample, figures are null: unknown is not 0."""
     nodes = [_node(process) for process in flow.processes()]
     nodes += [{"name": b.name, "kind": "bridge", "lanes": [], "triggers": _names(b)} for b in flow.bridges()]
-    into = [_in(source, sample) for source in flow.sources()]
+    into = [_in(source, topic, sample) for source in flow.sources() for topic in source.topics]
     out = [
         {"from": process.name, "to": topic, "kind": "writes"}
         for process in flow.processes()
@@ -57,15 +57,15 @@ def _topic(name: str, sample: Json | None) -> Json:
     }
 
 
-def _in(source: flow.Source, sample: Json | None) -> Json:
+def _in(source: flow.Source, topic: str, sample: Json | None) -> Json:
     known = sample or {"lags": {}, "rates": {"done": {}}}
     return {
-        "from": source.topics[0] if len(source.topics) == 1 else list(source.topics),
+        "from": topic,
         "to": source.process.name,
         "kind": "reads",
         "group": source.group,
-        "lag": known["lags"].get(source.group),
-        "rate": known["rates"]["done"].get(source.group),
+        "lag": known["lags"].get(f"{source.group}|{topic}"),
+        "rate": known["rates"]["done"].get(f"{source.group}|{topic}"),
     }
 
 
@@ -104,8 +104,6 @@ async def kafka(request: Request, ims: Context) -> Response:
     reads = [edge for edge in made["edges"] if edge["kind"] == "reads"]
     for topic in made["topics"]:
         topic["groups"] = [
-            {"group": e["group"], "lag": e["lag"], "rate": e["rate"]}
-            for e in reads
-            if topic["name"] in (e["from"] if isinstance(e["from"], list) else [e["from"]])
+            {"group": e["group"], "lag": e["lag"], "rate": e["rate"]} for e in reads if topic["name"] == e["from"]
         ]
     return reading.answer({"at": made["at"], "items": made["topics"], "next": None})

@@ -77,8 +77,9 @@ class Sampler:
             raise Unavailable(f"Kafka: {type(error).__name__}") from error
         lags: dict[str, int] = {}
         done: dict[str, int] = {}
-        for (group, _), (at, lag) in kafka._lags(committed, starts, ends):
-            lags[group], done[group] = lags.get(group, 0) + lag, done.get(group, 0) + at
+        for (group, tp), (at, lag) in kafka._lags(committed, starts, ends):
+            name = f"{group}|{tp.topic}"
+            lags[name], done[name] = lags.get(name, 0) + lag, done.get(name, 0) + at
         written: dict[str, int] = {}
         for tp, end in ends.items():
             written[tp.topic] = written.get(tp.topic, 0) + end
