@@ -261,15 +261,20 @@ _HOST = re.compile(r"(?=.{1,253}\.?$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.|$
 _URI = re.compile(r"https?://[!-~]+", re.IGNORECASE).fullmatch
 
 
+YEAR_10000_MS = 253_402_300_800_000
+"""From here on nothing can be written any more."""
+
+
 def read_time(text: str) -> int | None:
     """Milliseconds of an RFC 3339 time with offset, or None."""
     found = _RFC3339(text)
     if found is None or (found[8] or "") > "59":
         return None
     try:
-        return round(datetime.fromisoformat(text.upper()).timestamp() * 1000)
+        at = round(datetime.fromisoformat(text.upper()).timestamp() * 1000)
     except (ValueError, OverflowError):
         return None
+    return at if at < YEAR_10000_MS else None
 
 
 def time_fault(text: str) -> str:

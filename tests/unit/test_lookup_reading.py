@@ -126,3 +126,9 @@ READERS = ["limit", "time", "to", "ref", "channel", "status", "final_status", "c
 def test_whatever_a_parameter_says_it_is_a_value_or_a_named_fault(name: str, text: str) -> None:
     with contextlib.suppress(ValueError):
         getattr(reading, name)(text)
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59.9999Z", "9999-12-31T23:59:59-05:00", "1969-12-31T23:59:59Z"])
+def test_a_time_that_cannot_be_written_again_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"kept|1970"):
+        reading.time(text)
