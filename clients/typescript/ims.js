@@ -503,6 +503,31 @@ export class Ims {
     return this.call('GET', `/v1/templates/${encodeURIComponent(code)}`, { query: { 'channel': given['channel'] } })
   }
 
+  /** The account's files, the newest first. */
+  getUploads(given = {}) {
+    return this.call('GET', `/v1/uploads`, { query: { 'state': given['state'], 'limit': given['limit'], 'cursor': given['cursor'] } })
+  }
+
+  /** One file, with how far its check or sending is, and which like it were sent within a day. */
+  getUploadsById(id) {
+    return this.call('GET', `/v1/uploads/${encodeURIComponent(id)}`)
+  }
+
+  /** Why rows cannot be sent, by row, column and value; `?class=` one kind, `twice` and `opted_out` too. As text/csv (or `?format=csv`). */
+  getUploadsByIdFaults(id, given = {}) {
+    return this.call('GET', `/v1/uploads/${encodeURIComponent(id)}/faults`, { query: { 'class': given['class'], 'format': given['format'], 'limit': given['limit'], 'cursor': given['cursor'] } })
+  }
+
+  /** What became of each good row, as CSV. */
+  getUploadsByIdResults(id) {
+    return this.call('GET', `/v1/uploads/${encodeURIComponent(id)}/results`)
+  }
+
+  /** One row, by its number in the sheet: as it would be sent, or why it would not. */
+  getUploadsByIdRowsByN(id, n) {
+    return this.call('GET', `/v1/uploads/${encodeURIComponent(id)}/rows/${encodeURIComponent(n)}`)
+  }
+
   /** What limits the account, and how much of it is used. */
   getUsage() {
     return this.call('GET', `/v1/usage`)
@@ -748,6 +773,31 @@ export class Ims {
     return this.call('POST', `/v1/sessions/current/confirm`, { body })
   }
 
+  /** Take a CSV or XLSX in, raw or as the file of a form; 202: its check begins. */
+  postUploads(given = {}) {
+    return this.call('POST', `/v1/uploads`, { query: { 'channel': given['channel'], 'lane': given['lane'], 'name': given['name'] }, once: given.idempotencyKey ?? '' })
+  }
+
+  /** Send no more of it; what was accepted goes on, and can be cancelled by its requests. */
+  postUploadsByIdCancel(id, given = {}) {
+    return this.call('POST', `/v1/uploads/${encodeURIComponent(id)}/cancel`, { once: given.idempotencyKey ?? '' })
+  }
+
+  /** Stop sending for now; what was accepted goes on. */
+  postUploadsByIdPause(id, given = {}) {
+    return this.call('POST', `/v1/uploads/${encodeURIComponent(id)}/pause`, { once: given.idempotencyKey ?? '' })
+  }
+
+  /** Go on sending. */
+  postUploadsByIdResume(id, given = {}) {
+    return this.call('POST', `/v1/uploads/${encodeURIComponent(id)}/resume`, { once: given.idempotencyKey ?? '' })
+  }
+
+  /** Send the good rows, as a job. 409 `sent-already` where the same was sent to the same within 24 hours. */
+  postUploadsByIdSend(id, body, given = {}) {
+    return this.call('POST', `/v1/uploads/${encodeURIComponent(id)}/send`, { body, once: given.idempotencyKey ?? '' })
+  }
+
   /** What the handset would show. */
   previewTemplate(code, body, given = {}) {
     return this.call('POST', `/v1/templates/${encodeURIComponent(code)}/preview`, { body, query: { 'channel': given['channel'] } })
@@ -771,6 +821,11 @@ export class Ims {
   /** Go on in another account of the same person. */
   putSessionsCurrent(body) {
     return this.call('PUT', `/v1/sessions/current`, { body })
+  }
+
+  /** Say what is to be sent and which column is what; the file is checked anew. */
+  putUploadsById(id, body) {
+    return this.call('PUT', `/v1/uploads/${encodeURIComponent(id)}`, { body })
   }
 
   /** Register a device, or tell that it is there still. */

@@ -480,6 +480,26 @@ class Ims(Client):
         """The newest version, and the number of the one in use."""
         return self._call("GET", f"/v1/templates/{urllib.parse.quote(str(code), safe='')}", {"channel": channel})
 
+    def get_uploads(self, *, state: Any = None, limit: Any = None, cursor: Any = None) -> Any:
+        """The account's files, the newest first."""
+        return self._call("GET", "/v1/uploads", {"state": state, "limit": limit, "cursor": cursor})
+
+    def get_uploads_by_id(self, id: str) -> Any:
+        """One file, with how far its check or sending is, and which like it were sent within a day."""
+        return self._call("GET", f"/v1/uploads/{urllib.parse.quote(str(id), safe='')}")
+
+    def get_uploads_by_id_faults(self, id: str, *, class_: Any = None, format: Any = None, limit: Any = None, cursor: Any = None) -> Any:
+        """Why rows cannot be sent, by row, column and value; `?class=` one kind, `twice` and `opted_out` too. As text/csv (or `?format=csv`)."""
+        return self._call("GET", f"/v1/uploads/{urllib.parse.quote(str(id), safe='')}/faults", {"class": class_, "format": format, "limit": limit, "cursor": cursor})
+
+    def get_uploads_by_id_results(self, id: str) -> str:
+        """What became of each good row, as CSV."""
+        return str(self._call("GET", f"/v1/uploads/{urllib.parse.quote(str(id), safe='')}/results"))
+
+    def get_uploads_by_id_rows_by_n(self, id: str, n: str) -> Any:
+        """One row, by its number in the sheet: as it would be sent, or why it would not."""
+        return self._call("GET", f"/v1/uploads/{urllib.parse.quote(str(id), safe='')}/rows/{urllib.parse.quote(str(n), safe='')}")
+
     def get_usage(self) -> Any:
         """What limits the account, and how much of it is used."""
         return self._call("GET", "/v1/usage")
@@ -676,6 +696,26 @@ class Ims(Client):
         """Give the password again, so that dangerous steps are open for ten minutes in this session."""
         return self._call("POST", "/v1/sessions/current/confirm", body=body)
 
+    def post_uploads(self, *, channel: Any = None, lane: Any = None, name: Any = None, idempotency_key: str = "") -> Any:
+        """Take a CSV or XLSX in, raw or as the file of a form; 202: its check begins."""
+        return self._call("POST", "/v1/uploads", {"channel": channel, "lane": lane, "name": name}, once=idempotency_key)
+
+    def post_uploads_by_id_cancel(self, id: str, *, idempotency_key: str = "") -> Any:
+        """Send no more of it; what was accepted goes on, and can be cancelled by its requests."""
+        return self._call("POST", f"/v1/uploads/{urllib.parse.quote(str(id), safe='')}/cancel", once=idempotency_key)
+
+    def post_uploads_by_id_pause(self, id: str, *, idempotency_key: str = "") -> Any:
+        """Stop sending for now; what was accepted goes on."""
+        return self._call("POST", f"/v1/uploads/{urllib.parse.quote(str(id), safe='')}/pause", once=idempotency_key)
+
+    def post_uploads_by_id_resume(self, id: str, *, idempotency_key: str = "") -> Any:
+        """Go on sending."""
+        return self._call("POST", f"/v1/uploads/{urllib.parse.quote(str(id), safe='')}/resume", once=idempotency_key)
+
+    def post_uploads_by_id_send(self, id: str, body: Json, *, idempotency_key: str = "") -> Any:
+        """Send the good rows, as a job. 409 `sent-already` where the same was sent to the same within 24 hours."""
+        return self._call("POST", f"/v1/uploads/{urllib.parse.quote(str(id), safe='')}/send", body=body, once=idempotency_key)
+
     def preview_template(self, code: str, body: Json, *, channel: Any = None) -> Any:
         """What the handset would show."""
         return self._call("POST", f"/v1/templates/{urllib.parse.quote(str(code), safe='')}/preview", {"channel": channel}, body=body)
@@ -695,6 +735,10 @@ class Ims(Client):
     def put_sessions_current(self, body: Json) -> Any:
         """Go on in another account of the same person."""
         return self._call("PUT", "/v1/sessions/current", body=body)
+
+    def put_uploads_by_id(self, id: str, body: Json) -> Any:
+        """Say what is to be sent and which column is what; the file is checked anew."""
+        return self._call("PUT", f"/v1/uploads/{urllib.parse.quote(str(id), safe='')}", body=body)
 
     def register_device(self, body: Json) -> Any:
         """Register a device, or tell that it is there still."""
