@@ -157,6 +157,15 @@ def vendors() -> Iterator[Alert]:
         "critical",
         "More than half of the calls to a vendor fail",
     )
+    resent, of = "ims_vendor_failed_over_total", "sum by (vendor, account, channel)"
+    new = f"{of} ({resent} unless {resent} offset 15m)"
+    yield Alert(
+        "ImsVendorFailsOver",
+        f"{of} (increase({resent}[15m])) > 0 or {new} > 0",
+        "0m",
+        "critical",
+        "A vendor has failed over by itself: recipients get messages twice",
+    )
     slow = "histogram_quantile(0.95, sum by (le, vendor) (rate(ims_vendor_seconds_bucket[5m]))) > 4"
     yield Alert("ImsVendorSlow", slow, "10m", "warning", "5 % of a vendor's answers take longer than auth waits (4 s)")
 

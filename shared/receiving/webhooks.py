@@ -19,7 +19,7 @@ from shared.domain.cutting import RAW_CODE, RAW_TEXT, VENDOR_REF, cut, cut_name
 from shared.domain.events import MAX_MESSAGES, Dead, Event, Outcome, Receipt, Receipts, Result, Unread
 from shared.domain.ids import parse_reference
 from shared.domain.moments import storable
-from shared.runtime import logs
+from shared.runtime import logs, metrics
 from shared.stores.vendors import Entry
 from shared.vendors.base import BadReceipt, ProvedByHeaders, ReadsAgain, VendorAccount, VendorResult, Webhooks, able
 
@@ -64,6 +64,8 @@ def outcomes(entry: Entry, results: Iterable[VendorResult], now_ms: int) -> list
     by_lane: dict[str, list[Result]] = defaultdict(list)
     others: list[Receipt] = []
     for r in _once(results):
+        if r.resent:
+            _alarm(entry, r)
         said = {
             "state": r.state,
             "code": r.code,
@@ -82,6 +84,12 @@ def outcomes(entry: Entry, results: Iterable[VendorResult], now_ms: int) -> list
         Outcome(lane=lane, via="receipt", results=part, **who) for lane, rs in by_lane.items() for part in _parts(rs)
     ]
     return [*named, *(Receipts(receipts=part, **who) for part in _parts(others))]
+
+
+def _alarm(entry: Entry, resent: VendorResult) -> None:
+    """IMS alone decides where a message goes next: a vendor that does so, too, sends it twice."""
+    metrics.VENDOR_RESENT.labels(entry.account.vendor, entry.account.account, entry.channel).inc()
+    log.error("a vendor failed over by itself", vendor=entry.name, channel=entry.channel, reference=resent.reference)
 
 
 def _once(results: Iterable[VendorResult]) -> Iterable[VendorResult]:

@@ -112,6 +112,9 @@ VENDOR_CALLS = counter("ims_vendor_calls_total", "Calls to vendors, by result", 
 VENDOR_SECONDS = histogram(
     "ims_vendor_seconds", "Time of a vendor's answer", ["vendor"], buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 )
+VENDOR_RESENT = counter(
+    "ims_vendor_failed_over_total", "Messages that a vendor sent again by itself", ["vendor", "account", "channel"]
+)
 LAST_SUCCESS = gauge(
     "ims_last_success_timestamp_seconds", "When a task of the clock last succeeded (Unix time), from MySQL", ["task"]
 )

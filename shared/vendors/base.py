@@ -107,6 +107,8 @@ class VendorResult(NamedTuple):
     vendor_ref: str = ""
     at_ms: int | None = None
     """The vendor's own time of the event, when it gives one that can be believed."""
+    resent: bool = False
+    """The vendor has failed over by itself, though it was told not to: the recipient may get the message twice."""
 
 
 class RawCode(NamedTuple):

@@ -12,7 +12,10 @@ import pytest
 
 from shared.channels.kakao.payload import KakaoPayload
 from shared.domain.errors import Rejected, Uncertain
-from shared.vendors.base import Adapter, Answer, Outbound
+from shared.receiving import outcomes
+from shared.runtime import metrics
+from shared.stores.vendors import Entry
+from shared.vendors.base import Adapter, Answer, Outbound, VendorAccount
 from shared.vendors.nhn.kakao import ADAPTER as NHN
 from shared.vendors.nhn.kakao import by_auth_path
 from shared.vendors.solapi.kakao import ADAPTER as SOLAPI
@@ -157,6 +160,13 @@ def test_a_resend_by_the_vendor_itself_is_told() -> None:
     (found,) = NHN.read_webhook({}, body, now_ms())  # type: ignore[attr-defined]
     assert found.state == "delivered"
     assert "RSC04" in found.raw_text
+    entry = Entry(VendorAccount("nhn", "resends", "", {}), NHN, "kakao", 1, sandbox=False)
+    count = metrics.VENDOR_RESENT.labels("nhn", "resends", "kakao")._value
+    quiet = hook(recipientSeq=1, resultCode="1000", resendStatus="RSC01").body
+    assert outcomes(entry, NHN.read_webhook({}, quiet, now_ms()), now_ms())  # type: ignore[attr-defined]
+    assert count.get() == 0
+    assert outcomes(entry, [found, found], now_ms())
+    assert count.get() == 1, "an alarm is raised, once for a result that is told twice"
 
 
 def test_sent_but_unsure_is_uncertain() -> None:

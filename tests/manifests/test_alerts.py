@@ -120,6 +120,8 @@ CASES: list[Case] = [
      calls("ims_vendor_calls_total", VENDOR, OK, FAILED, 19, 1)),
     ("ImsVendorDown", calls("ims_vendor_calls_total", VENDOR, OK, FAILED, 1, 2),
      {'ims_vendor_calls_total{vendor="nhn",account="m",result="failed"}': "0x355 1x100"}),
+    ("ImsVendorFailsOver", {'ims_vendor_failed_over_total{vendor="nhn",account="m",channel="kakao"}': "_x355 1x45"},
+     {'ims_vendor_failed_over_total{vendor="nhn",account="m",channel="kakao"}': "1x400"}),
     ("ImsVendorSlow", histogram("ims_vendor_seconds", 'vendor="nhn"', "2.5", 10),
      histogram("ims_vendor_seconds", 'vendor="nhn"', "2.5", 4)),
     ("ImsCallbacksFailing", calls("ims_report_tries_total", 'namespace="ims"', TAKEN, 'outcome="failed"', 6, 4),

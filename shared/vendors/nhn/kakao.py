@@ -402,8 +402,10 @@ def _end(ours: str, raw: str, said: Any, vendor_ref: str, at: Moment, item: Mapp
     again = text(item.get("resendStatus"))
     note = "" if again in NOT_RESENT else f" (NHN failed over by itself: {again})"
     if raw == DELIVERED:
-        return result(ours, "delivered", "0000", raw, note.strip(), vendor_ref, at)
-    return _failed(ours, raw, f"{text(said) or meaning(CODES, raw).text}{note}", vendor_ref, at)
+        found = result(ours, "delivered", "0000", raw, note.strip(), vendor_ref, at)
+    else:
+        found = _failed(ours, raw, f"{text(said) or meaning(CODES, raw).text}{note}", vendor_ref, at)
+    return found._replace(resent=bool(note))
 
 
 def _failed(ours: str, raw: str, said: Any, vendor_ref: str, at: Moment) -> VendorResult:
