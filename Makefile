@@ -86,8 +86,9 @@ bench: setup ## measure, and write bench/results/
 	@$(BIN)/python -m bench
 
 .PHONY: docs
-docs: setup ## write the generated documents anew: settings, errors, openapi, asyncapi
+docs: setup ## write the generated documents anew: settings, errors, openapi, asyncapi, clients
 	@$(BIN)/python -m local.docs
+	@$(BIN)/python -m local.clients
 
 .PHONY: lock
 lock: setup ## write requirements.lock anew from pyproject.toml

@@ -284,5 +284,18 @@ async def test_an_accounts_defaults_are_the_fallback_of_requests_that_name_none(
         bulk = {**R, **people("01020000001"), "lane": "bulk"}
         dry = (await road.post("/v1/rcs/messages?dry_run=true", json.dumps(bulk).encode())).json()
         assert [hop["channel"] for hop in dry["plan"]] == ["rcs"]
+        ladder = [TALK, {**SMS, "type": "lms", "text": "#{name}님, 주문 #{order}"}]
+        assert (await put({"defaults": {"realtime": {"fallback": ladder}}})).status_code == 200
+        road.ims.accounts._accounts._values.clear()
+        values = {"name": "김하나", "order": "A-1"}
+        await road.send("/v1/rcs/messages", {**R, **people("01090002004", variables=values)})
+        await pull(road)
+        await webhooks(road, world)
+        await webhooks(road, world)
+        (report,) = road.callbacks.reports
+        assert [(h["channel"], h["status"]) for h in report["hops"]] == [
+            ("rcs", "failed"), ("kakao", "failed"), ("mt", "delivered"),
+        ]  # fmt: skip
+        assert received(world)["김하나님, 주문 A-1"] == 1, "a client that only names recipients"
     finally:
         assert (await put({"defaults": {"realtime": None}})).json()["defaults"] == {}
