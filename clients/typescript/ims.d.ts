@@ -196,6 +196,8 @@ export type OptoutsNewOptout = { "to"?: (string | null); "channel"?: (string | n
 
 export type PriceList = { "at": string; "currency": "KRW"; "items": Array<{ "channel": ChannelName; "type": MessageType; "country": string; "vendor": Vendor; "price": string; "highest": string; "unit": "message" | "part" }> }
 
+export type PricesNew = { "channel": string; "vendor": string; "type": string; "amount": string; "from": string; "account"?: string; "country"?: string }
+
 export type Problem = { "type": ProblemType; "title": string; "status": number; "detail": string; "request_id"?: string; "errors": Array<{ "pointer": string; "code": string; "detail": string }> }
 
 export type ProblemType = string
@@ -432,20 +434,40 @@ export class Ims {
   getAdminDeadById(id: string): Promise<{ "id": number; "event_id": string; "topic": string; "type": string; "reason": string; "state": string; "at": string; "decided_by": unknown; "decided_at": unknown; "headers": { "ce_id": string; "ce_type": string; "ce_specversion": string }; "body": string; "bytes": number }>
   /** Those that wait, by topic and reason, with how many and since when. */
   getAdminDeadGroups(): Promise<{ "items": Array<{ "topic": string; "reason": string; "count": number; "first": string; "last": string }>; "next": unknown }>
+  /** Work in MySQL by lane, kind and account. */
+  getAdminDue(given?: { 'lane'?: string }): Promise<{ "items": Array<{ "lane": string; "kind": string; "username": string; "batches": number; "messages": number; "first": string; "last": string; "overdue": boolean; "held": boolean }>; "next": unknown }>
+  /** Every function and bridge, every topic with its rate, every consumer group with its lag and rate. The first look has no rates. */
+  getAdminFlow(): Promise<{ "at": string; "nodes": Array<{ "name": string; "kind": string; "lanes": Array<string>; "triggers": Array<string>; "instances": unknown }>; "topics": Array<{ "name": string; "rate": unknown; "written": number; "partitions": number; "without_leader": number; "under_replicated": number }>; "edges": Array<{ "from": string; "to": string; "kind": string; "group"?: string; "lag"?: number; "rate"?: unknown }> }>
   /** Every process with its instances. */
   getAdminFunctions(): Promise<{ "items": Array<{ "name": string; "function": string; "pool": string | null; "lanes": Array<string>; "state": string; "replicas": { "up": number; "min": number; "max": number }; "odd_version": boolean; "instances": Array<{ "instance": string; "state": string; "version": string; "started": string; "seen": string; "in_flight": number; "memory": number; "level": string }>; "levels": Array<unknown> }>; "next": unknown }>
+  /** The clock's tasks, and when each last succeeded. */
+  getAdminJobs(): Promise<{ "items": Array<{ "name": string; "succeeded": string }>; "next": unknown }>
   /** The last 1,000 starts, stops and changes of log levels, the newest first. */
   getAdminJournal(given?: { 'limit'?: number }): Promise<{ "items": Array<{ "at": string; "event": string; "process": string; "instance": string; "version": string; "level"?: string; "until"?: string; "by"?: string }>; "next": unknown }>
+  /** Topics with partitions, replicas and rate, each with the groups that read it. */
+  getAdminKafka(): Promise<{ "at": string; "items": Array<{ "name": string; "rate": unknown; "written": number; "partitions": number; "without_leader": number; "under_replicated": number; "groups": Array<{ "group": string; "lag": number; "rate": unknown }> }>; "next": unknown }>
   /** What waits in each lane in MySQL. */
   getAdminLanes(): Promise<{ "items": Array<{ "lane": string; "paused": { "kind": string; "object": string; "reason": string; "by": string; "details": unknown; "since": string; "until": string } | null; "overdue": number; "later": number; "for_turn": number; "for_room": number; "for_pause": number; "on_the_way": number }>; "next": unknown }>
+  /** The longest transaction (its verb and table), how far the replica is behind, and the largest tables. */
+  getAdminMysql(): Promise<{ "longest_transaction": { "seconds": number; "what": unknown }; "replica_behind_seconds": unknown; "items": Array<{ "table": string; "rows": number; "bytes": number }>; "next": unknown }>
   /** The operators. */
   getAdminPeople(given?: { 'limit'?: number; 'cursor'?: string }): Promise<{ "items": Array<{ "id": string; "email": string; "name": string; "roles": Array<string>; "state": string; "totp": boolean; "last_seen_at": string | null; "created_at": string; "updated_at": string; "version": number }>; "next": unknown }>
   /** One of them. */
   getAdminPeopleById(id: string): Promise<{ "id": string; "email": string; "name": string; "roles": Array<string>; "state": string; "totp": boolean; "last_seen_at": unknown; "created_at": string; "updated_at": string; "version": number }>
   /** Operators who were asked in and have not come yet. */
   getAdminPeopleInvitations(given?: { 'limit'?: number; 'cursor'?: string }): Promise<{ "items": Array<{ "id": string; "email": string; "roles": Array<string>; "invited_by": string; "state": string; "created_at": string; "updated_at": string; "expires_at": string }>; "next": unknown }>
+  /** Prices that were entered, the newest first; where there is none, the vendor's list price holds. */
+  getAdminPrices(given?: { 'channel'?: string; 'vendor'?: string }): Promise<{ "items": Array<{ "channel": string; "vendor": string; "account": string; "type": string; "country": string; "from": string; "amount": string; "state": string }>; "next": unknown }>
+  /** Memory (% of what it may have), who listens to expiry, what waits in the due-set, and lost shards. */
+  getAdminRedis(): Promise<{ "items": Array<{ "metric": string; "subject": string; "value": number; "detail": string }>; "next": unknown }>
+  /** Reports that wait for another try, by their callback's host (of the 20,000 that are due first). */
+  getAdminRetries(): Promise<{ "waiting": number; "overdue_seconds": number; "items": Array<unknown>; "next": unknown }>
+  /** By channel, who carries new messages, with which share; test keys have vendors of their own. */
+  getAdminRoutes(): Promise<{ "items": Array<{ "channel": string; "test": boolean; "vendors": Array<{ "vendor": string; "account": string; "share": number; "open": boolean }> }>; "next": unknown }>
   /** Paused lanes, drained vendor accounts, suspended accounts, muted alarms, changed log levels. */
   getAdminStops(): Promise<{ "items": Array<unknown>; "next": unknown }>
+  /** Changes of `topics` (comma-separated, by default all) as server-sent events. It ends after 50 s. */
+  getAdminStream(given?: { 'topics'?: string }): Promise<void>
   /** Every vendor account by channel: breaker, results of the last two hours, share of what is new there. */
   getAdminVendors(given?: { 'channel'?: string; 'vendor'?: string }): Promise<{ "items": Array<{ "vendor": string; "account": string; "channel": string; "weight": number; "enabled": boolean; "sandbox": boolean; "base_url": string; "settings": { "app_key"?: { "set": boolean; "fingerprint": string; "since": string }; "secret_key"?: { "set": boolean; "fingerprint": string; "since": string }; "webhook_secret"?: { "set": boolean; "fingerprint": string; "since": string } }; "drained": unknown; "share": number; "breaker": { "state": string; "next_probe": unknown }; "health": { "results": number; "faults": number; "success": unknown; "codes": Record<string, unknown> } }>; "next": unknown }>
   /** What was done in the account, the newest first; also by operators. */
@@ -580,6 +602,8 @@ export class Ims {
   postAdminLanesByLaneResume(lane: string, given?: { 'dry_run'?: string } & Once): Promise<{ "lane": string; "paused": unknown; "overdue": number; "later": number; "for_turn": number; "for_room": number; "for_pause": number; "on_the_way": number }>
   /** Ask an operator in by mail. */
   postAdminPeopleInvitations(body: ShapesNewInvitation, given?: Once): Promise<{ "id": string; "email": string; "roles": Array<string>; "invited_by": string; "state": string; "created_at": string; "updated_at": string; "expires_at": string; "mailed": boolean }>
+  /** Enter a price from a moment on, which lies in the future: what was accepted keeps its price. */
+  postAdminPrices(body: PricesNew, given?: { 'dry_run'?: string } & Once): Promise<{ "dry_run": boolean; "channel": string; "vendor": string; "account": string; "type": string; "country": string; "from": string; "amount": string; "state": string; "before": unknown }>
   /** Give a vendor account nothing new; what it has goes on, its receipts count, it is asked about the uncertain. */
   postAdminVendorsByVendorByAccountDrain(vendor: string, account: string, body: VendorsDrain, given?: { 'dry_run'?: string } & Once): Promise<{ "dry_run": boolean; "items": Array<{ "vendor": string; "account": string; "channel": string; "share": number; "then": number }> }>
   /** Close a vendor account's breakers by hand: its vendor is called again at once. */

@@ -333,9 +333,24 @@ export class Ims {
     return this.call('GET', `/v1/admin/dead/groups`)
   }
 
+  /** Work in MySQL by lane, kind and account. */
+  getAdminDue(given = {}) {
+    return this.call('GET', `/v1/admin/due`, { query: { 'lane': given['lane'] } })
+  }
+
+  /** Every function and bridge, every topic with its rate, every consumer group with its lag and rate. The first look has no rates. */
+  getAdminFlow() {
+    return this.call('GET', `/v1/admin/flow`)
+  }
+
   /** Every process with its instances. */
   getAdminFunctions() {
     return this.call('GET', `/v1/admin/functions`)
+  }
+
+  /** The clock's tasks, and when each last succeeded. */
+  getAdminJobs() {
+    return this.call('GET', `/v1/admin/jobs`)
   }
 
   /** The last 1,000 starts, stops and changes of log levels, the newest first. */
@@ -343,9 +358,19 @@ export class Ims {
     return this.call('GET', `/v1/admin/journal`, { query: { 'limit': given['limit'] } })
   }
 
+  /** Topics with partitions, replicas and rate, each with the groups that read it. */
+  getAdminKafka() {
+    return this.call('GET', `/v1/admin/kafka`)
+  }
+
   /** What waits in each lane in MySQL. */
   getAdminLanes() {
     return this.call('GET', `/v1/admin/lanes`)
+  }
+
+  /** The longest transaction (its verb and table), how far the replica is behind, and the largest tables. */
+  getAdminMysql() {
+    return this.call('GET', `/v1/admin/mysql`)
   }
 
   /** The operators. */
@@ -363,9 +388,34 @@ export class Ims {
     return this.call('GET', `/v1/admin/people/invitations`, { query: { 'limit': given['limit'], 'cursor': given['cursor'] } })
   }
 
+  /** Prices that were entered, the newest first; where there is none, the vendor's list price holds. */
+  getAdminPrices(given = {}) {
+    return this.call('GET', `/v1/admin/prices`, { query: { 'channel': given['channel'], 'vendor': given['vendor'] } })
+  }
+
+  /** Memory (% of what it may have), who listens to expiry, what waits in the due-set, and lost shards. */
+  getAdminRedis() {
+    return this.call('GET', `/v1/admin/redis`)
+  }
+
+  /** Reports that wait for another try, by their callback's host (of the 20,000 that are due first). */
+  getAdminRetries() {
+    return this.call('GET', `/v1/admin/retries`)
+  }
+
+  /** By channel, who carries new messages, with which share; test keys have vendors of their own. */
+  getAdminRoutes() {
+    return this.call('GET', `/v1/admin/routes`)
+  }
+
   /** Paused lanes, drained vendor accounts, suspended accounts, muted alarms, changed log levels. */
   getAdminStops() {
     return this.call('GET', `/v1/admin/stops`)
+  }
+
+  /** Changes of `topics` (comma-separated, by default all) as server-sent events. It ends after 50 s. */
+  getAdminStream(given = {}) {
+    return this.call('GET', `/v1/admin/stream`, { query: { 'topics': given['topics'] } })
   }
 
   /** Every vendor account by channel: breaker, results of the last two hours, share of what is new there. */
@@ -701,6 +751,11 @@ export class Ims {
   /** Ask an operator in by mail. */
   postAdminPeopleInvitations(body, given = {}) {
     return this.call('POST', `/v1/admin/people/invitations`, { body, once: given.idempotencyKey ?? '' })
+  }
+
+  /** Enter a price from a moment on, which lies in the future: what was accepted keeps its price. */
+  postAdminPrices(body, given = {}) {
+    return this.call('POST', `/v1/admin/prices`, { body, query: { 'dry_run': given['dry_run'] }, once: given.idempotencyKey ?? '' })
   }
 
   /** Give a vendor account nothing new; what it has goes on, its receipts count, it is asked about the uncertain. */

@@ -344,17 +344,37 @@ class Ims(Client):
         """Those that wait, by topic and reason, with how many and since when."""
         return self._call("GET", "/v1/admin/dead/groups")
 
+    def get_admin_due(self, *, lane: Any = None) -> Any:
+        """Work in MySQL by lane, kind and account."""
+        return self._call("GET", "/v1/admin/due", {"lane": lane})
+
+    def get_admin_flow(self) -> Any:
+        """Every function and bridge, every topic with its rate, every consumer group with its lag and rate. The first look has no rates."""
+        return self._call("GET", "/v1/admin/flow")
+
     def get_admin_functions(self) -> Any:
         """Every process with its instances."""
         return self._call("GET", "/v1/admin/functions")
+
+    def get_admin_jobs(self) -> Any:
+        """The clock's tasks, and when each last succeeded."""
+        return self._call("GET", "/v1/admin/jobs")
 
     def get_admin_journal(self, *, limit: Any = None) -> Any:
         """The last 1,000 starts, stops and changes of log levels, the newest first."""
         return self._call("GET", "/v1/admin/journal", {"limit": limit})
 
+    def get_admin_kafka(self) -> Any:
+        """Topics with partitions, replicas and rate, each with the groups that read it."""
+        return self._call("GET", "/v1/admin/kafka")
+
     def get_admin_lanes(self) -> Any:
         """What waits in each lane in MySQL."""
         return self._call("GET", "/v1/admin/lanes")
+
+    def get_admin_mysql(self) -> Any:
+        """The longest transaction (its verb and table), how far the replica is behind, and the largest tables."""
+        return self._call("GET", "/v1/admin/mysql")
 
     def get_admin_people(self, *, limit: Any = None, cursor: Any = None) -> Any:
         """The operators."""
@@ -368,9 +388,29 @@ class Ims(Client):
         """Operators who were asked in and have not come yet."""
         return self._call("GET", "/v1/admin/people/invitations", {"limit": limit, "cursor": cursor})
 
+    def get_admin_prices(self, *, channel: Any = None, vendor: Any = None) -> Any:
+        """Prices that were entered, the newest first; where there is none, the vendor's list price holds."""
+        return self._call("GET", "/v1/admin/prices", {"channel": channel, "vendor": vendor})
+
+    def get_admin_redis(self) -> Any:
+        """Memory (% of what it may have), who listens to expiry, what waits in the due-set, and lost shards."""
+        return self._call("GET", "/v1/admin/redis")
+
+    def get_admin_retries(self) -> Any:
+        """Reports that wait for another try, by their callback's host (of the 20,000 that are due first)."""
+        return self._call("GET", "/v1/admin/retries")
+
+    def get_admin_routes(self) -> Any:
+        """By channel, who carries new messages, with which share; test keys have vendors of their own."""
+        return self._call("GET", "/v1/admin/routes")
+
     def get_admin_stops(self) -> Any:
         """Paused lanes, drained vendor accounts, suspended accounts, muted alarms, changed log levels."""
         return self._call("GET", "/v1/admin/stops")
+
+    def get_admin_stream(self, *, topics: Any = None) -> None:
+        """Changes of `topics` (comma-separated, by default all) as server-sent events. It ends after 50 s."""
+        self._call("GET", "/v1/admin/stream", {"topics": topics})
 
     def get_admin_vendors(self, *, channel: Any = None, vendor: Any = None) -> Any:
         """Every vendor account by channel: breaker, results of the last two hours, share of what is new there."""
@@ -639,6 +679,10 @@ class Ims(Client):
     def post_admin_people_invitations(self, body: Json, *, idempotency_key: str = "") -> Any:
         """Ask an operator in by mail."""
         return self._call("POST", "/v1/admin/people/invitations", body=body, once=idempotency_key)
+
+    def post_admin_prices(self, body: Json, *, dry_run: Any = None, idempotency_key: str = "") -> Any:
+        """Enter a price from a moment on, which lies in the future: what was accepted keeps its price."""
+        return self._call("POST", "/v1/admin/prices", {"dry_run": dry_run}, body=body, once=idempotency_key)
 
     def post_admin_vendors_by_vendor_by_account_drain(self, vendor: str, account: str, body: Json, *, dry_run: Any = None, idempotency_key: str = "") -> Any:
         """Give a vendor account nothing new; what it has goes on, its receipts count, it is asked about the uncertain."""
