@@ -93,9 +93,32 @@ def results_of(body: bytes, read: Callable[[Any], VendorResult | None]) -> list[
     return each(event["hooks"], one, lambda hook: {**about, "hooks": [hook]})
 
 
-def receipt_reply() -> tuple[int, Mapping[str, str], bytes]:
-    """Any 2xx."""
-    return 200, {"content-type": "application/json"}, b"{}"
+class Hooked:
+    """The webhooks of an adapter: X-Toast-Webhook-Signature proves them, MESSAGE_RESULT_UPDATE brings results, and any
+    2xx is an answer. `hook` reads one part."""
+
+    def hook(self, hook: Any, now_ms: int) -> VendorResult | None:
+        """One part of a webhook."""
+        raise NotImplementedError
+
+    def may_be_from(self, account: VendorAccount, headers: Mapping[str, str], now_ms: int) -> bool:
+        """Whether the proof is right."""
+        return proved(account, headers)
+
+    def read_receipt(
+        self, account: VendorAccount, headers: Mapping[str, str], body: bytes, now_ms: int
+    ) -> list[VendorResult]:
+        """The results of a webhook whose proof is right; NHN's other events carry none."""
+        prove(account, headers)
+        return self.read_webhook(headers, body, now_ms)
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, now_ms: int) -> list[VendorResult]:
+        """The same without its proof."""
+        return results_of(body, lambda hook: self.hook(hook, now_ms))
+
+    def receipt_reply(self) -> tuple[int, Mapping[str, str], bytes]:
+        """Any 2xx."""
+        return 200, {"content-type": "application/json"}, b"{}"
 
 
 def kst(ms: int) -> str:

@@ -51,7 +51,7 @@ STATES = {"TSC01": "submitted", "TSC02": "in_review", "TSC03": "approved", "TSC0
 EMPHASES = {"none": "NONE", "text": "TEXT", "image": "IMAGE", "item_list": "ITEM_LIST"}
 
 
-class NhnKakao:
+class NhnKakao(api.Hooked):
     """The adapter; see shared/vendors/base.py."""
 
     name: str = "nhn"
@@ -149,24 +149,9 @@ class NhnKakao:
                 raise ValueError("without its text nobody knows which of two paths carried it: it may be there")
         return None
 
-    def may_be_from(self, account: VendorAccount, headers: Mapping[str, str], now_ms: int) -> bool:
-        """X-Toast-Webhook-Signature proves it."""
-        return api.proved(account, headers)
-
-    def read_receipt(
-        self, account: VendorAccount, headers: Mapping[str, str], body: bytes, now_ms: int
-    ) -> list[VendorResult]:
-        """The hooks of MESSAGE_RESULT_UPDATE."""
-        api.prove(account, headers)
-        return self.read_webhook(headers, body, now_ms)
-
-    def read_webhook(self, headers: Mapping[str, str], body: bytes, now_ms: int) -> list[VendorResult]:
-        """The same without its proof."""
-        return api.results_of(body, lambda hook: _hook(hook, now_ms))
-
-    def receipt_reply(self) -> tuple[int, Mapping[str, str], bytes]:
-        """Any 2xx."""
-        return api.receipt_reply()
+    def hook(self, hook: Any, now_ms: int) -> VendorResult | None:
+        """One hook of MESSAGE_RESULT_UPDATE."""
+        return _hook(hook, now_ms)
 
     # --- templates ----------------------------------------------------------------------------------------------------
 

@@ -155,7 +155,7 @@ TITLE_CHARACTERS = 20
 LOOK_UP_MARGIN_MS = 5 * 60_000
 
 
-class NhnSms:
+class NhnSms(api.Hooked):
     """The adapter; see shared/vendors/base.py."""
 
     name: str = "nhn"
@@ -246,24 +246,9 @@ class NhnSms:
                 raise Unavailable("without its text nobody knows which of two endpoints carried it: it may be there")
         return None
 
-    def may_be_from(self, account: VendorAccount, headers: Mapping[str, str], now_ms: int) -> bool:
-        """X-Toast-Webhook-Signature proves it."""
-        return api.proved(account, headers)
-
-    def read_receipt(
-        self, account: VendorAccount, headers: Mapping[str, str], body: bytes, now_ms: int
-    ) -> list[VendorResult]:
-        """The hooks of MESSAGE_RESULT_UPDATE; NHN's other events carry no results."""
-        api.prove(account, headers)
-        return self.read_webhook(headers, body, now_ms)
-
-    def read_webhook(self, headers: Mapping[str, str], body: bytes, now_ms: int) -> list[VendorResult]:
-        """The same without its proof."""
-        return api.results_of(body, lambda hook: _hook(hook, now_ms))
-
-    def receipt_reply(self) -> tuple[int, Mapping[str, str], bytes]:
-        """Any 2xx."""
-        return api.receipt_reply()
+    def hook(self, hook: Any, now_ms: int) -> VendorResult | None:
+        """One hook of MESSAGE_RESULT_UPDATE."""
+        return _hook(hook, now_ms)
 
     def _url(self, account: VendorAccount, path: str) -> str:
         return f"{account.base_url}/sms/v3.0/appKeys/{account.settings['app_key']}/{path}"
