@@ -17,6 +17,7 @@ from local import seed_people
 from local.options import Options
 from local.ports import Ports
 from local.probes import HOST
+from shared import flow
 from shared.vendors.registry import REGISTRY
 
 if TYPE_CHECKING:
@@ -307,7 +308,7 @@ def _demo(options: Options, env: Mapping[str, str], mysql: str, signing: str) ->
     return {
         "gateway": f"http://{HOST}:{ports['gateway']}",
         "console": None,
-        "watch": None,
+        "watch": f"http://{HOST}:{ports.process(_watch())}",
         "username": USERNAME,
         "live_key": key(options, "live"),
         "test_key": key(options, "test"),
@@ -321,6 +322,10 @@ def _demo(options: Options, env: Mapping[str, str], mysql: str, signing: str) ->
         "mongodb": None,
         "console_users": seed_people.users(options),
     }
+
+
+def _watch() -> flow.Process:
+    return next(process for process in flow.processes() if process.name == "watch")
 
 
 def _now_ms() -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
+import webbrowser
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -19,6 +21,7 @@ from shared import flow
 from shared.domain.errors import Unavailable
 from shared.runtime.mysql import Database
 from shared.stores import watch as store
+from shared.watch import entry
 from shared.watch.rules import RULES
 
 commands = typer.Typer(
@@ -84,6 +87,20 @@ def test() -> None:
     raise typer.Exit(1 if any(answer and not answer["sent"] for answer in said.values()) else 0)
 
 
+@commands.command("open")
+def open_page(show_only: Annotated[bool, typer.Option("--print", help="Only print the link.")] = False) -> None:
+    """Open watch's own page, which needs no other server: by a link that lets a browser in for five minutes.
+
+    Example: ims watch open --print
+    """
+    keys = os.environ.get("IMS_SECRET_KEYS") or control.current().home.secret("secret_keys", "")
+    word = entry.token(entry.keys_of(keys), "link", int(time.time()) + entry.LINK_S)
+    link = f"{_address()}/?token={word}"
+    print(link)
+    if not show_only:
+        webbrowser.open(link)
+
+
 @commands.command()
 def rules() -> None:
     """List every rule with its threshold, how long it must last, and its severity.
@@ -125,15 +142,17 @@ def _time(ms: int) -> str:
 def _ask(method: str, path: str) -> dict[str, Any]:
     import httpx2  # a fifth of a second, which no other command should wait for
 
-    options = control.current()
-    process = next(p for p in flow.processes() if p.name == "watch")
-    address = f"http://{HOST}:{options.ports.process(process)}"
     try:
-        answer = httpx2.request(method, address + path, timeout=PATIENCE_S, trust_env=False)
+        answer = httpx2.request(method, _address() + path, timeout=PATIENCE_S, trust_env=False)
         found: dict[str, Any] = answer.raise_for_status().json()
     except httpx2.HTTPError as error:
         raise Problem(f"watch does not answer ({error})", "see `ims status` and `ims logs watch`") from None
     return found
+
+
+def _address() -> str:
+    process = next(p for p in flow.processes() if p.name == "watch")
+    return f"http://{HOST}:{control.current().ports.process(process)}"
 
 
 def _mute(name: str, seconds: int, reason: str) -> None:

@@ -235,7 +235,7 @@ FLOW: tuple[Function, ...] = (
     ),
     Function(
         "watch",
-        41241,
+        29000,
         on=(Cron("* * * * *"),),
         handles=("Tick",),
         scale=Scale(min=1, max=1),

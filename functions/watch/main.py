@@ -1,6 +1,7 @@
 """Look at everything each minute, and tell people by Slack and SMS, apart from the pipeline that is watched.
 
-Its own port also has two internal pages: `GET /status`, what there is to see now, and `POST /test`, a test message.
+Its own port also has internal pages: `GET /status`, what there is to see now, `POST /test`, a test message, and a page
+for people at `/`, opened by `ims watch open`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from shared.domain.events import Tick
 from shared.runtime import Context, event_function
 from shared.watch import tasks
 from shared.watch.desk import Desk
+from shared.watch.site import Site
 
 desk = lru_cache(maxsize=1)(Desk)
 
@@ -35,4 +37,5 @@ async def test(ims: Context) -> dict[str, Any]:
 
 
 main = event_function(watch)
+main.site = Site(desk)  # type: ignore[attr-defined]
 main.pages = {"GET /status": status, "POST /test": test}  # type: ignore[attr-defined]

@@ -57,8 +57,8 @@ def load_function(source: Path) -> Any:
 
 
 class App:
-    """Wraps the framework's app of one function. `main.pages` (`GET /path` → async function of the context) are
-    internal JSON pages of an event-driven function, on its own port only."""
+    """Wraps the framework's app of one function. On an event-driven function's own port only, there are `main.pages`
+    (`GET /path` → async function of the context that answers JSON) and `main.site`, which answers at its `paths`."""
 
     def __init__(self, name: str, whose: Scope = PROCESS) -> None:
         self.name, self._scope = name, whose
@@ -71,6 +71,7 @@ class App:
         self._handle: Any = getattr(main, "receive", None)
         self._handles: tuple[type[Event], ...] = getattr(main, "handles", ())
         self._pages: dict[str, Any] = getattr(main, "pages", {})
+        self._site: Any = getattr(main, "site", None)
         self._parts: Sequence[str] = getattr(main, "warm", ())
         self._in_flight = 0
         self._warm: asyncio.Future[None] | None = None
@@ -93,6 +94,9 @@ class App:
             await self._operations(scope["path"], send)
         elif scope["type"] == "http" and (page := self._pages.get(f"{scope['method']} {scope['path']}")):
             await _answer(send, 200, orjson.dumps(await page(self.context)))
+        elif self._site and scope["type"] == "http" and scope["path"] in self._site.paths:
+            response = await self._site(Request(scope, receive), self.context)
+            await response(scope, receive, send)
         else:
             self._in_flight += 1
             try:

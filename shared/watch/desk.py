@@ -7,10 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from typing import Any
 
+from shared.domain.ids import LANES
+from shared.operating import functions
+from shared.operating.alarms import event_view
 from shared.reports.desk import callback_breakers
 from shared.runtime import Context
 from shared.runtime.mysql import Database
-from shared.runtime.redis import RedisClients
+from shared.runtime.redis import RedisClients, away
 from shared.runtime.settings import KafkaSettings, MysqlSettings, RedisSettings, ReportSettings, WatchSettings, load
 from shared.watch import alarms, rules, sms
 from shared.watch.checks import kafka, mysql, processes, redis, work
@@ -23,6 +26,7 @@ from shared.watch.tick import Ticker
 MYSQL_S, REDIS_S = 4.0, 4.0
 THREADS = 6
 HEADROOM_S = 1.0
+HISTORY = 30
 TEST = "This is a test of IMS watch: it reaches you."
 
 
@@ -45,6 +49,7 @@ class Desk:
     def __init__(self, ims: Context) -> None:
         self._ims, self._settings = ims, load(WatchSettings)
         self._faults: dict[str, str] = {}
+        self._known: list[dict[str, Any]] = []
         self._kafka_thread = ThreadPoolExecutor(1, thread_name_prefix="kafka")
 
     @cached_property
@@ -159,7 +164,24 @@ class Desk:
         """What there is to see now: a fresh look, what the rules find in it, and the alarms and mutes as saved."""
         state, now_ms = await self.memory.fresh(), self._ims.now_ms()
         seen = await self.look(dict(state.marks), now_ms)
-        return shown(state, seen, rules.judge(seen, self.rules), self.slack is not None, self.sms is not None)
+        made = shown(state, seen, rules.judge(seen, self.rules), self.slack is not None, self.sms is not None)
+        taken = await self.memory.acknowledged()
+        for alarm in made["alarms"]:
+            alarm["acknowledged"] = taken.get((alarm["name"], alarm["subject"]))
+        history = [event_view(event) for event in await self.memory.history(HISTORY)]
+        away = [*self.memory.away, *(["Kafka"] if "kafka" in made["failed"] else [])]
+        more = {"history": history, "away": away, "lanes": lanes(seen), "instances": await self._instances(now_ms)}
+        return made | more
+
+    async def _instances(self, now_ms: int) -> list[dict[str, Any]]:
+        """As Redis has them, or as they were when it was there."""
+        try:
+            async with asyncio.timeout(REDIS_S):
+                known = await functions.instances(self._redis.state, now_ms)
+            self._known = [{"process": name, **one} for name, many in known.items() for one in many]
+        except (TimeoutError, *away()):
+            return [{**one, "state": "unknown"} for one in self._known]
+        return self._known
 
     async def test(self) -> dict[str, Any]:
         """Tell everybody that this is a test: way → sent, or why not; null where it is not set."""
@@ -190,3 +212,16 @@ def shown(state: State, seen: Look, found: rules.Found, slack: bool, texts: bool
         "samples": [sample._asdict() for sample in seen.samples],
         "ways": {"slack": slack, "sms": texts},
     }
+
+
+def lanes(seen: Look) -> list[tuple[str, float | None, int | None]]:
+    """(lane, how long its oldest event waits (s), how many wait), over all groups that read it."""
+    found = []
+    for lane in LANES:
+        oldest, lag = (
+            [s.value for s in seen.samples if s.metric == metric and s.subject.endswith(f"-{lane}")]
+            for metric in ("group_oldest", "group_lag")
+        )
+        times = [value for value in oldest if value == value]  # NaN: not known
+        found.append((lane, round(max(times), 1) if times else None, int(sum(lag)) if lag else None))
+    return found

@@ -10,17 +10,18 @@ only after such a death or when a vendor's answer was lost. A tick that has been
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from shared.runtime import logs
+from shared.stores.alarms import ENDED, FIRING, Event
 from shared.stores.watch import Stale
 from shared.watch import alarms as rules_of
 from shared.watch.alarms import Alarm, Notice, Policy
 from shared.watch.memory import Memory, State
 from shared.watch.notify import Delivery, Resting, ToSlack, ToSms, deliver
-from shared.watch.rules import Rule, judge
+from shared.watch.rules import Key, Rule, judge
 from shared.watch.samples import Look
 
 SHARE = 0.9
@@ -72,6 +73,7 @@ class Ticker:
         found = judge(seen, self._rules, self._wait_scale)
         alarms = rules_of.advance(state.alarms, found, now, self._policy)
         alarms = rules_of.hushed(alarms, state.mutes, now)
+        await self._memory.happened(turned(state.alarms, alarms, now))
         batch = rules_of.notices(alarms, state.mutes, now, self._policy)
         if not batch:
             await self._save(state, alarms, marks)
@@ -97,3 +99,16 @@ class Ticker:
         saved = replace(state, version=version, alarms=alarms, marks=marks)
         await self._memory.save(saved)
         return saved
+
+
+def turned(before: Mapping[Key, Alarm], after: Mapping[Key, Alarm], now_ms: int) -> list[Event]:
+    """What begins to fire and what ends, for the history."""
+    events = []
+    for key, alarm in after.items():
+        was = before.get(key)
+        fired = was is not None and was.firing
+        if alarm.firing and not fired:
+            events.append(Event(alarm.name, alarm.subject[:128], alarm.severity, FIRING, alarm.text[:512], "", now_ms))
+        elif fired and not alarm.firing:
+            events.append(Event(alarm.name, alarm.subject[:128], alarm.severity, ENDED, alarm.text[:512], "", now_ms))
+    return events

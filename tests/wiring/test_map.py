@@ -16,6 +16,7 @@ from tests.wiring.functions import FUNCTIONS, loaded
 
 RANGES: dict[str, tuple[int, int]] = {
     "gateway": (30001, 30100), "api_kakao": (30101, 30200), "api_email": (30201, 30300), "api_push": (30301, 30400),
+    "watch": (29000, 29019),
     "api_mt": (30401, 30500), "api_rcs": (30501, 30600), "route": (40001, 40100), "send_kakao": (40101, 40200),
     "send_email": (40201, 40300), "send_push": (40301, 40400), "send_mt": (40401, 40500), "send_rcs": (40501, 40600),
 }  # fmt: skip
