@@ -112,7 +112,6 @@ def test_a_thousand_on_each_channel_arrive_once_and_are_reported_once_though_eve
             ((status, code),) = said
             assert arrived[channel, to] or status != "delivered", f"{channel}: {i} is nowhere"
             ends[channel, status, code] += 1
-    print(ends)
     for channel in CONTENT:
         lost = MANY - ends[channel, "delivered", "0000"]
         assert lost == ends[channel, "failed", "0300"]
