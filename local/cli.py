@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from local import control, dead, logview, sealing, sending, show, watching
+from local import control, dead, logview, operating, sealing, sending, show, watching
 from local.problems import Problem
 
 commands = typer.Typer(
@@ -199,6 +199,11 @@ commands.add_typer(sending.commands, name="send")
 commands.add_typer(watching.commands, name="watch")
 commands.add_typer(dead.commands, name="dead")
 commands.add_typer(sealing.commands, name="secrets")
+commands.add_typer(operating.lanes, name="lanes")
+commands.add_typer(operating.vendors, name="vendors")
+commands.add_typer(operating.alarms, name="alarms")
+commands.add_typer(operating.functions, name="functions")
+commands.command("stops")(operating.stops)
 
 
 @commands.command()

@@ -12,6 +12,7 @@ from shared.operating import (
     flowing,
     functions,
     lanes,
+    messages,
     prices,
     servers,
     stopping,
@@ -130,6 +131,7 @@ main = http_function(
         Route(
             "POST", "/v1/admin/prices", once(prices.create), OPERATOR_OWNER, confirm=True, body=prices.New, query=DRY
         ),
+        Route("GET", "/v1/admin/messages", messages.list_all, OPERATOR, query=(*messages.FILTERS, *PAGED)),
         Route("GET", "/v1/admin/journal", functions.journal, OPERATOR, query=("limit",)),
     ]
 )

@@ -130,6 +130,7 @@ class Desk:
             Check("due-set", partial(redis.due_set, clients, marks, now_ms), redis.DUE_METRICS, needs=("redis",)),
             Check("due work", partial(work.due, self.db, now_ms), work.DUE_METRICS, needs=("primary",)),
             Check("backlogs", partial(work.backlogs, self.db, marks, now_ms), work.BACKLOG_METRICS, needs=("primary",)),
+            Check("pauses", partial(work.pauses, self.db, now_ms), work.PAUSE_METRICS, needs=("primary",)),
             Check("hops", partial(work.hops, self.db, now_ms), work.HOP_METRICS, needs=("primary",)),
             Check("breakers", self._breakers, work.BREAKER_METRICS, needs=("primary", "redis")),
         ]

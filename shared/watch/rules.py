@@ -79,6 +79,7 @@ _TABLE = """
     ImsDueLate/bulk          due_overdue         bulk        300     s      60   warning   due work of the lane has not left
     ImsDueLate/ad            due_overdue         ad          300     s      60   warning   due work of the lane has not left
     ImsBacklogStuck          backlog_still       *           600     s      60   warning   what waits for an account's window or turn does not leave
+    ImsLanePaused            lane_paused         *           900     s      0    warning   an operator has paused the lane; what expires meanwhile is never sent
     ImsHopsStuck             hop_oldest          */sending   300     s      60   warning   messages were claimed for a vendor and nobody finishes them
     ImsRetriesLate           retry_overdue       *           30      s      120  critical  retries of reports start late
     ImsRetriesPiling         retries_waiting     *           100000  units  900  warning   many reports wait for a retry

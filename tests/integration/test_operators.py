@@ -24,6 +24,7 @@ from shared.sending.parking import going
 from shared.stores import audit, dead, due, sql, stops, watch
 from shared.stores.sql import Connection
 from shared.stores.vendors import read_entries
+from tests.integration.test_api_report import Client, add_account
 from tests.integration.test_people import Answer, ask
 from tests.integration.test_rights import add_key
 from tests.integration.test_rights import ims as rights_ims
@@ -444,6 +445,29 @@ async def test_a_stream_tells_the_whole_then_changes_and_ends_when_it_should(
     assert len(rest) < 20, "a revoked key ends it"
     ims.draining = True
     assert [part async for part in streaming.events(request, ims, ("lanes",))] == [b"retry: 500\n\n"]
+
+
+# --- messages ---------------------------------------------------------------------------------------------------------
+
+
+async def test_messages_of_all_are_masked_and_a_number_needs_a_purpose(ims: Context, admin: Admin) -> None:
+    name = f"pairs-{os.urandom(4).hex()}"
+    account_id = await ims.db(add_account, name)
+    client = Client(ims, None, account_id, name)  # type: ignore[arg-type]
+    (one,) = await client.finished("01011112222")
+    await client.finished("01033334444")
+    listed = await admin.done("GET", f"messages?username={name}&limit=1")
+    assert listed["items"][0]["to"] == "010…44"
+    onward = await admin.done("GET", f"messages?username={name}&limit=1&cursor={listed['next']}")
+    assert [m["message_id"] for m in onward["items"]] == [str(one)]
+    assert (await admin.ask("GET", f"messages?username={name}&code=4001&cursor={listed['next']}")).status == 422
+    assert (await admin.ask("GET", f"messages?username={name}&to=01011112222")).status == 422
+    assert (await admin.ask("GET", "messages?to=01011112222&purpose=x")).status == 422
+    found = await admin.done("GET", f"messages?username={name}&to=010-1111-2222&purpose=a%20complaint")
+    assert [m["message_id"] for m in found["items"]] == [str(one)]
+    (deed, *_) = await ims.db(audit.page, audit.Filter(account_id=account_id), 2**63 - 1, 5)
+    assert (deed.entry.action, deed.entry.purpose) == ("messages.look", "a complaint")
+    assert "1111" not in str(deed.entry)
 
 
 # --- functions --------------------------------------------------------------------------------------------------------

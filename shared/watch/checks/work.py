@@ -9,11 +9,13 @@ from typing import Any
 from shared.domain.ids import LANES
 from shared.reports.courier import host_of
 from shared.runtime.breaker import CLOSED
+from shared.stores import stops
 from shared.stores import watch as store
 from shared.watch.samples import NEVER_S, Sample
 
 DUE_METRICS = frozenset({"due_overdue", "schedule_silent"})
 BACKLOG_METRICS = frozenset({"backlog_still"})
+PAUSE_METRICS = frozenset({"lane_paused"})
 HOP_METRICS = frozenset({"hop_oldest", "vendor_failed"})
 BREAKER_METRICS = frozenset({"vendor_open", "callbacks_open"})
 SCHEDULE = "schedule"
@@ -46,6 +48,17 @@ async def due(db: Any, now_ms: int) -> list[Sample]:
             for lane in LANES
         ),
         Sample("schedule_silent", SCHEDULE, max(0.0, silent)),
+    ]
+
+
+async def pauses(db: Any, now_ms: int) -> list[Sample]:
+    """By lane, how long (s) an operator has paused it, with by whom and why."""
+    held = {stop.object: stop for stop in await db(stops.holding, now_ms, stops.LANE)}
+    return [
+        Sample("lane_paused", lane, (now_ms - held[lane].since_ms) / 1000, f"{held[lane].by_name}: {held[lane].reason}")
+        if lane in held
+        else Sample("lane_paused", lane, 0.0)
+        for lane in LANES
     ]
 
 
