@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from local import control, dead, logview, operating, sealing, sending, show, watching
+from local import control, dead, logview, operating, sealing, sending, show, uploading, watching
 from local.problems import Problem
 
 commands = typer.Typer(
@@ -204,6 +204,7 @@ commands.add_typer(operating.vendors, name="vendors")
 commands.add_typer(operating.alarms, name="alarms")
 commands.add_typer(operating.functions, name="functions")
 commands.command("stops")(operating.stops)
+commands.add_typer(uploading.commands, name="uploads")
 
 
 @commands.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -46,6 +47,25 @@ class Gateway:
     def put(self, path: str, body: Json) -> Json:
         """PUT."""
         return self._call("PUT", path, json=body)
+
+    def upload(self, path: str, file: Path, **query: str) -> Json:
+        """POST a file as it is, streamed."""
+        with file.open("rb") as body:
+            headers = {"content-type": "application/octet-stream", "idempotency-key": str(uuid4())}
+            query = {"name": file.name, **query}
+            return self._call("POST", path, content=body, headers=headers, params=query, timeout=None)
+
+    def download(self, path: str, out: Path) -> None:
+        """GET into a file, which is there only when it is whole."""
+        part = out.with_name(out.name + ".part")
+        with self._http.stream("GET", path, timeout=None) as response:
+            if not response.is_success:
+                response.read()
+                raise Problem(f"GET {path}: {response.status_code} {_reason(response)}", "see `ims logs gateway`")
+            with part.open("wb") as file:
+                for piece in response.iter_bytes():
+                    file.write(piece)
+        part.replace(out)
 
     def wait_for_end(self, message_id: str, seconds: float) -> Json | None:
         """The message once it is final; None when it is not within `seconds`."""
