@@ -194,8 +194,11 @@ def test_every_public_path_leads_to_its_function_behind_openfaas_gateway() -> No
 @pytest.mark.parametrize("name", STACKS)
 def test_whoever_has_a_schedule_takes_the_connectors_empty_post(name: str) -> None:
     """Only a function that takes ticks reads one as a tick (tests/unit/test_runtime.py)."""
-    timed = {f["build_args"]["FUNCTION"] for f in stack(name)["functions"].values() if "schedule" in f["annotations"]}
-    assert timed == {f.name for f in flow.FLOW if "Tick" in f.handles}
+    found = stack(name)["functions"].values()
+    timed = {f["build_args"]["FUNCTION"] for f in found if "schedule" in f["annotations"]}
+    there = {f["build_args"]["FUNCTION"] for f in found}
+    assert timed == {f.name for f in flow.FLOW if "Tick" in f.handles} & there
+    assert {"schedule", "upload", "watch"} <= timed
 
 
 def test_only_pro_writes_structured_events() -> None:
