@@ -55,9 +55,11 @@ TOPICS: dict[str, Callable[[Context], Awaitable[Json]]] = {
 
 
 class Stream(StreamingResponse):
-    """An answer without a body of its own."""
+    """An answer whose parts come one by one; of its own it has no body (with one, it would be given its length)."""
 
-    body = b""
+    def __init__(self, parts: AsyncIterator[bytes], headers: dict[str, str]) -> None:
+        super().__init__(parts, headers=headers, media_type="text/event-stream")
+        self.body = b""
 
 
 def _topics(text: str) -> tuple[str, ...]:
@@ -72,7 +74,7 @@ async def stream(request: Request, ims: Context) -> Response:
     await operator(request, ims)
     topics = reading.query(request, {"topics": _topics}).get("topics", tuple(TOPICS))
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return Stream(events(request, ims, topics), media_type="text/event-stream", headers=headers)
+    return Stream(events(request, ims, topics), headers)
 
 
 async def events(request: Request, ims: Context, topics: tuple[str, ...]) -> AsyncIterator[bytes]:

@@ -58,7 +58,7 @@ def load_function(source: Path) -> Any:
 
 class App:
     """Wraps the framework's app of one function. On an event-driven function's own port only, there are `main.pages`
-    (`GET /path` → async function of the context that answers JSON) and `main.site`, which answers at its `paths`."""
+    (`GET /path` → async function of the context that answers JSON) and `main.site`, which answers its `paths`."""
 
     def __init__(self, name: str, whose: Scope = PROCESS) -> None:
         self.name, self._scope = name, whose
@@ -94,7 +94,7 @@ class App:
             await self._operations(scope["path"], send)
         elif scope["type"] == "http" and (page := self._pages.get(f"{scope['method']} {scope['path']}")):
             await _answer(send, 200, orjson.dumps(await page(self.context)))
-        elif self._site and scope["type"] == "http" and scope["path"] in self._site.paths:
+        elif self._site and scope["type"] == "http" and f"{scope['method']} {scope['path']}" in self._site.paths:
             response = await self._site(Request(scope, receive), self.context)
             await response(scope, receive, send)
         else:

@@ -34,7 +34,8 @@ from shared.stores.watch import Mute
 from shared.watch import entry
 from shared.watch.desk import Desk
 
-PATHS = frozenset({"/", "/mute", "/acknowledge", "/log-level"})
+PATHS = frozenset({"GET /", "POST /mute", "POST /acknowledge", "POST /log-level"})
+"""POST / is where ticks come."""
 BY = "watch"
 HEADERS = {
     "cache-control": "no-store",
@@ -72,11 +73,9 @@ class Site:
         if not entry.holds(keys, "cookie", request.cookies.get(entry.COOKIE, ""), now):
             raise Problem(401, "Open it by a link of `ims watch open`.")
         if path == "/":
-            if request.method != "GET":
-                raise Problem(405, "Use GET here.", headers={"allow": "GET"})
             return await self._page(ims)
-        if request.method != "POST" or "x-ims-watch" not in request.headers:
-            raise Problem(403, "Actions are POSTs with the header x-ims-watch.")
+        if "x-ims-watch" not in request.headers:
+            raise Problem(403, "Actions need the header x-ims-watch.")
         return reading.answer(await ACTIONS[path](request, self._desk(ims), ims))
 
     async def _page(self, ims: Context) -> Response:

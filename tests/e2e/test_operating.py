@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 
 from local.testing import Platform
-from tests.builders import text
+from tests.builders import a_text
 from tests.road import Road, until
 
 Json = dict[str, Any]
@@ -35,10 +35,8 @@ def test_what_is_accepted_in_a_paused_lane_leaves_when_it_goes_on(platform: Plat
     before = lane(platform, "bulk")["for_pause"]
     admin(platform, "POST", "lanes/bulk/pause", {"reason": "a test", "minutes": 30})
     try:
-        entered = until(
-            lambda: road.send(text().lane("bulk")) and lane(platform, "bulk")["for_pause"] > before, "parked"
-        )
-        assert entered
+        road.send(a_text().to("01012345678").in_lane("bulk"))
+        until(lambda: lane(platform, "bulk")["for_pause"] > before, "its batch waits")
         waiting = lane(platform, "bulk")["for_pause"] - before
     finally:
         admin(platform, "POST", "lanes/bulk/resume")

@@ -156,6 +156,12 @@ async def test_what_happens_while_mysql_is_away_is_told_when_it_is_back(memory: 
     assert len(server.told) == 1
 
 
+def test_the_page_leaves_ticks_alone() -> None:
+    """They are POSTs to the same path."""
+    assert "GET /" in Site.paths
+    assert "POST /" not in Site.paths
+
+
 def test_only_turns_are_history() -> None:
     from dataclasses import replace
 
