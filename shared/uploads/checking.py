@@ -126,7 +126,7 @@ class Check:
                 "places": [c.place for c in self._layout.columns],
                 "suggestion": suggestion,
                 "column_faults": self._plan.faults,
-                **{"hidden": 0, "restored_zeros": 0, "warnings": [], "warned": 0, "classes": {}, "types": {}},
+                **{"hidden": 0, "restored_zeros": 0, "warnings": [], "classes": {}, "types": {}},
                 "price": "0",
             }
         self._rows = self._unread()
@@ -152,7 +152,7 @@ class Check:
         if not rows and self._counts["row_count"] == 0 and not self.facts["hidden"]:
             raise Unreadable("there is no row beneath the header" if self._layout.header else "there is no row")
         good, bad = self._checked(conn, self._shown(rows))
-        if self._counts["row_count"] > MAX_ROWS:
+        if self._counts["row_count"] + self.facts["hidden"] > MAX_ROWS:
             raise Unreadable(f"the sheet has more than {MAX_ROWS:,} rows: split it")
         if rows:
             self._last = rows[-1].number
@@ -241,7 +241,6 @@ class Check:
             if place in used:
                 found.append(self._fault(row, place, "cell", "cell", why))
         for place, why in row.odd.items():
-            self.facts["warned"] += 1
             if place in used and len(self.facts["warnings"]) < WARNINGS:
                 self.facts["warnings"].append(self._fault(row, place, "format", "warning", why))
         for place, cell in enumerate(row.cells):

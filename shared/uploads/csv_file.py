@@ -19,6 +19,8 @@ SAMPLE = 64 * 1024
 SAMPLED_ROWS = 200
 MOST_CELL = 1_000_000
 """Characters of a cell beyond which a quote was surely never closed."""
+MOST_RECORD = 2_000_000
+"""Characters of one row: 200 cells of 4,000 characters, and as much again."""
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _SEP = re.compile("sep=(.)\r?\n?$").match
 
@@ -47,11 +49,12 @@ class CsvFile:
     def rows(self) -> Iterator[Row]:
         """Each record is a row; a record of several lines is one."""
         csv.field_size_limit(MOST_CELL)
-        text, number = self._text(), 0
+        text, number = _Lines(self._text()), 0
         for _ in range(self._skip):
-            text.readline()
+            next(text, "")
         try:
             for number, cells in enumerate(csv.reader(text, delimiter=self.delimiter), 1):
+                text.length = 0
                 if len(cells) > MAX_COLUMNS:
                     cells = _narrow(cells, number)
                 yield Row(number, cells)
@@ -61,6 +64,25 @@ class CsvFile:
             raise Unreadable(
                 f"a quote that opens in row {number + 1} is never closed: cells end before {MOST_CELL} characters"
             ) from error
+
+
+class _Lines:
+    """The lines of a text, none of them endless, nor a row of endless lines; `length`: of the row so far."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text, self.length = text, 0
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(MOST_RECORD)
+        self.length += len(line)
+        if not line:
+            raise StopIteration
+        if self.length >= MOST_RECORD:
+            raise Unreadable(f"a row has more than {MOST_RECORD:,} characters: perhaps a quote is never closed")
+        return line
 
 
 class _Kept(io.RawIOBase):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
 import zlib
@@ -15,7 +16,8 @@ from shared.uploads.reading import MAX_UNPACKED, Chunks, Row, Unreadable, Wishes
 from shared.uploads.xlsx_sheet import Sheet, Strings, read_strings
 
 MOST_PARTS = 5000
-MOST_SMALL = 32 * 1024 * 1024
+MOST_DIRECTORY = 2 * 1024 * 1024
+MOST_SMALL = 4 * 1024 * 1024
 """Bytes of a part that is read whole: workbook, relations, styles."""
 PIECE = 256 * 1024
 MOST_MERGED = 20_000
@@ -154,7 +156,22 @@ def _all(tree: Element, name: str) -> Iterator[Element]:
     return (e for e in tree.iter() if e.tag.rpartition("}")[2] == name)
 
 
+def _directory(file: Chunks) -> int:
+    """Bytes of the zip's list of parts, as its end says: it would be read whole (APPNOTE 4.3.14, 4.3.16)."""
+    tail = file.seek(0, io.SEEK_END)
+    file.seek(max(0, tail - 70_000))
+    rest = b""
+    while piece := file.read(70_000):
+        rest += piece
+    at, far = rest.rfind(b"PK\x05\x06"), rest.rfind(b"PK\x06\x06")
+    if far >= 0:
+        return int.from_bytes(rest[far + 40 : far + 48], "little")
+    return int.from_bytes(rest[at + 12 : at + 16], "little") if at >= 0 else 0
+
+
 def _opened(file: Chunks) -> zipfile.ZipFile:
+    if _directory(file) > MOST_DIRECTORY:
+        raise Unreadable("the workbook has too many parts: save its sheet as CSV UTF-8")
     try:
         found = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:

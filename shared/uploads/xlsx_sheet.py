@@ -15,6 +15,11 @@ MOST_STRINGS = 96 * 1024 * 1024
 MOST_TEXT = 40_000
 """Characters of one cell; Excel keeps 32,767."""
 FAR = 16_384
+MOST_VALUE = 1_000_000
+"""Characters of one cell's XML text, beyond which the file is no office program's."""
+MOST_TOKEN = 4 * 1024 * 1024
+"""Bytes of one tag with its attributes."""
+ENDLESS = "the workbook has an endless cell or tag, which no office program writes"
 NO_VALUE = "formula without a value: open the file in Excel and save it"
 
 
@@ -42,12 +47,13 @@ class Strings:
 def read_strings(pieces: Iterator[bytes]) -> Strings:
     """sharedStrings.xml: the runs of a text are one, readings (rPh) are none of it."""
     strings, words = Strings(), list[str]()
-    state = {"text": False, "reading": 0}
+    state = {"text": False, "reading": 0, "length": 0}
 
     def start(name: str, _: Any) -> None:
         name = name.rpartition(":")[2]
         if name == "si":
             words.clear()
+            state["length"] = 0
         elif name == "rPh":
             state["reading"] += 1
         state["text"] = name == "t" and not state["reading"]
@@ -63,12 +69,27 @@ def read_strings(pieces: Iterator[bytes]) -> Strings:
     def text(data: str) -> None:
         if state["text"]:
             words.append(data)
+            state["length"] += len(data)
+            if state["length"] > MOST_VALUE:
+                raise Unreadable(ENDLESS)
 
     parser = _parser(start, end, text)
+    for _ in fed(parser, pieces):
+        continue
+    return strings
+
+
+def fed(parser: Any, pieces: Iterator[bytes]) -> Iterator[None]:
+    """Parse piece by piece, giving way after each; no tag may be endless: the parser would keep it all."""
+    size = 0
     for piece in pieces:
         parser.Parse(piece, False)
+        size += len(piece)
+        if size - parser.CurrentByteIndex > MOST_TOKEN:
+            raise Unreadable(ENDLESS)
+        yield
     parser.Parse(b"", True)
-    return strings
+    yield
 
 
 def _parser(start: Callable[..., None], end: Callable[..., None], text: Callable[..., None]) -> Any:
@@ -99,16 +120,14 @@ class Sheet:
         self._formula = self._text = False
         self._inside, self._reading = False, 0
         self._value: list[str] = []
+        self._length = 0
 
     def rows(self, pieces: Iterator[bytes]) -> Iterator[Row]:
         """All rows that the sheet writes."""
         parser = _parser(self._start, self._end, self._data)
-        for piece in pieces:
-            parser.Parse(piece, False)
+        for _ in fed(parser, pieces):
             ready, self._ready = self._ready, []
             yield from ready
-        parser.Parse(b"", True)
-        yield from self._ready
 
     def _start(self, name: str, given: dict[str, str]) -> None:
         name = name.rpartition(":")[2] if ":" in name else name
@@ -116,7 +135,7 @@ class Sheet:
             place = given.get("r")
             self._at = _place(place) if place else self._at + 1
             self._kind, self._style = given.get("t", ""), given.get("s", "")
-            self._formula = False
+            self._formula, self._length = False, 0
             self._value = []
         elif name in ("v", "t"):
             self._text = not self._reading
@@ -132,6 +151,9 @@ class Sheet:
     def _data(self, data: str) -> None:
         if self._text:
             self._value.append(data)
+            self._length += len(data)
+            if self._length > MOST_VALUE:
+                raise Unreadable(ENDLESS)
 
     def _end(self, name: str) -> None:
         name = name.rpartition(":")[2] if ":" in name else name

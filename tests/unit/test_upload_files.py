@@ -6,7 +6,9 @@ import codecs
 import gzip
 import io
 import random
+import tracemalloc
 import zipfile
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -298,3 +300,30 @@ def test_broken_bytes_are_refused_never_an_error_of_ours() -> None:
             cells(bytes(body))
         except Unreadable:
             continue
+
+
+def memory_of(body: bytes) -> int:
+    """Bytes at the peak while a file is refused."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(Unreadable):
+            cells(body)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+SIZE = 60_000_000
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "commas": lambda: b"to,name\n" + b"," * SIZE,
+    "records": lambda: b"to,name\n" + b'"\n",' * (SIZE // 4),
+    "a cell": lambda: one([row(1, ["to"]), row(2, ["x" * SIZE])]),
+    "a tag": lambda: workbook(("a", "visible", sheet([row(1, ["to"])]).replace("<row", f'<row x="{"y" * SIZE}"', 1))),
+    "a string": lambda: one([row(1, ["to"])], shared=f"<si><t>{'z' * SIZE}</t></si>"),
+    "styles": lambda: one([row(1, ["to"])], formats=["0.0"] * 200_000),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_what_would_fill_the_memory_is_refused_before_it_does(name: str) -> None:
+    assert memory_of(BOMBS[name]()) < 45_000_000
