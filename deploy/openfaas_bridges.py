@@ -80,16 +80,22 @@ def _moved(thing: Json) -> Json:
     return {**thing, "metadata": {**thing["metadata"], "namespace": OPENFAAS_NAMESPACE}}
 
 
+MOST_RULES = 16
+"""Of one HTTPRoute (Gateway API v1)."""
+
+
 def routes(processes: Iterable[flow.Process]) -> Iterator[Json]:
     """The public paths, each led to `/function/<name>/…` of OpenFaaS' gateway by a Gateway API implementation."""
     for process in processes:
         prefixes = [p for t in process.function.on if isinstance(t, flow.Http) and not t.internal for p in t.prefixes]
-        if prefixes:
+        for first in range(0, len(prefixes), MOST_RULES):
+            some = prefixes[first : first + MOST_RULES]
+            name = dns(process.name) + (f"-{first // MOST_RULES + 1}" if first else "")
             yield {
                 "apiVersion": f"{API}/v1",
                 "kind": "HTTPRoute",
-                "metadata": meta(dns(process.name), labels(process.name, process.name, "api"), GATEWAY_NAMESPACE),
-                "spec": {"parentRefs": [{"name": GATEWAY}], "rules": [_rule(process, p.rstrip("/")) for p in prefixes]},
+                "metadata": meta(name, labels(process.name, process.name, "api"), GATEWAY_NAMESPACE),
+                "spec": {"parentRefs": [{"name": GATEWAY}], "rules": [_rule(process, p.rstrip("/")) for p in some]},
             }
 
 

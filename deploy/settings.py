@@ -38,7 +38,8 @@ WITH_KEYS = tuple(f.name for f in flow.FLOW if f.name not in WITHOUT_KEYS)
 OWN_SECRETS = (
     OwnSecret("ims-watch", ("watch",), ("IMS_SLACK_WEBHOOK_URL", "IMS_WATCH_SMS_SETTINGS", "IMS_WATCH_MYSQL_URL")),
     OwnSecret("ims-keys", WITH_KEYS, ("IMS_SECRET_KEYS",)),
-    OwnSecret("ims-mail", ("digest", "api_user"), ("IMS_SMTP_PASSWORD",)),
+    OwnSecret("ims-mail", ("digest", "api_user", "api_admin"), ("IMS_SMTP_PASSWORD",)),
+    OwnSecret("ims-mongodb", ("analyze", "api_user", "api_admin", "retention"), ("IMS_MONGODB_URL",)),
 )
 """Beside SECRETS, which has the addresses of MySQL and Redis, with their passwords, for every function."""
 OPENFAAS_SECRETS: dict[str, tuple[str, ...]] = {}
@@ -72,7 +73,7 @@ QUEUE_PROXY_PORTS = (8012, 8013, 8112)
 """queue-proxy's HTTP/1, HTTP/2 and TLS ports: what the activator and Kourier connect to."""
 QUEUE_PROXY_METRICS = (9090, 9091)
 KOURIER_INTERNAL_PORTS = (8081, 8444)
-SERVER_PORTS = {"kafka": (9092, 9093), "mysql": (3306,), "redis": (6379,)}
+SERVER_PORTS = {"kafka": (9092, 9093), "mysql": (3306,), "redis": (6379,), "mongodb": (27017,)}
 
 CE_LIMIT = 15
 """OpenFaaS CE runs 15 functions."""

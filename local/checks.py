@@ -37,6 +37,8 @@ def needed(options: Options, servers_only: bool = False) -> Iterator[tuple[str, 
     if not options.redis_url:
         nodes = [f"redis{part}-{i}" for i in range(1, 7) for part in ("", "-bus")]
         yield from ((name, ports[name]) for name in (nodes if options.redis_cluster else ["redis"]))
+    if not options.mongodb_url:
+        yield "mongodb", ports["mongodb"]
     if not servers_only:
         for name in (
             "gateway",

@@ -21,6 +21,7 @@ from local.home import DIST, ROOT
 from local.install import by_root, have
 from local.options import Options
 from local.problems import Problem
+from local.servers import mongodb
 from shared.runtime import descriptors, egress
 from shared.runtime.settings import EgressSettings, load
 
@@ -173,6 +174,8 @@ def _network(_: Options) -> Iterator[Finding]:
 
 def _servers(options: Options) -> Iterator[Finding]:
     addresses = {"Kafka": options.kafka_bootstrap, "MySQL": options.mysql_url, "Redis": options.redis_url}
+    if options.mongodb_url != mongodb.NONE:
+        addresses["MongoDB"] = options.mongodb_url
     for name, address in addresses.items():
         if address:
             yield _reachable(name, address)

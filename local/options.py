@@ -34,6 +34,8 @@ class Options:
     kafka_bootstrap: str = ""
     mysql_url: str = ""
     redis_url: str = ""
+    mongodb_url: str = ""
+    """`none`: no statistics."""
     replicas: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -60,6 +62,7 @@ def options(env: Mapping[str, str] | None = None) -> Options:
         kafka_bootstrap=env.get("IMS_KAFKA_BOOTSTRAP", ""),
         mysql_url=env.get("IMS_MYSQL_URL", ""),
         redis_url=env.get("IMS_REDIS_URL", ""),
+        mongodb_url=env.get("IMS_MONGODB_URL", ""),
         replicas={k.removeprefix(REPLICAS).lower(): _number(env, k, 1) for k in env if k.startswith(REPLICAS)},
     )
 

@@ -15,7 +15,7 @@ from local.openfaas import plan as openfaas
 from local.options import APART, Options
 from local.probes import HOST, http_ok
 from local.processes import SLOW_HOST_NICE, SLOW_NICE, Kind, Part, Spec
-from local.servers import Server, envoy, kafka, mysql, redis
+from local.servers import Server, envoy, kafka, mongodb, mysql, redis
 from shared import flow
 
 SLOW_FUNCTIONS = frozenset({"store"})
@@ -33,13 +33,13 @@ class Stage:
 
 def install(options: Options, say: Say) -> None:
     """See to every program that the platform needs."""
-    for server in (kafka, mysql, redis, envoy):
+    for server in (kafka, mysql, redis, mongodb, envoy):
         server.install(options, say)
 
 
 def servers(options: Options) -> tuple[Stage, dict[str, str]]:
     """The servers, and the environment by which functions reach them."""
-    made: list[Server] = [kafka.build(options), mysql.build(options), redis.build(options)]
+    made: list[Server] = [kafka.build(options), mysql.build(options), redis.build(options), mongodb.build(options)]
     env = {key: value for server in made for key, value in server.env.items()}
 
     def database() -> None:

@@ -22,6 +22,7 @@ BASE: dict[str, int] = {
     "mysql": 41001,
     "mysql-replica": 41002,
     "redis": 41003,
+    "mongodb": 41004,
     **{f"redis-{i}": 41010 + i for i in range(1, 7)},
     **{f"redis-bus-{i}": 41050 + i for i in range(1, 7)},
     "envoy-admin": 41030,

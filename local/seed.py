@@ -319,7 +319,7 @@ def _demo(options: Options, env: Mapping[str, str], mysql: str, signing: str) ->
         "mysql_replica": env.get("IMS_MYSQL_REPLICA_URL"),
         "redis": redis if redis.count("/") > 2 else f"{redis}/0",
         "kafka": options.kafka_bootstrap or env["IMS_KAFKA_BOOTSTRAP"],
-        "mongodb": None,
+        "mongodb": env.get("IMS_MONGODB_URL"),
         "console_users": seed_people.users(options),
     }
 

@@ -262,6 +262,15 @@ FLOW: tuple[Function, ...] = (
         internet=(443, 587),
     ),
     Function(
+        "analyze",
+        41361,
+        on=(Kafka((*(f"ims.accepted.{lane}" for lane in LANES), *(f"ims.finished.{lane}" for lane in LANES))),),
+        handles=("Accepted", "Finished"),
+        emits=("ims.dead",),
+        timeout=90,
+        scale=Scale(min=1, max=4),
+    ),
+    Function(
         "api_user",
         41281,
         on=(
@@ -284,6 +293,7 @@ FLOW: tuple[Function, ...] = (
                     "/v1/sessions",
                     "/v1/passwords",
                     "/v1/optouts",
+                    "/v1/stats",
                     "/v1/consents",
                 )
             ),

@@ -67,6 +67,7 @@ def free_offset(first: int, shape: Mapping[str, str] | None = None) -> str:
 @contextmanager
 def running(home: Path, env: Mapping[str, str], first: int, servers_only: bool = False) -> Iterator[Platform]:
     """A platform on ports that nobody has; where one was taken since it was looked at, it starts on others."""
+    env = {"IMS_MONGODB_URL": "none", **env} if servers_only else env
     for left in reversed(range(TRIES)):
         made = Platform(home, {**env, "IMS_PORT_OFFSET": free_offset(first, env)}, servers_only)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shared.accounts import access, audits, identities, resealing, reviewing
 from shared.edge.once import once
 from shared.edge.scopes import OPERATOR, OPERATOR_AUDIT, OPERATOR_OWNER
+from shared.insight import api as stats
 from shared.operating import (
     accounts,
     alarms,
@@ -66,6 +67,7 @@ main = http_function(
             "PATCH", "/v1/admin/people/{id}", members.change_operator, OPERATOR_OWNER, confirm=True, body=shapes.Change
         ),
         Route("DELETE", "/v1/admin/people/{id}", members.remove_operator, OPERATOR_OWNER, confirm=True),
+        Route("GET", "/v1/admin/stats", stats.of_any, OPERATOR, query=("username", "test", *stats.READERS)),
         Route("GET", "/v1/admin/audit", audits.list_all, OPERATOR_AUDIT, query=(*audits.ALL, *PAGED)),
         Route("GET", "/v1/admin/audit/verify", audits.verify, OPERATOR_AUDIT),
         Route(

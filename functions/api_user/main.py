@@ -11,6 +11,7 @@ from shared.digest.api import get_digest, send_again
 from shared.edge.callers import Caller, caller
 from shared.edge.once import once
 from shared.following import prices, reading, usage
+from shared.insight import api as stats
 from shared.people import invited, members, oneself, sessions, shapes, signing_in
 from shared.runtime import Context, Route, http_function
 from shared.stores import digests
@@ -115,6 +116,7 @@ main = http_function(
         Route("GET", "/v1/uploads/{id}/faults", telling.faults, "uploads:write", query=("class", "format", *PAGED)),
         Route("GET", "/v1/uploads/{id}/rows/{n}", telling.show_row, "uploads:write"),
         Route("GET", "/v1/uploads/{id}/results", telling.results, "uploads:write"),
+        Route("GET", "/v1/stats", stats.own, "account:read", query=tuple(stats.READERS)),
         Route("GET", "/v1/people", members.list_own, "people:write", query=PAGED),
         Route("GET", "/v1/people/invitations", members.invitations_own, "people:write", query=PAGED),
         Route(

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections import deque
 
+from shared.domain.errors import Unavailable
 from shared.domain.events import Tick
 from shared.runtime import Context, event_function, logs, metrics
 from shared.runtime.settings import RetentionSettings, load
@@ -38,10 +39,22 @@ async def retention(event: Tick, ims: Context) -> None:
             removed[task.name] = removed.get(task.name, 0) + step.removed
             metrics.RETENTION.labels(task.name).inc(step.removed)
         await asyncio.sleep(time.monotonic() - began)
+    await _statistics(ims)
     if not waiting and not elsewhere:
         await tasks.succeeded(ims.db, "retention", ims.now_ms())
     if removed or waiting:
         log.info("retention", removed=removed, left=[task.name for task in waiting])
+
+
+async def _statistics(ims: Context) -> None:
+    """Count what nobody has asked for, and drop what statistics have kept long enough."""
+    if not ims.insight.there:
+        return
+    try:
+        await ims.insight(ims.insight.count)
+        await ims.insight(ims.insight.sweep, ims.now_ms())
+    except Unavailable as error:
+        log.warning("statistics are not swept", detail=error.detail)
 
 
 main = event_function(retention)

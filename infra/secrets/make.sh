@@ -18,4 +18,9 @@ if [ ! -e ims.env ]; then
     sed -e "/MYSQL/s/CHANGE_ME/$mysql/" -e "/REDIS/s/CHANGE_ME/$redis/" ims.env.example >ims.env
 fi
 [ -e keys.env ] || sed "s|^IMS_SECRET_KEYS=$|&$(head -c 32 /dev/urandom | base64 -w 0)|" keys.env.example >keys.env
+if [ ! -e stats.env ]; then
+    hosts=$(for i in 0 1 2; do echo -n "mongodb-$i.mongodb-nodes.ims-data.svc.cluster.local:27017,"; done)
+    url="mongodb://ims:$(value mongodb ims)@${hosts%,}/ims?replicaSet=ims"
+    sed "s|^IMS_MONGODB_URL=$|&${url//&/\\&}|" stats.env.example >stats.env
+fi
 grep -l CHANGE_ME ./*.env | sed 's/^/still to be filled: /' || true

@@ -62,6 +62,7 @@ NEXT: dict[str, str] = {
     "no-factor": "begin with `POST /v1/me/totp`",
     "somebody-else": "sign out, then open the link again",
     "last-owner": "make somebody else an owner first",
+    "no-statistics": "ask the operators: statistics need MongoDB (IMS_MONGODB_URL)",
     "sent-lately": "a digest went out less than 10 minutes ago: wait for `retry-after` seconds",
 }
 """What a client does next, by the last part of `type`."""
@@ -71,6 +72,7 @@ FURTHER = {
         ("idempotency-key", "idempotency-key-reused", "not-final", "no-callback", "no-mail", "not-over"), 422
     ),
     "sent-lately": 429,
+    "no-statistics": 503,
     **dict.fromkeys(("signed-out", "sign-in-failed", "code-needed"), 401),
     **dict.fromkeys(("csrf", "confirm-needed", "totp-needed"), 403),
     **dict.fromkeys(("no-factor", "somebody-else", "last-owner"), 409),

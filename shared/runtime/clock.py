@@ -28,3 +28,8 @@ def iso(ms: int | None) -> str | None:
         return None
     stamp = datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{stamp}.{ms % 1000:03d}Z"
+
+
+def milliseconds(text: str) -> int:
+    """What `iso` wrote, as milliseconds."""
+    return round(datetime.fromisoformat(text).timestamp() * 1000)

@@ -13,6 +13,7 @@ from shared.runtime import clock, scope
 from shared.runtime.settings import (
     AcceptSettings,
     FunctionSettings,
+    InsightSettings,
     KafkaSettings,
     LaneSettings,
     MysqlSettings,
@@ -24,6 +25,7 @@ from shared.runtime.settings import (
 
 if TYPE_CHECKING:
     from shared.domain.events import Again
+    from shared.insight.store import Insight
     from shared.runtime.bus import Bus
     from shared.runtime.groups import Groups
     from shared.runtime.mysql import Database
@@ -102,6 +104,13 @@ class Context:
         if not s.mysql_replica_url:
             return self.db
         return Database(s.mysql_replica_url, pool=s.mysql_pool, timeout=s.mysql_timeout_seconds)
+
+    @cached_property
+    def insight(self) -> Insight:
+        """Statistics in MongoDB."""
+        from shared.insight.store import Insight
+
+        return Insight(load(InsightSettings))
 
     @cached_property
     def rests(self) -> Groups[tuple[Again, int], None]:

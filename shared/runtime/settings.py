@@ -211,6 +211,18 @@ class SecretSettings(_Settings):
     )
 
 
+class InsightSettings(_Settings):
+    """Statistics in MongoDB."""
+
+    mongodb_url: SecretStr = Field(
+        SecretStr(""), description="mongodb://user:password@host/ims; empty: no statistics are kept (ims-mongodb)"
+    )
+    mongodb_timeout_seconds: float = Field(3.0, gt=0, description="a server that does not answer by then is away")
+    insight_message_days: float = Field(31.0, gt=0, description="how long single messages are known to statistics")
+    insight_minute_days: float = Field(31.0, gt=0, description="how long minutes are kept")
+    insight_hour_days: float = Field(800.0, gt=0, description="how long hours are kept")
+
+
 class PeopleSettings(_Settings):
     """People who sign in to the console."""
 

@@ -19,11 +19,10 @@ from pymongo.errors import DuplicateKeyError
 
 from deploy import accept
 from local.home import ROOT
-from local.install import java, maven, program
 from local.probes import HOST
+from local.servers import mongodb
 from tests.ports import free_port
 
-HERE = Path(__file__).parent / "mongodb"
 SCRIPT = ROOT / "infra" / "backup" / "mongodb.py"
 READY_SECONDS = 60
 
@@ -31,14 +30,8 @@ READY_SECONDS = 60
 @contextlib.contextmanager
 def server() -> Iterator[str]:
     """The address of a server in memory."""
-    jars = maven("mongodb-tests", HERE / "pom.xml", print)
-    source, made = HERE / "Server.java", jars / "Server.class"
-    if not made.exists() or made.stat().st_mtime < source.stat().st_mtime:
-        javac = program("javac", ["openjdk-17-jdk-headless"], "put a Java development kit on the PATH", print)
-        subprocess.run([javac, "-cp", f"{jars}/*", "-d", str(jars), str(source)], check=True)
     port = free_port()
-    command = [java(print), "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}:{jars}/*"]
-    process = subprocess.Popen([*command, "Server", str(port)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(mongodb.command(port), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
         address = f"mongodb://{HOST}:{port}/"
         with MongoClient[Any](address, serverSelectionTimeoutMS=READY_SECONDS * 1000) as client:

@@ -3,8 +3,8 @@ import de.bwaldvogel.mongo.MongoVersion;
 import de.bwaldvogel.mongo.backend.memory.MemoryBackend;
 import java.util.List;
 
-/** A MongoDB-compatible server in memory on a port of loopback; ends with its standard input. */
-public class Server {
+/** A MongoDB-compatible server in memory on a port of loopback; ends at SIGTERM. */
+public class Mongo {
     public static void main(String[] arguments) throws Exception {
         MemoryBackend backend = new MemoryBackend();
         backend.version(new MongoVersion() { // the library's own are too old for the driver
@@ -20,7 +20,7 @@ public class Server {
         });
         MongoServer server = new MongoServer(backend);
         server.bind("127.0.0.1", Integer.parseInt(arguments[0]));
-        while (System.in.read() >= 0) {}
-        server.shutdownNow();
+        Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow));
+        Thread.currentThread().join();
     }
 }
