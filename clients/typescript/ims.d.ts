@@ -466,6 +466,8 @@ export class Ims {
   getAdminRetries(): Promise<{ "waiting": number; "overdue_seconds": number; "items": Array<unknown>; "next": unknown }>
   /** By channel, who carries new messages, with which share; test keys have vendors of their own. */
   getAdminRoutes(): Promise<{ "items": Array<{ "channel": string; "test": boolean; "vendors": Array<{ "vendor": string; "account": string; "share": number; "open": boolean }> }>; "next": unknown }>
+  /** The same of any account, named by `username`; `test=true`: of its test keys. */
+  getAdminStats(given?: { 'username'?: string; 'test'?: string; 'by'?: string; 'step'?: string; 'since'?: string; 'until'?: string }): Promise<{ "items": Array<{ "at": string; "accepted": number; "delivered": number; "failed": number; "expired": number; "canceled": number; "waiting": number; "latency_ms": { "p50": number; "p95": number; "p99": number }; "price": string }>; "step": string; "by": Array<unknown>; "since": string; "until": string; "complete": boolean; "time_zone": string; "currency": string }>
   /** Paused lanes, drained vendor accounts, suspended accounts, muted alarms, changed log levels. */
   getAdminStops(): Promise<{ "items": Array<unknown>; "next": unknown }>
   /** Changes of `topics` (comma-separated, by default all) as server-sent events. It ends after 50 s. */
@@ -520,6 +522,8 @@ export class Ims {
   getSessions(): Promise<{ "items": Array<{ "id": string; "current": boolean; "username": string; "operator": boolean; "address": string; "agent": string; "created_at": string; "last_seen_at": string }>; "next": unknown }>
   /** Who is signed in here, with what it may do now; renews the cookie. */
   getSessionsCurrent(): Promise<{ "csrf": string; "person": { "id": string; "email": string; "name": string; "totp": boolean }; "roles": Array<string>; "scopes": Array<string>; "operator": boolean; "username": string; "accounts": Array<{ "username": string; "operator": boolean; "roles": Array<string> }>; "created_at": string; "confirmed_until": string }>
+  /** Messages of the account by the time of their acceptance; a test key sees those of test keys. */
+  getStats(given?: { 'by'?: string; 'step'?: string; 'since'?: string; 'until'?: string }): Promise<{ "items": Array<{ "at": string; "lane": string | null; "status": string | null; "accepted": number; "delivered": number; "failed": number; "expired": number; "canceled": number; "waiting": number; "latency_ms": { "p50": number | null; "p95": number | null; "p99": number | null }; "price": string }>; "step": string; "by": Array<string>; "since": string; "until": string; "complete": boolean; "time_zone": string; "currency": string }>
   /** One of them. */
   getSuppression(id: string): Promise<Suppression>
   /** The newest version, and the number of the one in use. */

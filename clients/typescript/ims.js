@@ -413,6 +413,11 @@ export class Ims {
     return this.call('GET', `/v1/admin/routes`)
   }
 
+  /** The same of any account, named by `username`; `test=true`: of its test keys. */
+  getAdminStats(given = {}) {
+    return this.call('GET', `/v1/admin/stats`, { query: { 'username': given['username'], 'test': given['test'], 'by': given['by'], 'step': given['step'], 'since': given['since'], 'until': given['until'] } })
+  }
+
   /** Paused lanes, drained vendor accounts, suspended accounts, muted alarms, changed log levels. */
   getAdminStops() {
     return this.call('GET', `/v1/admin/stops`)
@@ -546,6 +551,11 @@ export class Ims {
   /** Who is signed in here, with what it may do now; renews the cookie. */
   getSessionsCurrent() {
     return this.call('GET', `/v1/sessions/current`)
+  }
+
+  /** Messages of the account by the time of their acceptance; a test key sees those of test keys. */
+  getStats(given = {}) {
+    return this.call('GET', `/v1/stats`, { query: { 'by': given['by'], 'step': given['step'], 'since': given['since'], 'until': given['until'] } })
   }
 
   /** One of them. */

@@ -408,6 +408,10 @@ class Ims(Client):
         """By channel, who carries new messages, with which share; test keys have vendors of their own."""
         return self._call("GET", "/v1/admin/routes")
 
+    def get_admin_stats(self, *, username: Any = None, test: Any = None, by: Any = None, step: Any = None, since: Any = None, until: Any = None) -> Any:
+        """The same of any account, named by `username`; `test=true`: of its test keys."""
+        return self._call("GET", "/v1/admin/stats", {"username": username, "test": test, "by": by, "step": step, "since": since, "until": until})
+
     def get_admin_stops(self) -> Any:
         """Paused lanes, drained vendor accounts, suspended accounts, muted alarms, changed log levels."""
         return self._call("GET", "/v1/admin/stops")
@@ -515,6 +519,10 @@ class Ims(Client):
     def get_sessions_current(self) -> Any:
         """Who is signed in here, with what it may do now; renews the cookie."""
         return self._call("GET", "/v1/sessions/current")
+
+    def get_stats(self, *, by: Any = None, step: Any = None, since: Any = None, until: Any = None) -> Any:
+        """Messages of the account by the time of their acceptance; a test key sees those of test keys."""
+        return self._call("GET", "/v1/stats", {"by": by, "step": step, "since": since, "until": until})
 
     def get_suppression(self, id: str) -> Any:
         """One of them."""
