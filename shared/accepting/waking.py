@@ -14,6 +14,8 @@ from shared import flow
 from shared.runtime import Context
 
 AFTER = ("ims.outcome.{lane}", "ims.finished.{lane}")
+LATER = "analyze"
+"""It counts; no message and no report waits for it."""
 TIMEOUT_S = 10.0
 """A cold start; the caller of an acceptance does not wait for it."""
 
@@ -25,7 +27,7 @@ def needed(channel: str, lane: str) -> tuple[str, ...]:
         for pattern in ("ims.accepted.{lane}", f"ims.send.{channel}.{{lane}}", *AFTER)
         for topic in flow.expand(pattern, (lane,))
     }
-    readers = {source.process.name for source in flow.sources() if topics & set(source.topics)}
+    readers = {source.process.name for source in flow.sources() if topics & set(source.topics)} - {LATER}
     receipts = {p.name for p in flow.processes() if p.function.name == "api_receipt"}
     return tuple(sorted(readers | receipts))
 
