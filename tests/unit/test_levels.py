@@ -13,7 +13,8 @@ import structlog
 from shared.runtime import announcing, levels
 from shared.runtime.levels import Wanted
 
-LATER = int(time.time() * 1000) + 60_000
+LATER = int(time.time() * 1000) + 86_400_000
+"""Whenever in a run of tests it is asked for."""
 
 
 @pytest.fixture(autouse=True)
