@@ -292,6 +292,8 @@ FLOW: tuple[Function, ...] = (
                     "/v1/invitations",
                     "/v1/sessions",
                     "/v1/passwords",
+                    "/v1/contacts",
+                    "/v1/groups",
                     "/v1/optouts",
                     "/v1/stats",
                     "/v1/consents",

@@ -1,7 +1,7 @@
 """Examples of the OpenAPI document, recorded by passing tests: `IMS_RECORD=1 pytest tests/integration/test_people.py`.
 
-The first success and the first refusal of each operation are kept; one that is there already stays. Secrets that an
-answer shows once, and the tokens of links, are blanked.
+The first success, also of another status, and the first refusal of each operation are kept; one that is there already
+stays. Secrets that an answer shows once, and the tokens of links, are blanked.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ def record(route: Route, path: str, body: Any, status: int, headers: Json, said:
         return
     name = "done" if status < 400 else "refused"
     file = EXAMPLES / f"{generated.operation_id(route)}.{name}.json"
+    if name == "done" and file.exists() and json.loads(file.read_text("utf-8"))["response"]["status"] != status:
+        file = file.with_name(f"{generated.operation_id(route)}.done_{status}.json")
     if file.exists():
         return
     shown = path if "{token}" not in route.path else route.path.replace("{token}", "…")

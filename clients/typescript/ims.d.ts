@@ -58,6 +58,8 @@ export type ChannelName = "mt" | "kakao" | "rcs" | "push" | "email"
 
 export type Consent = { "ads"?: boolean; "night_ads"?: boolean }
 
+export type ContactsContactIn = { "name"?: (string | null); "addresses"?: (Record<string, string> | null); "variables"?: (Record<string, (string | number)> | null); "groups"?: (Array<string> | null); "tags"?: (Array<string> | null) }
+
 export type Content = { "message_id": string; "lane": Lane; "masked": boolean; "hops": Array<{ "hop": number; "channel": ChannelName; "content": Record<string, unknown> | null; "detail": string | null }> }
 
 export type DeadDrop = { "reason": string }
@@ -98,7 +100,7 @@ export type EmailHop = { "from"?: (string | null); "subject"?: (string | null); 
 
 export type EmailJsonValue = unknown
 
-export type EmailRequest = { "from": (string | null); "subject": (string | null); "text"?: (string | null); "html"?: (string | null); "reply_to"?: (string | null); "cc"?: (Array<string> | null); "attachments"?: (Array<(EmailAttachment | string)> | null); "headers"?: (Record<string, EmailJsonValue> | null); "unsubscribe"?: (boolean | string | null); "lane"?: "auth" | "realtime" | "bulk" | "ad"; "recipients": (Array<{ "to": string; "ref"?: string; "variables"?: Record<string, (string | number)>; "addresses"?: Record<string, string> }> | null); "request_ref"?: (string | null); "callback_uri"?: (string | null); "scheduled_at"?: (string | null); "valid_until"?: (string | null); "ttl"?: (number | null); "wait"?: (number | null); "fallback"?: (Array<(MtHop | KakaoHop | RcsHop | EmailHop | PushHop)> | null); "on_uncertain"?: ("wait" | "failover" | null); "max_price"?: (number | string | null); "strict"?: boolean; "distinct"?: boolean }
+export type EmailRequest = { "from": (string | null); "subject": (string | null); "text"?: (string | null); "html"?: (string | null); "reply_to"?: (string | null); "cc"?: (Array<string> | null); "attachments"?: (Array<(EmailAttachment | string)> | null); "headers"?: (Record<string, EmailJsonValue> | null); "unsubscribe"?: (boolean | string | null); "lane"?: "auth" | "realtime" | "bulk" | "ad"; "recipients": (Array<(RecipientIn | GroupOf)> | null); "request_ref"?: (string | null); "callback_uri"?: (string | null); "scheduled_at"?: (string | null); "valid_until"?: (string | null); "ttl"?: (number | null); "wait"?: (number | null); "fallback"?: (Array<(MtHop | KakaoHop | RcsHop | EmailHop | PushHop)> | null); "on_uncertain"?: ("wait" | "failover" | null); "max_price"?: (number | string | null); "strict"?: boolean; "distinct"?: boolean }
 
 export type EventType = "address.suppressed" | "usage.alert"
 
@@ -113,6 +115,10 @@ export type FilePage = { "items": Array<File>; "next": string | null; "used": St
 export type FoundMessage = (Report & { "state": State })
 
 export type FunctionsLevel = { "level": "debug" | "info" | "warning" | "error"; "minutes"?: number; "logger"?: string; "instance"?: string; "reason"?: string }
+
+export type GroupOf = { "group": string }
+
+export type GroupsGroupIn = { "name"?: (string | null) }
 
 export type Hop = { "channel": string; "vendor": string | null; "status": string; "code": string | null; "raw_code": string | null; "at": string }
 
@@ -138,7 +144,7 @@ export type KakaoIntro = { "mobile"?: (string | null); "pc"?: (string | null); "
 
 export type KakaoLink = { "mobile"?: (string | null); "pc"?: (string | null); "ios"?: (string | null); "android"?: (string | null) }
 
-export type KakaoRequest = { "type": ("alimtalk" | "brand" | null); "sender_key": (string | null); "template_code"?: (string | null); "text"?: (string | null); "title"?: (string | null); "buttons"?: (Array<KakaoButton> | null); "quick_replies"?: (Array<KakaoButton> | null); "targeting"?: ("I" | "M" | "N" | null); "bubble"?: ("TEXT" | "IMAGE" | "WIDE" | "WIDE_ITEM_LIST" | "CAROUSEL_FEED" | "PREMIUM_VIDEO" | "COMMERCE" | "CAROUSEL_COMMERCE" | null); "header"?: (string | null); "image"?: (string | null); "link"?: (KakaoLink | null); "items"?: (Array<KakaoWideItem> | null); "cards"?: (Array<KakaoCard> | null); "intro"?: (KakaoIntro | null); "tail"?: (KakaoLink | null); "video"?: (KakaoVideo | null); "commerce"?: (KakaoCommerce | null); "coupon"?: (KakaoCoupon | null); "optout"?: (string | null); "lane"?: "auth" | "realtime" | "bulk" | "ad"; "recipients": (Array<{ "to": string; "ref"?: string; "variables"?: Record<string, (string | number)>; "addresses"?: Record<string, string> }> | null); "request_ref"?: (string | null); "callback_uri"?: (string | null); "scheduled_at"?: (string | null); "valid_until"?: (string | null); "ttl"?: (number | null); "wait"?: (number | null); "fallback"?: (Array<(MtHop | KakaoHop | RcsHop | EmailHop | PushHop)> | null); "on_uncertain"?: ("wait" | "failover" | null); "max_price"?: (number | string | null); "strict"?: boolean; "distinct"?: boolean }
+export type KakaoRequest = { "type": ("alimtalk" | "brand" | null); "sender_key": (string | null); "template_code"?: (string | null); "text"?: (string | null); "title"?: (string | null); "buttons"?: (Array<KakaoButton> | null); "quick_replies"?: (Array<KakaoButton> | null); "targeting"?: ("I" | "M" | "N" | null); "bubble"?: ("TEXT" | "IMAGE" | "WIDE" | "WIDE_ITEM_LIST" | "CAROUSEL_FEED" | "PREMIUM_VIDEO" | "COMMERCE" | "CAROUSEL_COMMERCE" | null); "header"?: (string | null); "image"?: (string | null); "link"?: (KakaoLink | null); "items"?: (Array<KakaoWideItem> | null); "cards"?: (Array<KakaoCard> | null); "intro"?: (KakaoIntro | null); "tail"?: (KakaoLink | null); "video"?: (KakaoVideo | null); "commerce"?: (KakaoCommerce | null); "coupon"?: (KakaoCoupon | null); "optout"?: (string | null); "lane"?: "auth" | "realtime" | "bulk" | "ad"; "recipients": (Array<(RecipientIn | GroupOf)> | null); "request_ref"?: (string | null); "callback_uri"?: (string | null); "scheduled_at"?: (string | null); "valid_until"?: (string | null); "ttl"?: (number | null); "wait"?: (number | null); "fallback"?: (Array<(MtHop | KakaoHop | RcsHop | EmailHop | PushHop)> | null); "on_uncertain"?: ("wait" | "failover" | null); "max_price"?: (number | string | null); "strict"?: boolean; "distinct"?: boolean }
 
 export type KakaoVideo = { "url": string; "thumbnail"?: (string | null) }
 
@@ -176,7 +182,7 @@ export type MessageType = "alimtalk" | "apns" | "brand" | "email" | "fcm" | "lms
 
 export type MtHop = { "sender"?: (string | null); "text"?: (string | null); "subject"?: (string | null); "type"?: "auto" | "sms" | "lms" | "mms"; "files"?: (Array<string> | null); "on_unsupported"?: "reject" | "replace"; "international"?: boolean; "channel": Channel; "wait"?: (number | null) }
 
-export type MtRequest = { "sender": (string | null); "text": (string | null); "subject"?: (string | null); "type"?: "auto" | "sms" | "lms" | "mms"; "files"?: (Array<string> | null); "on_unsupported"?: "reject" | "replace"; "international"?: boolean; "lane"?: "auth" | "realtime" | "bulk" | "ad"; "recipients": (Array<{ "to": string; "ref"?: string; "variables"?: Record<string, (string | number)>; "addresses"?: Record<string, string> }> | null); "request_ref"?: (string | null); "callback_uri"?: (string | null); "scheduled_at"?: (string | null); "valid_until"?: (string | null); "ttl"?: (number | null); "wait"?: (number | null); "fallback"?: (Array<(MtHop | KakaoHop | RcsHop | EmailHop | PushHop)> | null); "on_uncertain"?: ("wait" | "failover" | null); "max_price"?: (number | string | null); "strict"?: boolean; "distinct"?: boolean }
+export type MtRequest = { "sender": (string | null); "text": (string | null); "subject"?: (string | null); "type"?: "auto" | "sms" | "lms" | "mms"; "files"?: (Array<string> | null); "on_unsupported"?: "reject" | "replace"; "international"?: boolean; "lane"?: "auth" | "realtime" | "bulk" | "ad"; "recipients": (Array<(RecipientIn | GroupOf)> | null); "request_ref"?: (string | null); "callback_uri"?: (string | null); "scheduled_at"?: (string | null); "valid_until"?: (string | null); "ttl"?: (number | null); "wait"?: (number | null); "fallback"?: (Array<(MtHop | KakaoHop | RcsHop | EmailHop | PushHop)> | null); "on_uncertain"?: ("wait" | "failover" | null); "max_price"?: (number | string | null); "strict"?: boolean; "distinct"?: boolean }
 
 export type NewExport = { "what": "messages" | "requests" | "attempts"; "filter"?: Record<string, string>; "purpose": string }
 
@@ -206,7 +212,7 @@ export type PushHop = { "app"?: (string | null); "title"?: (string | null); "bod
 
 export type PushLocalized = { "title"?: (string | null); "body"?: (string | null) }
 
-export type PushRequest = { "app": (string | null); "title"?: (string | null); "body": (string | null); "data"?: (Record<string, string> | null); "image"?: (string | null); "link"?: (string | null); "badge"?: (number | null); "sound"?: (string | null); "silent"?: boolean; "collapse_key"?: (string | null); "localized"?: (Record<string, PushLocalized> | null); "lane"?: "auth" | "realtime" | "bulk" | "ad"; "recipients": (Array<{ "to": string; "ref"?: string; "variables"?: Record<string, (string | number)>; "addresses"?: Record<string, string> }> | null); "request_ref"?: (string | null); "callback_uri"?: (string | null); "scheduled_at"?: (string | null); "valid_until"?: (string | null); "ttl"?: (number | null); "wait"?: (number | null); "fallback"?: (Array<(MtHop | KakaoHop | RcsHop | EmailHop | PushHop)> | null); "on_uncertain"?: ("wait" | "failover" | null); "max_price"?: (number | string | null); "strict"?: boolean; "distinct"?: boolean }
+export type PushRequest = { "app": (string | null); "title"?: (string | null); "body": (string | null); "data"?: (Record<string, string> | null); "image"?: (string | null); "link"?: (string | null); "badge"?: (number | null); "sound"?: (string | null); "silent"?: boolean; "collapse_key"?: (string | null); "localized"?: (Record<string, PushLocalized> | null); "lane"?: "auth" | "realtime" | "bulk" | "ad"; "recipients": (Array<(RecipientIn | GroupOf)> | null); "request_ref"?: (string | null); "callback_uri"?: (string | null); "scheduled_at"?: (string | null); "valid_until"?: (string | null); "ttl"?: (number | null); "wait"?: (number | null); "fallback"?: (Array<(MtHop | KakaoHop | RcsHop | EmailHop | PushHop)> | null); "on_uncertain"?: ("wait" | "failover" | null); "max_price"?: (number | string | null); "strict"?: boolean; "distinct"?: boolean }
 
 export type RcsAd = { "optout": string }
 
@@ -216,7 +222,9 @@ export type RcsCard = { "title"?: (string | null); "text"?: (string | null); "me
 
 export type RcsHop = { "brand_id"?: (string | null); "chatbot_id"?: (string | null); "format"?: (string | null); "template_code"?: (string | null); "title"?: (string | null); "text"?: (string | null); "cards"?: (Array<RcsCard> | null); "media"?: (string | Array<string> | null); "buttons"?: (Array<RcsButton> | null); "ad"?: (RcsAd | null); "copy_allowed"?: (boolean | null); "channel": Channel; "wait"?: (number | null) }
 
-export type RcsRequest = { "brand_id": (string | null); "chatbot_id": (string | null); "format"?: (string | null); "template_code"?: (string | null); "title"?: (string | null); "text"?: (string | null); "cards"?: (Array<RcsCard> | null); "media"?: (string | Array<string> | null); "buttons"?: (Array<RcsButton> | null); "ad"?: (RcsAd | null); "copy_allowed"?: (boolean | null); "lane"?: "auth" | "realtime" | "bulk" | "ad"; "recipients": (Array<{ "to": string; "ref"?: string; "variables"?: Record<string, (string | number)>; "addresses"?: Record<string, string> }> | null); "request_ref"?: (string | null); "callback_uri"?: (string | null); "scheduled_at"?: (string | null); "valid_until"?: (string | null); "ttl"?: (number | null); "wait"?: (number | null); "fallback"?: (Array<(MtHop | KakaoHop | RcsHop | EmailHop | PushHop)> | null); "on_uncertain"?: ("wait" | "failover" | null); "max_price"?: (number | string | null); "strict"?: boolean; "distinct"?: boolean }
+export type RcsRequest = { "brand_id": (string | null); "chatbot_id": (string | null); "format"?: (string | null); "template_code"?: (string | null); "title"?: (string | null); "text"?: (string | null); "cards"?: (Array<RcsCard> | null); "media"?: (string | Array<string> | null); "buttons"?: (Array<RcsButton> | null); "ad"?: (RcsAd | null); "copy_allowed"?: (boolean | null); "lane"?: "auth" | "realtime" | "bulk" | "ad"; "recipients": (Array<(RecipientIn | GroupOf)> | null); "request_ref"?: (string | null); "callback_uri"?: (string | null); "scheduled_at"?: (string | null); "valid_until"?: (string | null); "ttl"?: (number | null); "wait"?: (number | null); "fallback"?: (Array<(MtHop | KakaoHop | RcsHop | EmailHop | PushHop)> | null); "on_uncertain"?: ("wait" | "failover" | null); "max_price"?: (number | string | null); "strict"?: boolean; "distinct"?: boolean }
+
+export type RecipientIn = { "to": string; "ref"?: string; "variables"?: Record<string, (string | number)>; "addresses"?: Record<string, string> }
 
 export type Registration = { "user"?: (string | null); "app"?: (string | null); "token"?: (string | null); "subscription"?: (Subscription | null); "replaces"?: (string | null); "platform"?: ("android" | "ios" | "web" | "macos" | "windows" | "other" | null); "environment"?: ("sandbox" | "production" | null); "language"?: (string | null); "time_zone"?: (string | null); "consent"?: (Consent | null) }
 
@@ -382,6 +390,8 @@ export class Ims {
   deleteAdminPeopleById(id: string): Promise<void>
   /** Take an invitation back. */
   deleteAdminPeopleInvitationsById(id: string): Promise<void>
+  /** Erase a contact; opt-outs and consents of its addresses stay. */
+  deleteContactsById(id: string): Promise<void>
   /** Forget one device. */
   deleteDevice(id: string): Promise<void>
   /** Forget all devices of a user. */
@@ -390,6 +400,8 @@ export class Ims {
   deleteExport(id: string): Promise<void>
   /** Remove a file that no message needs. */
   deleteFile(id: string): Promise<void>
+  /** Delete a group; its members stay contacts, and what has been accepted for it goes on. */
+  deleteGroupsById(id: string): Promise<void>
   /** Remove it. */
   deleteIdentity(id: string): Promise<void>
   /** Revoke it. */
@@ -482,6 +494,10 @@ export class Ims {
   getConsents(given?: { 'to'?: string; 'channel'?: string; 'due_before'?: string; 'state'?: string; 'limit'?: number; 'cursor'?: string }): Promise<{ "items": Array<{ "id": string; "to": string; "channel": string; "ads": boolean; "night_ads": boolean; "evidence": unknown; "at": string; "due_at": unknown; "ended_at": unknown; "created_at": string; "updated_at": string }>; "next": unknown }>
   /** Whether an advertisement may go to somebody now, and if not, why not, and from when on it may. */
   getConsentsCheck(given?: { 'to'?: string; 'channel'?: string }): Promise<{ "to": string; "channel": string; "allowed": boolean; "why": Array<unknown>; "from": unknown; "consent": { "id": string; "to": string; "channel": string; "ads": boolean; "night_ads": boolean; "evidence": string; "at": string; "due_at": string; "ended_at": unknown; "created_at": string; "updated_at": string }; "confirm_again": boolean }>
+  /** The account's contacts: all, the one at an address (`to`), or those in a group. */
+  getContacts(given?: { 'to'?: string; 'group'?: string; 'limit'?: number; 'cursor'?: string }): Promise<{ "items": Array<{ "id": string; "name": string; "addresses": Record<string, unknown>; "variables": Record<string, unknown>; "groups": Array<unknown>; "tags": Array<unknown>; "version": number; "created_at": string; "updated_at": string }>; "next": unknown }>
+  /** One contact. */
+  getContactsById(id: string): Promise<{ "id": string; "name": string; "addresses": Record<string, unknown>; "variables": Record<string, unknown>; "groups": Array<unknown>; "tags": Array<string>; "version": number; "created_at": string; "updated_at": string }>
   /** What a message says, hop by hop, as it goes to the vendor. */
   getContent(messageId: string, given?: { 'purpose'?: string }): Promise<Content>
   /** A day's digest, and how far its sending is. */
@@ -494,6 +510,10 @@ export class Ims {
   getExportFile(id: string): Promise<string>
   /** One file, without its content. */
   getFile(id: string): Promise<File>
+  /** The account's groups with the number of their members. */
+  getGroups(given?: { 'limit'?: number; 'cursor'?: string }): Promise<{ "items": Array<unknown>; "next": unknown }>
+  /** One group. */
+  getGroupsById(id: string): Promise<{ "id": string; "name": string; "members": number; "version": number; "created_at": string; "updated_at": string }>
   /** One identity. */
   getIdentity(id: string): Promise<Identity>
   /** To what, by whom and as what one is invited. */
@@ -578,6 +598,10 @@ export class Ims {
   patchAdminPeopleById(id: string, body: ShapesChange): Promise<{ "id": string; "email": string; "name": string; "roles": Array<string>; "state": string; "totp": boolean; "last_seen_at": unknown; "created_at": string; "updated_at": string; "version": number }>
   /** Change weight, switch or settings of a vendor account; settings are written and never read. The dry run shows the shares as they would be. */
   patchAdminVendorsByVendorByAccount(vendor: string, account: string, body: VendorsChange, given?: { 'dry_run'?: string }): Promise<{ "dry_run": boolean; "items": Array<{ "vendor": string; "account": string; "channel": string; "share": number; "then": number }> }>
+  /** Change what is given of a contact. */
+  patchContactsById(id: string, body: ContactsContactIn, given?: { ifMatch?: string }): Promise<{ "id": string; "name": string; "addresses": Record<string, unknown>; "variables": Record<string, unknown>; "groups": Array<unknown>; "tags": Array<string>; "version": number; "created_at": string; "updated_at": string }>
+  /** Rename a group; what has been accepted for it stays as it is. */
+  patchGroupsById(id: string, body: GroupsGroupIn, given?: { ifMatch?: string }): Promise<{ "id": string; "name": string; "members": number; "version": number; "created_at": string; "updated_at": string }>
   /** The same as PUT. */
   patchIdentity(id: string, body: IdentityChange, given?: { ifMatch?: string }): Promise<Identity>
   /** Change roles or state of one. */
@@ -620,6 +644,10 @@ export class Ims {
   postAdminVendorsByVendorByAccountUndrain(vendor: string, account: string, body: VendorsUndrain, given?: { 'dry_run'?: string } & Once): Promise<{ "items": Array<{ "vendor": string; "account": string; "channel": string; "weight": number; "enabled": boolean; "sandbox": boolean; "base_url": string; "settings": Record<string, unknown>; "drained": unknown; "share": number; "breaker": { "state": string; "next_probe": unknown }; "health": { "results": number; "faults": number; "success": unknown; "codes": Record<string, unknown> } }> }>
   /** Note what a recipient has agreed to; it takes the place of the consent before, and ends an older opt-out. */
   postConsents(body: OptoutsNewConsent, given?: Once): Promise<{ "id": string; "to": string; "channel": string; "ads": boolean; "night_ads": boolean; "evidence": string; "at": string; "due_at": string; "ended_at": unknown; "created_at": string; "updated_at": string }>
+  /** Make a contact; a known address is 409 with its contact's id, or (`merge=true`) adds to that one. */
+  postContacts(body: ContactsContactIn, given?: { 'merge'?: string } & Once): Promise<{ "id": string; "name": string; "addresses": Record<string, unknown>; "variables": Record<string, unknown>; "groups": Array<string>; "tags": Array<string>; "version": number; "created_at": string; "updated_at": string }>
+  /** Make a group; contacts name the groups that they are in. */
+  postGroups(body: GroupsGroupIn, given?: Once): Promise<{ "id": string; "name": string; "members": number; "version": number; "created_at": string; "updated_at": string }>
   /** Come in; who is new gives a name and a password, who is known the password, unless signed in as that person. */
   postInvitationsByToken(token: string, body: ShapesAcceptance): Promise<{ "email": string; "username": string; "operator": boolean; "roles": Array<string>; "invited_by": string; "expires_at": string; "known": boolean }>
   /** A secret for an authenticator app; it counts once a code of it was shown (PUT). */

@@ -203,6 +203,11 @@ export class Ims {
     return this.call('DELETE', `/v1/admin/people/invitations/${encodeURIComponent(id)}`)
   }
 
+  /** Erase a contact; opt-outs and consents of its addresses stay. */
+  deleteContactsById(id) {
+    return this.call('DELETE', `/v1/contacts/${encodeURIComponent(id)}`)
+  }
+
   /** Forget one device. */
   deleteDevice(id) {
     return this.call('DELETE', `/v1/devices/${encodeURIComponent(id)}`)
@@ -221,6 +226,11 @@ export class Ims {
   /** Remove a file that no message needs. */
   deleteFile(id) {
     return this.call('DELETE', `/v1/files/${encodeURIComponent(id)}`)
+  }
+
+  /** Delete a group; its members stay contacts, and what has been accepted for it goes on. */
+  deleteGroupsById(id) {
+    return this.call('DELETE', `/v1/groups/${encodeURIComponent(id)}`)
   }
 
   /** Remove it. */
@@ -453,6 +463,16 @@ export class Ims {
     return this.call('GET', `/v1/consents/check`, { query: { 'to': given['to'], 'channel': given['channel'] } })
   }
 
+  /** The account's contacts: all, the one at an address (`to`), or those in a group. */
+  getContacts(given = {}) {
+    return this.call('GET', `/v1/contacts`, { query: { 'to': given['to'], 'group': given['group'], 'limit': given['limit'], 'cursor': given['cursor'] } })
+  }
+
+  /** One contact. */
+  getContactsById(id) {
+    return this.call('GET', `/v1/contacts/${encodeURIComponent(id)}`)
+  }
+
   /** What a message says, hop by hop, as it goes to the vendor. */
   getContent(messageId, given = {}) {
     return this.call('GET', `/v1/messages/${encodeURIComponent(messageId)}/content`, { query: { 'purpose': given['purpose'] } })
@@ -481,6 +501,16 @@ export class Ims {
   /** One file, without its content. */
   getFile(id) {
     return this.call('GET', `/v1/files/${encodeURIComponent(id)}`)
+  }
+
+  /** The account's groups with the number of their members. */
+  getGroups(given = {}) {
+    return this.call('GET', `/v1/groups`, { query: { 'limit': given['limit'], 'cursor': given['cursor'] } })
+  }
+
+  /** One group. */
+  getGroupsById(id) {
+    return this.call('GET', `/v1/groups/${encodeURIComponent(id)}`)
   }
 
   /** One identity. */
@@ -693,6 +723,16 @@ export class Ims {
     return this.call('PATCH', `/v1/admin/vendors/${encodeURIComponent(vendor)}/${encodeURIComponent(account)}`, { body, query: { 'dry_run': given['dry_run'] } })
   }
 
+  /** Change what is given of a contact. */
+  patchContactsById(id, body, given = {}) {
+    return this.call('PATCH', `/v1/contacts/${encodeURIComponent(id)}`, { body, headers: { 'if-match': given.ifMatch } })
+  }
+
+  /** Rename a group; what has been accepted for it stays as it is. */
+  patchGroupsById(id, body, given = {}) {
+    return this.call('PATCH', `/v1/groups/${encodeURIComponent(id)}`, { body, headers: { 'if-match': given.ifMatch } })
+  }
+
   /** The same as PUT. */
   patchIdentity(id, body, given = {}) {
     return this.call('PATCH', `/v1/identities/${encodeURIComponent(id)}`, { body, headers: { 'if-match': given.ifMatch } })
@@ -796,6 +836,16 @@ export class Ims {
   /** Note what a recipient has agreed to; it takes the place of the consent before, and ends an older opt-out. */
   postConsents(body, given = {}) {
     return this.call('POST', `/v1/consents`, { body, once: given.idempotencyKey ?? '' })
+  }
+
+  /** Make a contact; a known address is 409 with its contact's id, or (`merge=true`) adds to that one. */
+  postContacts(body, given = {}) {
+    return this.call('POST', `/v1/contacts`, { body, query: { 'merge': given['merge'] }, once: given.idempotencyKey ?? '' })
+  }
+
+  /** Make a group; contacts name the groups that they are in. */
+  postGroups(body, given = {}) {
+    return this.call('POST', `/v1/groups`, { body, once: given.idempotencyKey ?? '' })
   }
 
   /** Come in; who is new gives a name and a password, who is known the password, unless signed in as that person. */

@@ -5,7 +5,18 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.accounts import access, audits, defaults, devices, identities, optouts, suppressions, templates
+from shared.accounts import (
+    access,
+    audits,
+    contacts,
+    defaults,
+    devices,
+    groups,
+    identities,
+    optouts,
+    suppressions,
+    templates,
+)
 from shared.digest import preferences
 from shared.digest.api import get_digest, send_again
 from shared.edge.callers import Caller, caller
@@ -98,6 +109,23 @@ main = http_function(
         Route("PUT", "/v1/devices", devices.register, "contacts:write", own=True),
         Route("DELETE", "/v1/devices", devices.remove_user, "contacts:write", own=True),
         Route("DELETE", "/v1/devices/{id}", devices.remove, "contacts:write", own=True),
+        Route("GET", "/v1/contacts", contacts.list_all, READ_WISHES, query=(*contacts.FILTERS, *PAGED)),
+        Route(
+            "POST",
+            "/v1/contacts",
+            once(contacts.create),
+            "contacts:write",
+            body=contacts.ContactIn,
+            query=("merge",),
+        ),
+        Route("GET", "/v1/contacts/{id}", contacts.show, READ_WISHES),
+        Route("PATCH", "/v1/contacts/{id}", contacts.change, "contacts:write", body=contacts.ContactIn),
+        Route("DELETE", "/v1/contacts/{id}", contacts.remove, "contacts:write"),
+        Route("GET", "/v1/groups", groups.list_all, READ_WISHES, query=PAGED),
+        Route("POST", "/v1/groups", once(groups.create), "contacts:write", body=groups.GroupIn),
+        Route("GET", "/v1/groups/{id}", groups.show, READ_WISHES),
+        Route("PATCH", "/v1/groups/{id}", groups.change, "contacts:write", body=groups.GroupIn),
+        Route("DELETE", "/v1/groups/{id}", groups.remove, "contacts:write"),
         Route("GET", "/v1/optouts", optouts.list_optouts, READ_WISHES, query=(*optouts.OPTOUTS, *PAGED)),
         Route("POST", "/v1/optouts", once(optouts.add_optout), "contacts:write", body=optouts.NewOptout),
         Route("GET", "/v1/optouts/{id}", optouts.show_optout, READ_WISHES),

@@ -41,14 +41,18 @@ def operation(route: Route, examples: Iterable[Json]) -> Json:
     made: Json = {"operationId": operation_id(route), "tags": [_tag(route)], "summary": summary.rstrip(".")}
     if further:
         made["description"] = further
+    examples = list(examples)
+    refused = {e["response"]["status"] for e in examples if e.get("response") and e["response"]["status"] >= 400}
     parameters = [_path(name) for name in route.pattern[2]] + [_query(name) for name in route.query]
+    if 412 in refused:
+        parameters.append({"$ref": "#/components/parameters/IfMatch"})
     if parameters:
         made["parameters"] = parameters
     if route.body is not None:
         schema = {"$ref": REF + body_name(route.body)}
         made["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
-    made["responses"] = _responses(route, list(examples))
-    made["problems"] = sorted({*PROBLEMS, *(OF_BODIES if route.method in ("POST", "PUT", "PATCH") else ())})
+    made["responses"] = _responses(route, examples)
+    made["problems"] = sorted({*PROBLEMS, *refused, *(OF_BODIES if route.method in ("POST", "PUT", "PATCH") else ())})
     return made
 
 

@@ -66,7 +66,7 @@ HOPS = tuple(channel(name).hop for name in MODULES)
 CHANNEL_OF = {model: name for name in MODULES for model in (channel(name).request, channel(name).hop)}
 FIRST = "mt"
 """The channel whose path is written by hand; the others' are the same but for the body."""
-SHARED_PARTS = frozenset({"RecipientIn", "HopIn"})
+SHARED_PARTS = frozenset({"RecipientIn", "GroupOf", "HopIn"})
 PARTIAL = frozenset({"CallbackChange", "DigestChange", "IdentityChange"})
 """Bodies of which only what is given counts, so that defaults mean nothing."""
 

@@ -35,6 +35,8 @@ R = TypeVar("R")
 MakeOffers = Callable[[int], Offers]
 """(moment of acceptance, ms) → what vendors charge for what is accepted then."""
 
+NAMES_GROUP = b'"group"'
+"""A body without it names no group among its recipients."""
 LONGEST_REST_S = 0.05
 GENTLY = 500
 """Messages over which a dry run gives half of the time to others."""
@@ -52,6 +54,11 @@ def endpoint(channel: Channel) -> Callable[[HttpRequest, Context], Awaitable[Res
         submitter = submitters.get(ims) or submitters.setdefault(ims, Submitter(ims))
         header, path = request.headers.get("idempotency-key"), request.scope["path"]
         key = read_key(who.account.account_id, header, path, body, test=who.test)
+        if NAMES_GROUP in body:
+            held = await submitter.held(key) if key is not None else None
+            if held is not None and held.answer is not None:
+                return _response(held.answer, replayed=True)
+            body = await _grouped(ims, who, channel, body, held)
         size, people = len(body), None
         if is_large(body):
             body, people = await _apart(body)
@@ -110,6 +117,17 @@ async def in_turn(steps: Generator[None, None, R], *, gently: bool) -> R:
             result: R = end.value
             return result
         await asyncio.sleep(min(clock() - began, LONGEST_REST_S) if gently else 0)
+
+
+async def _grouped(ims: Context, who: Caller, channel: Channel, body: bytes, held: Held | None) -> bytes:
+    """A body with the members of groups in their place: those of now, or of the first try."""
+    from shared.accepting.members import expanded  # few requests name groups
+
+    at_ms = accepted_ms(UUID(hex=held.request_id)) if held is not None else ims.now_ms()
+    try:
+        return await expanded(ims, who.account.account_id, channel, body, at_ms)
+    except InvalidRequest as error:
+        raise _faulty(error) from error
 
 
 async def _apart(body: bytes) -> tuple[bytes, People | None]:

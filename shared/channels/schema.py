@@ -34,6 +34,12 @@ class RecipientIn(TypedDict):
     addresses: NotRequired[dict[str, str]]
 
 
+class GroupOf(TypedDict):
+    """A group of contacts: its members at the moment of acceptance, whoever is named otherwise once."""
+
+    group: str
+
+
 class HopIn(TypedDict):
     """A further hop: `channel`, `wait`, and that channel's own fields."""
 
@@ -43,7 +49,7 @@ class HopIn(TypedDict):
     wait: NotRequired[float]
 
 
-Recipients = Annotated[list[SkipValidation[RecipientIn]], Field(min_length=1, max_length=MAX_RECIPIENTS)]
+Recipients = Annotated[list[SkipValidation[RecipientIn | GroupOf]], Field(min_length=1, max_length=MAX_RECIPIENTS)]
 """Checked one by one in recipients.py, so that a bad one does not spoil the others."""
 
 

@@ -240,6 +240,10 @@ class Ims(Client):
         """Take an invitation back."""
         self._call("DELETE", f"/v1/admin/people/invitations/{urllib.parse.quote(str(id), safe='')}")
 
+    def delete_contacts_by_id(self, id: str) -> None:
+        """Erase a contact; opt-outs and consents of its addresses stay."""
+        self._call("DELETE", f"/v1/contacts/{urllib.parse.quote(str(id), safe='')}")
+
     def delete_device(self, id: str) -> None:
         """Forget one device."""
         self._call("DELETE", f"/v1/devices/{urllib.parse.quote(str(id), safe='')}")
@@ -255,6 +259,10 @@ class Ims(Client):
     def delete_file(self, id: str) -> None:
         """Remove a file that no message needs."""
         self._call("DELETE", f"/v1/files/{urllib.parse.quote(str(id), safe='')}")
+
+    def delete_groups_by_id(self, id: str) -> None:
+        """Delete a group; its members stay contacts, and what has been accepted for it goes on."""
+        self._call("DELETE", f"/v1/groups/{urllib.parse.quote(str(id), safe='')}")
 
     def delete_identity(self, id: str) -> None:
         """Remove it."""
@@ -440,6 +448,14 @@ class Ims(Client):
         """Whether an advertisement may go to somebody now, and if not, why not, and from when on it may."""
         return self._call("GET", "/v1/consents/check", {"to": to, "channel": channel})
 
+    def get_contacts(self, *, to: Any = None, group: Any = None, limit: Any = None, cursor: Any = None) -> Any:
+        """The account's contacts: all, the one at an address (`to`), or those in a group."""
+        return self._call("GET", "/v1/contacts", {"to": to, "group": group, "limit": limit, "cursor": cursor})
+
+    def get_contacts_by_id(self, id: str) -> Any:
+        """One contact."""
+        return self._call("GET", f"/v1/contacts/{urllib.parse.quote(str(id), safe='')}")
+
     def get_content(self, message_id: str, *, purpose: Any = None) -> Any:
         """What a message says, hop by hop, as it goes to the vendor."""
         return self._call("GET", f"/v1/messages/{urllib.parse.quote(str(message_id), safe='')}/content", {"purpose": purpose})
@@ -463,6 +479,14 @@ class Ims(Client):
     def get_file(self, id: str) -> Any:
         """One file, without its content."""
         return self._call("GET", f"/v1/files/{urllib.parse.quote(str(id), safe='')}")
+
+    def get_groups(self, *, limit: Any = None, cursor: Any = None) -> Any:
+        """The account's groups with the number of their members."""
+        return self._call("GET", "/v1/groups", {"limit": limit, "cursor": cursor})
+
+    def get_groups_by_id(self, id: str) -> Any:
+        """One group."""
+        return self._call("GET", f"/v1/groups/{urllib.parse.quote(str(id), safe='')}")
 
     def get_identity(self, id: str) -> Any:
         """One identity."""
@@ -632,6 +656,14 @@ class Ims(Client):
         """Change weight, switch or settings of a vendor account; settings are written and never read. The dry run shows the shares as they would be."""
         return self._call("PATCH", f"/v1/admin/vendors/{urllib.parse.quote(str(vendor), safe='')}/{urllib.parse.quote(str(account), safe='')}", {"dry_run": dry_run}, body=body)
 
+    def patch_contacts_by_id(self, id: str, body: Json, *, if_match: Any = None) -> Any:
+        """Change what is given of a contact."""
+        return self._call("PATCH", f"/v1/contacts/{urllib.parse.quote(str(id), safe='')}", body=body, headers={"if-match": if_match})
+
+    def patch_groups_by_id(self, id: str, body: Json, *, if_match: Any = None) -> Any:
+        """Rename a group; what has been accepted for it stays as it is."""
+        return self._call("PATCH", f"/v1/groups/{urllib.parse.quote(str(id), safe='')}", body=body, headers={"if-match": if_match})
+
     def patch_identity(self, id: str, body: Json, *, if_match: Any = None) -> Any:
         """The same as PUT."""
         return self._call("PATCH", f"/v1/identities/{urllib.parse.quote(str(id), safe='')}", body=body, headers={"if-match": if_match})
@@ -715,6 +747,14 @@ class Ims(Client):
     def post_consents(self, body: Json, *, idempotency_key: str = "") -> Any:
         """Note what a recipient has agreed to; it takes the place of the consent before, and ends an older opt-out."""
         return self._call("POST", "/v1/consents", body=body, once=idempotency_key)
+
+    def post_contacts(self, body: Json, *, merge: Any = None, idempotency_key: str = "") -> Any:
+        """Make a contact; a known address is 409 with its contact's id, or (`merge=true`) adds to that one."""
+        return self._call("POST", "/v1/contacts", {"merge": merge}, body=body, once=idempotency_key)
+
+    def post_groups(self, body: Json, *, idempotency_key: str = "") -> Any:
+        """Make a group; contacts name the groups that they are in."""
+        return self._call("POST", "/v1/groups", body=body, once=idempotency_key)
 
     def post_invitations_by_token(self, token: str, body: Json) -> Any:
         """Come in; who is new gives a name and a password, who is known the password, unless signed in as that person."""
