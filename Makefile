@@ -50,7 +50,7 @@ check: setup ## format, lint, types and the fast tests: what a contributor runs
 
 .PHONY: test
 test: setup ## all tests, on real servers, two workers side by side; WORKERS=0 one test after the other
-	@$(BIN)/pytest -n $(WORKERS) $(BESIDE) --reruns $(AGAIN) tests
+	@$(BIN)/pytest -n $(WORKERS) $(BESIDE) --reruns $(AGAIN) -r fER tests
 
 .PHONY: clients
 clients: setup ## write the clients of clients/ from the OpenAPI document
