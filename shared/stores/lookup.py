@@ -328,13 +328,21 @@ def _walk(conn: Connection, wanted: Search, rest: str) -> Page:
     found: list[bytes] = []
     high, scanned, more = wanted.high, 0, True
     named = wanted.request_ref is not None
-    index, of = ("request_ref", f" AND request_ref={sql.literal(wanted.request_ref)}") if named else ("account", "")
+    index, of = ("request_ref", " AND request_ref=%s") if named else ("account", "")
+    refs = (wanted.request_ref,) if named else ()
     while more and scanned < SCAN and len(found) <= wanted.limit:
         requests = sql.fetch(
             conn,
             f"SELECT request_id, IF(test>=%s, total, 0) FROM requests FORCE INDEX ({index}) WHERE account_id=%s{of} "  # noqa: S608
             "AND request_id>=%s AND request_id<%s ORDER BY request_id DESC LIMIT %s",
-            (wanted.test, wanted.account_id, wanted.low, high, REQUESTS if wanted.test else _least(wanted.limit)),
+            (
+                wanted.test,
+                wanted.account_id,
+                *refs,
+                wanted.low,
+                high,
+                REQUESTS if wanted.test else _least(wanted.limit),
+            ),
         )
         if not requests:
             return _page(found, wanted.limit, None)

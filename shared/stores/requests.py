@@ -110,15 +110,15 @@ class Listing(NamedTuple):
 def page(conn: Connection, wanted: Listing) -> tuple[list[RequestRow], bytes | None]:
     """A page of requests, and below which id to go on: few requests of many messages make a short page."""
     named = wanted.request_ref is not None
-    ref = (wanted.request_ref or "").encode()
-    more = f" AND request_ref={sql.literal(wanted.request_ref)} AND CAST(request_ref AS BINARY)={sql.literal(ref)}"
+    more = " AND request_ref=%s AND CAST(request_ref AS BINARY)=%s"
+    refs = (wanted.request_ref, wanted.request_ref.encode()) if wanted.request_ref is not None else ()
     lane = f" AND lane={int(Lane[wanted.lane])}" if wanted.lane else ""
     found = sql.fetch(
         conn,
         "SELECT request_id, request_ref, lane, test, total, accepted_ms, scheduled_ms, valid_ms FROM requests "  # noqa: S608
         f"FORCE INDEX ({'request_ref' if named else 'account'}) WHERE account_id=%s AND test>=%s AND request_id>=%s "
         f"AND request_id<%s{more if named else ''}{lane} ORDER BY request_id DESC LIMIT %s",
-        (wanted.account_id, wanted.test, wanted.low, wanted.high, wanted.limit + 1),
+        (wanted.account_id, wanted.test, wanted.low, wanted.high, *refs, wanted.limit + 1),
     )
     taken = _affordable(found[: wanted.limit])
     counts = _counts_of(conn, [row[0] for row in taken])
