@@ -143,7 +143,7 @@ FLOW: tuple[Function, ...] = (
     Function(
         "api_report",
         41101,
-        on=(Http(("/v1/messages", "/v1/requests", "/v1/reports", "/v1/callbacks", "/v1/exports")),),
+        on=(Http(("/v1/messages", "/v1/requests", "/v1/reports", "/v1/callbacks", "/v1/exports", "/v1/search")),),
         emits=("ims.outcome.{lane}", "ims.finished.{lane}", "ims.reported"),
         scale=Scale(min=1),
         internet=(443,),

@@ -10,6 +10,7 @@ from shared.following.content import get_content
 from shared.following.messages import get_message, list_messages
 from shared.following.reports import list_reports, replay_message, replay_reports
 from shared.following.requests import cancel_request, change_request, get_request, list_requests
+from shared.following.search import QUERY, search
 from shared.runtime import Route, http_function
 
 main = http_function(
@@ -22,6 +23,7 @@ main = http_function(
         Route("GET", "/v1/requests/{request_id}", get_request, "messages:read"),
         Route("PATCH", "/v1/requests/{request_id}", change_request, "messages:send"),
         Route("POST", "/v1/requests/{request_id}/cancel", once(cancel_request), "messages:send"),
+        Route("GET", "/v1/search", search, "messages:read", query=tuple(QUERY)),
         Route("GET", "/v1/reports", list_reports, "reports:read"),
         Route("POST", "/v1/reports/replay", once(replay_reports), "reports:replay"),
         Route("GET", "/v1/exports", exports.list_all, "exports:write"),

@@ -58,6 +58,7 @@ RIGHTS = {
     "GET /v1/requests/{request_id}": "messages:read",
     "PATCH /v1/requests/{request_id}": "messages:send",
     "POST /v1/requests/{request_id}/cancel": "messages:send",
+    "GET /v1/search": "messages:read",
     "GET /v1/reports": "reports:read",
     "POST /v1/reports/replay": "reports:replay",
     "POST /v1/messages/{message_id}/report/replay": "reports:replay",
