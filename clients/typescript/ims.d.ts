@@ -536,6 +536,8 @@ export class Ims {
   getPeopleInvitations(given?: { 'limit'?: number; 'cursor'?: string }): Promise<{ "items": Array<unknown>; "next": unknown }>
   /** A request with its messages counted by state. */
   getRequest(requestId: string): Promise<Request>
+  /** Messages and requests with this id, `ref`, `request_ref`, vendor's reference or recipient (numbers in any writing); exact ids come first, then by name, the newest first, at most 20 each. `looked_at` says which names the text could be. */
+  getSearch(given?: { 'q'?: string }): Promise<{ "items": Array<{ "kind": string; "id": string; "title": string; "at": string }>; "looked_at": Array<string> }>
   /** One sender number. */
   getSender(id: string): Promise<Sender>
   /** All places where the caller is signed in. */

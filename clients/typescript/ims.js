@@ -568,6 +568,11 @@ export class Ims {
     return this.call('GET', `/v1/requests/${encodeURIComponent(requestId)}`)
   }
 
+  /** Messages and requests with this id, `ref`, `request_ref`, vendor's reference or recipient (numbers in any writing); exact ids come first, then by name, the newest first, at most 20 each. `looked_at` says which names the text could be. */
+  getSearch(given = {}) {
+    return this.call('GET', `/v1/search`, { query: { 'q': given['q'] } })
+  }
+
   /** One sender number. */
   getSender(id) {
     return this.call('GET', `/v1/senders/${encodeURIComponent(id)}`)

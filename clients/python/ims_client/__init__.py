@@ -532,6 +532,10 @@ class Ims(Client):
         """A request with its messages counted by state."""
         return self._call("GET", f"/v1/requests/{urllib.parse.quote(str(request_id), safe='')}")
 
+    def get_search(self, *, q: Any = None) -> Any:
+        """Messages and requests with this id, `ref`, `request_ref`, vendor's reference or recipient (numbers in any writing); exact ids come first, then by name, the newest first, at most 20 each. `looked_at` says which names the text could be."""
+        return self._call("GET", "/v1/search", {"q": q})
+
     def get_sender(self, id: str) -> Any:
         """One sender number."""
         return self._call("GET", f"/v1/senders/{urllib.parse.quote(str(id), safe='')}")
