@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.domain.events import MAX_MESSAGES, Event
-from shared.receiving import letters, nameless, outcomes, read, unread
+from shared.receiving import letters, nameless, outcomes, read, take_wishes, unread
 from shared.runtime import Context, Route, http_function
 from shared.runtime.groups import Groups
 from shared.runtime.http import own_body, read_body
@@ -34,7 +34,11 @@ async def receipt(request: Request, ims: Context) -> Response:
     if found is None:
         raise _unproved()
     entry, results = found
-    await _publish(ims, _events(entry, results, headers, body, request.query_params.get("channel"), ims.now_ms()))
+    events = _events(entry, results, headers, body, request.query_params.get("channel"), ims.now_ms())
+    if results == []:
+        bad = await take_wishes(ims, entry, body, ims.now_ms())
+        events += letters(entry.account, entry.channel, headers, bad, ims.now_ms())
+    await _publish(ims, events)
     status, answer_headers, answer = entry.adapter.receipt_reply()
     return Response(answer, status, dict(answer_headers))
 

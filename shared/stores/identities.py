@@ -173,6 +173,21 @@ def numbers(conn: Connection, account_id: int) -> frozenset[str]:
     return frozenset(value for (value,) in found)
 
 
+def called(conn: Connection, numbers: Collection[str]) -> dict[str, set[int]]:
+    """080 number → the accounts whose opt-outs it takes."""
+    listed = ",".join(sql.literal(number) for number in sorted(numbers) if number.isascii())
+    found: dict[str, set[int]] = {}
+    if listed:
+        rows = sql.fetch(
+            conn,
+            f"SELECT value, account_id FROM identities WHERE value IN ({listed}) AND kind='number' "  # noqa: S608
+            "AND purpose='optout' AND state='approved'",
+        )
+        for value, account_id in rows:
+            found.setdefault(value, set()).add(account_id)
+    return found
+
+
 def wanted(conn: Connection, account_id: int, names: Collection[tuple[str, str, str]]) -> list[Row]:
     """An account's identities among these (channel, kind, value)."""
     if not names:

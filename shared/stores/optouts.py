@@ -92,6 +92,23 @@ def add(conn: Connection, one: Optout) -> tuple[Optout, bool]:
     return _optout(found[0]), bool(added)
 
 
+def add_told(conn: Connection, one: Optout) -> None:
+    """Note an opt-out that somebody else tells of, however late and often: the later wish holds, both are kept."""
+    found = sql.fetch(conn, "SELECT 1 FROM optouts WHERE optout_id=%s", (one.optout_id,))
+    if found:
+        return
+    agreed = consent(conn, one.account_id, one.channel, one.address)
+    if agreed is None or not agreed.ads or agreed.at_ms <= one.at_ms:
+        held = f"address_key={sql.literal(key(one.address))} AND channel={sql.literal(one.channel)}"
+        older = f"account_id={one.account_id:d} AND {held} AND scope={sql.literal(one.scope)} AND at_ms<{one.at_ms:d}"
+        _end(conn, older, "a later opt-out", one.created_ms)
+        add(conn, one)
+        return
+    names = ", ".join((*Optout._fields[:3], "address_key", *Optout._fields[3:], "active"))
+    ended = one._replace(ended_ms=one.created_ms, ended_evidence=agreed.evidence or "a newer consent")
+    sql.insert_ignore(conn, "optouts", names, [(*ended[:3], key(one.address), *ended[3:], None)])
+
+
 def end(conn: Connection, account_id: int, optout_id: bytes, evidence: str, now_ms: int) -> Optout | None:
     """It holds no more; None when it did not."""
     held = one(conn, account_id, optout_id, "FOR UPDATE")

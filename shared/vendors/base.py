@@ -122,6 +122,22 @@ CodeTable = Mapping[str, RawCode]
 """A vendor's codes on one channel, as the vendor writes them."""
 
 
+class Wish(NamedTuple):
+    """A recipient who called an 080 number, and so wants no more advertisements of whose number it is."""
+
+    to: str
+    number: str
+    at_ms: int
+
+
+class TellsWishes(Protocol):
+    """An adapter whose vendor tells of opt-outs in webhooks."""
+
+    def read_wishes(self, body: bytes, now_ms: int) -> tuple[list[Wish], list[bytes]]:
+        """Those that a proved webhook tells of, and its parts that cannot be read, each a webhook of its own."""
+        ...
+
+
 class BadReceipt(Exception):
     """The webhook's proof is wrong (401)."""
 

@@ -16,8 +16,8 @@ import orjson
 
 from shared.domain.errors import ImsError, Rejected, Unavailable, Uncertain
 from shared.vendors.answers import check, odd, parsed, raw_code, shaped
-from shared.vendors.base import Answer, BadReceipt, CodeTable, VendorAccount, VendorResult
-from shared.vendors.nhn import abroad
+from shared.vendors.base import Answer, BadReceipt, CodeTable, VendorAccount, VendorResult, Wish
+from shared.vendors.nhn import abroad, wishes
 from shared.vendors.reading import Moment, each, moment, text
 from shared.vendors.tables import meaning
 
@@ -115,6 +115,10 @@ class Hooked:
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now_ms: int) -> list[VendorResult]:
         """The same without its proof."""
         return results_of(body, lambda hook: self.hook(hook, now_ms))
+
+    def read_wishes(self, body: bytes, now_ms: int) -> tuple[list[Wish], list[bytes]]:
+        """UNSUBSCRIBE: who has called an 080 number, in time of the call."""
+        return wishes.read(body, now_ms, KST)
 
     def receipt_reply(self) -> tuple[int, Mapping[str, str], bytes]:
         """Any 2xx."""
