@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from local import control, dead, logview, operating, sealing, sending, show, uploading, watching
+from local import control, dead, logview, managing, operating, sealing, sending, show, uploading, watching
 from local.problems import Problem
 
 commands = typer.Typer(
@@ -205,6 +205,8 @@ commands.add_typer(operating.alarms, name="alarms")
 commands.add_typer(operating.functions, name="functions")
 commands.command("stops")(operating.stops)
 commands.add_typer(uploading.commands, name="uploads")
+for name in ("accounts", "people", "keys", "identities", "templates", "optouts", "stats", "audit"):
+    commands.add_typer(getattr(managing, name), name=name)
 
 
 @commands.command()

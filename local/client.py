@@ -48,6 +48,10 @@ class Gateway:
         """PUT."""
         return self._call("PUT", path, json=body)
 
+    def delete(self, path: str) -> None:
+        """DELETE."""
+        self._call("DELETE", path)
+
     def upload(self, path: str, file: Path, **query: str) -> Json:
         """POST a file as it is, streamed."""
         with file.open("rb") as body:
