@@ -21,6 +21,8 @@ DAY_MS = 86_400_000
 STEPS = {"minute": MINUTE_MS, "hour": HOUR_MS, "day": DAY_MS}
 TIME_ZONE, ZONE_MS = "Asia/Seoul", 9 * HOUR_MS
 MOST_STEPS = 1000
+LATER_S = 3600
+"""Somebody has to set up a server first."""
 
 Json = dict[str, Any]
 
@@ -68,7 +70,8 @@ async def of_any(request: Request, ims: Context) -> Response:
 
 async def _answer(ims: Context, account_id: int, test: bool, given: Json) -> Response:
     if not ims.insight.there:
-        raise Problem(503, "This installation keeps no statistics (IMS_MONGODB_URL).", kind="no-statistics")
+        told = "This installation keeps no statistics (IMS_MONGODB_URL)."
+        raise Problem(503, told, kind="no-statistics", retry_after=LATER_S)
     step, by = given.get("step", "hour"), given.get("by", ())
     size, now = STEPS[step], ims.now_ms()
     until = given.get("until", now)
