@@ -303,7 +303,11 @@ def test_a_tick_killed_after_it_told_is_repeated_once_and_says_so(place: Place) 
 def test_a_muted_alarm_is_not_told_until_the_mute_ends(place: Place) -> None:
     watch, _ = place.pair()
     later = int(time.time() * 1000) + LONG_AGO_MS
-    sql(place.platform, "INSERT INTO alarm_mutes (name, until_ms, reason, created_ms) VALUES ('ImsRedisDown', %s, '', 0)", later)
+    sql(
+        place.platform,
+        "INSERT INTO alarm_mutes (name, until_ms, reason, created_ms) VALUES ('ImsRedisDown', %s, '', 0)",
+        later,
+    )
     with place.platform.stopped("redis", kill=True):
         watch.tick()
         assert place.slack() == place.sms() == []
