@@ -4,6 +4,7 @@ value through several calls; building the literals here costs a third.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
@@ -53,10 +54,26 @@ def execute(conn: Connection, statement: str) -> int:
 
 
 def fetch(conn: Connection, statement: str, args: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
-    """All rows of a query."""
+    """All rows of a query. What stands in quotes already (`literal`) is left alone: a percent sign there is no
+    placeholder."""
     with conn.cursor() as cursor:
+        if args is not None and "'" in statement:
+            statement, args = _filled(cursor, statement, args), None
         cursor.execute(statement, args)
         return list(cursor.fetchall())
+
+
+_QUOTED_OR_PLACE = re.compile(r"'(?:[^'\\]|\\.|'')*'|%s", re.DOTALL)
+
+
+def _filled(cursor: Any, statement: str, args: Sequence[Any]) -> str:
+    """The statement with its arguments, as the driver writes them, in the places outside of quotes."""
+    left = iter(args)
+
+    def one(found: re.Match[str]) -> str:
+        return str(cursor.mogrify("%s", (next(left),))) if found[0] == "%s" else found[0]
+
+    return _QUOTED_OR_PLACE.sub(one, statement)
 
 
 def insert(conn: Connection, table: str, columns: str, values: Iterable[Sequence[Any]], tail: str = "") -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx2
 import pytest
 
 from shared.runtime.context import Context
@@ -168,3 +169,15 @@ def test_an_account_is_asked_for_every_two_seconds_only(monkeypatch: pytest.Monk
     holding.of(None, [7, 8], ["ads"])
     assert asked == [7, 8, 7, 8]
     assert optouts.TRUSTED_S < 5 - 1
+
+
+@pytest.mark.parametrize(
+    "to", ["50%off@client.example", "%s@client.example", "o'hara%%@client.example", "a\\'%s@client.example"]
+)
+async def test_signs_that_mean_something_to_sql_mean_nothing_in_a_filter(client: Client, to: str) -> None:
+    made = await client.ask("POST", "optouts", {"to": to, "channel": "email"})
+    assert made.status == 201, made.body
+    query = str(httpx2.QueryParams({"to": to, "channel": "email", "state": "all"}))
+    (found,) = (await client.ask("GET", f"optouts?{query}")).body["items"]
+    assert found["to"] == to
+    assert (await client.ask("GET", f"consents?{query}")).body["items"] == []
