@@ -23,6 +23,21 @@ optouts = typer.Typer(help="See who wants no messages of the demo account; add a
 stats = typer.Typer(help="See what became of messages.", **MARKDOWN)
 audit = typer.Typer(help="See who changed or looked at what; verify that nothing of it was changed.", **MARKDOWN)
 
+MOST = 10_000
+"""Rows that a list shows."""
+
+
+def _all(path: str, gateway: Gateway | None = None, **query: str) -> list[dict[str, Any]]:
+    """The rows of all pages."""
+    client, rows = gateway or Gateway("admin"), list[dict[str, Any]]()
+    found: dict[str, Any] = {"next": ""}
+    while found["next"] is not None and len(rows) < MOST:
+        more = {"cursor": found["next"]} if found["next"] else {}
+        found = client.get(path, limit="200", **query, **more)
+        rows += found["items"]
+    return rows
+
+
 Account = Annotated[str, typer.Option(help="The account's username.")]
 State = Annotated[str, typer.Option(help="pending, approved or rejected; empty: all.")]
 Limit = Annotated[int, typer.Option(help="So many of the newest.")]
@@ -34,7 +49,7 @@ def list_accounts() -> None:
 
     Example: ims accounts list
     """
-    rows = _call("GET", "accounts?limit=200")["items"]
+    rows = _all("/v1/admin/accounts")
     for row in rows:
         row |= row["limits"]
     _table(rows, "username", "state", "send_window", "rate_per_second", "daily_limit", "created_at")
@@ -80,7 +95,7 @@ def list_people(account: Account = "demo") -> None:
 
     Example: ims people list --account shop
     """
-    rows = _call("GET", f"accounts/{account}/people?limit=200")["items"]
+    rows = _all(f"/v1/admin/accounts/{account}/people")
     for row in rows:
         row["roles"] = " ".join(row["roles"])
     _table(rows, "email", "name", "roles", "state", "totp", "last_seen_at", "id")
@@ -106,7 +121,7 @@ def list_keys(account: Account = "demo") -> None:
 
     Example: ims keys list --account shop
     """
-    rows = _call("GET", f"accounts/{account}/keys?limit=200")["items"]
+    rows = _all(f"/v1/admin/accounts/{account}/keys")
     for row in rows:
         row["scopes"] = " ".join(row["scopes"])
     _table(rows, "hint", "name", "kind", "scopes", "last_used_at", "expires_at", "id")
@@ -143,7 +158,7 @@ def list_identities(state: State = "pending") -> None:
 
     Example: ims identities list --state pending
     """
-    rows = _call("GET", f"identities?limit=200{f'&state={state}' if state else ''}")["items"]
+    rows = _all("/v1/admin/identities", **({"state": state} if state else {}))
     _table(rows, "username", "channel", "kind", "value", "state", "reason", "id")
 
 
@@ -171,7 +186,7 @@ def list_templates(state: State = "") -> None:
 
     Example: ims templates list --state pending
     """
-    rows = _call("GET", f"templates?limit=200{f'&state={state}' if state else ''}")["items"]
+    rows = _all("/v1/admin/templates", **({"state": state} if state else {}))
     _table(rows, "username", "channel", "code", "name", "version", "state", "id")
 
 
@@ -202,8 +217,8 @@ def list_optouts(
 
     Example: ims optouts list --to 01012345678 --state all
     """
-    query = {"state": state, "limit": "200", **({"to": to} if to else {})}
-    _table(Gateway().get("/v1/optouts", **query)["items"], "to", "channel", "scope", "source", "at", "ended_at", "id")
+    rows = _all("/v1/optouts", Gateway(), state=state, **({"to": to} if to else {}))
+    _table(rows, "to", "channel", "scope", "source", "at", "ended_at", "id")
 
 
 @optouts.command("add")
