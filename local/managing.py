@@ -5,7 +5,7 @@ What belongs to one account is asked with the demo account's live key, or, for a
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,13 +27,13 @@ MOST = 10_000
 """Rows that a list shows."""
 
 
-def _all(path: str, gateway: Gateway | None = None, **query: str) -> list[dict[str, Any]]:
+def _all(path: str, query: dict[str, str] | None = None, kind: str = "admin") -> list[dict[str, Any]]:
     """The rows of all pages."""
-    client, rows = gateway or Gateway("admin"), list[dict[str, Any]]()
+    client, rows = Gateway(kind), list[dict[str, Any]]()
     found: dict[str, Any] = {"next": ""}
     while found["next"] is not None and len(rows) < MOST:
         more = {"cursor": found["next"]} if found["next"] else {}
-        found = client.get(path, limit="200", **query, **more)
+        found = client.get(path, limit="200", **(query or {}), **more)
         rows += found["items"]
     return rows
 
@@ -158,7 +158,7 @@ def list_identities(state: State = "pending") -> None:
 
     Example: ims identities list --state pending
     """
-    rows = _all("/v1/admin/identities", **({"state": state} if state else {}))
+    rows = _all("/v1/admin/identities", {"state": state} if state else None)
     _table(rows, "username", "channel", "kind", "value", "state", "reason", "id")
 
 
@@ -186,7 +186,7 @@ def list_templates(state: State = "") -> None:
 
     Example: ims templates list --state pending
     """
-    rows = _all("/v1/admin/templates", **({"state": state} if state else {}))
+    rows = _all("/v1/admin/templates", {"state": state} if state else None)
     _table(rows, "username", "channel", "code", "name", "version", "state", "id")
 
 
@@ -217,7 +217,7 @@ def list_optouts(
 
     Example: ims optouts list --to 01012345678 --state all
     """
-    rows = _all("/v1/optouts", Gateway(), state=state, **({"to": to} if to else {}))
+    rows = _all("/v1/optouts", {"state": state, **({"to": to} if to else {})}, "live")
     _table(rows, "to", "channel", "scope", "source", "at", "ended_at", "id")
 
 
