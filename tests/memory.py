@@ -52,6 +52,10 @@ class Callbacks:
         return Answer(204, None, 1)
 
 
+BESIDE = ("ims.store", "ims.analyze")
+"""Readers that no message waits for."""
+
+
 class Road:
     """One account and its way through the map; `vendor` answers the calls that senders make.
 
@@ -67,7 +71,7 @@ class Road:
         parts = {"bus": self, "egress": self.callbacks}
         parts["http"] = httpx2.AsyncClient(transport=httpx2.MockTransport(vendor))
         ims.__dict__.update(parts)
-        self._readers = {t: s.process.function.name for s in flow.sources() for t in s.topics if s.group != "ims.store"}
+        self._readers = {t: s.process.function.name for s in flow.sources() for t in s.topics if s.group not in BESIDE}
         self._further = further
         self.published: list[Event] = []
         name = f"memory-{os.urandom(4).hex()}"
