@@ -371,7 +371,7 @@ async def test_the_map_shows_rates_lags_and_what_is_not_known(ims: Context, admi
     kafka = await admin.done("GET", "kafka")
     topic = next(one for one in kafka["items"] if one["name"] == "ims.accepted.bulk")
     assert topic["partitions"] > 0
-    assert [group["group"] for group in topic["groups"]] == ["ims.route-accepted-bulk"]
+    assert sorted(group["group"] for group in topic["groups"]) == ["ims.analyze", "ims.route-accepted-bulk"]
 
 
 def test_two_samples_make_a_rate_and_one_makes_none() -> None:

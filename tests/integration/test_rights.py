@@ -245,7 +245,7 @@ async def test_an_operation_is_open_to_exactly_the_keys_that_its_scopes_allow(
         listed = None if scopes is None else json.dumps(scopes)
         token = await ims.db(add_key, kind, None if kind == "admin" else account, scopes=listed, **columns)
         answer = await call(route.method, path, token)
-        assert answer.status < 500, answer
+        assert answer.status < 500 or str(answer.body.get("type")).endswith("no-statistics"), answer
         return answer.status
 
     def opens(status: int) -> bool:
