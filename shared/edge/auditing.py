@@ -5,7 +5,7 @@
 | the change, before its commit | neither the change nor its row |
 | the commit, before the anchor | both; the next change anchors the chain again |
 
-The anchor is the newest row's number and hash outside of MySQL (Redis, the log, the daily digest): without it nobody
+The anchor is the newest row's number and hash outside of MySQL (Redis, the log): without it nobody
 could know that the chain's end was cut off.
 """
 

@@ -55,7 +55,7 @@ def step_of(stored: str, person_id: bytes, code: str, now_ms: int) -> int | None
     now = now_ms // 1000 // STEP_S
     given = plain(code)
     for step in range(now - DRIFT, now + DRIFT + 1):
-        if hmac.compare_digest(totp.generate_otp(step), given):
+        if hmac.compare_digest(totp.generate_otp(step).encode(), given.encode()):
             return step
     return None
 

@@ -139,7 +139,7 @@ def _verify(stored: str, text: str) -> bool:
 
 async def is_right(stored: str | None, text: str) -> bool:
     """Whether it is the password; takes as long where there is none (None)."""
-    if len(text.encode()) > MOST_BYTES:
+    if len(normal(text).encode()) > MOST_BYTES:
         return False
     right = await _here().run(_verify, stored or _nobody(), text)
     return bool(right) and stored is not None
