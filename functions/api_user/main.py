@@ -174,7 +174,7 @@ main = http_function(
         Route("POST", "/v1/passwords/{token}", oneself.reset_password, body=shapes.NewPassword),
         Route("PUT", "/v1/me/password", oneself.change_password, body=shapes.ChangedPassword),
         Route("POST", "/v1/me/totp", oneself.begin_totp),
-        Route("PUT", "/v1/me/totp", oneself.set_totp, body=shapes.Given),
+        Route("PUT", "/v1/me/totp", oneself.set_totp, confirm=True, body=shapes.Given),
         Route("DELETE", "/v1/me/totp", oneself.end_totp, confirm=True),
         Route("POST", "/v1/me/totp/recovery", oneself.renew_recovery, confirm=True),
     ]

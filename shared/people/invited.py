@@ -21,7 +21,7 @@ from shared.runtime.clock import iso
 from shared.runtime.peers import client_address
 from shared.runtime.problems import Problem
 from shared.stores import accounts, people
-from shared.stores.people import Invitation
+from shared.stores.people import OWNER, Invitation
 from shared.stores.sessions import Person
 from shared.stores.sql import Connection
 
@@ -75,9 +75,19 @@ def _come(conn: Connection, one: Invitation, name: str, made: str, now_ms: int) 
         people.add(conn, request_id(now_ms, int.from_bytes(os.urandom(8), "big")).bytes, one.email, name, made, now_ms)
         person = people.by_email(conn, one.email)
     assert person is not None  # noqa: S101 - added above
+    _keep_an_owner(conn, one, person.person_id)
     people.join(conn, one.account_id, person.person_id, one.roles, now_ms)
     people.withdraw(conn, one.account_id, one.invitation_id)
     return person.id
+
+
+def _keep_an_owner(conn: Connection, one: Invitation, person_id: bytes) -> None:
+    """409 where the last owner would come in anew as less."""
+    before = people.member(conn, one.account_id, person_id, "FOR UPDATE")
+    leaves = before and before.enabled and OWNER in before.roles and OWNER not in one.roles
+    if leaves and not people.owners(conn, one.account_id, person_id):
+        detail = "You are the last owner here; make somebody else an owner first."
+        raise Problem(409, detail, kind="last-owner", title="The last owner stays")
 
 
 async def _new(wish: shapes.Acceptance, found: Invitation) -> str:

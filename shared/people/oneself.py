@@ -13,6 +13,7 @@ from shared.edge.callers import Actor, of_person, signed_in
 from shared.following import reading
 from shared.people import factors, mails, passwords, shapes
 from shared.people.sessions import check_password
+from shared.people.signing_in import _subject
 from shared.runtime import Context
 from shared.runtime.clock import iso
 from shared.runtime.peers import client_address
@@ -21,6 +22,9 @@ from shared.runtime.settings import PeopleSettings, load
 from shared.stores import people, sessions, sign_ins
 from shared.stores.sessions import Session
 from shared.stores.sql import Connection
+
+UNCOUNTED = 1 << 31
+USED = "This link was used, has run out, or never was: ask for another one."
 
 
 def digest(token: str) -> bytes:
@@ -76,11 +80,20 @@ async def ask_reset(request: Request, ims: Context) -> Response:
         raise reading.invalid([Fault("/email", "format", "is not an e-mail address")])
     person = await ims.db(people.by_email, email)
     token, minutes = shapes.token(), load(PeopleSettings).reset_minutes
-    if person is not None:
+    if person is not None and await _may_ask(ims, email, client_address(request)):
         until = ims.now_ms() + int(minutes * 60_000)
         await ims.db(people.offer_reset, digest(token), person.person_id, until, ims.now_ms())
         mails.later("reset", person.email, minutes=f"{minutes:g}", link=mails.link("reset", token))
     return reading.answer({"sent": "if somebody with this address signs in here, a link is on its way"}, 202)
+
+
+async def _may_ask(ims: Context, email: str, source: str) -> bool:
+    """Whether one more mail goes there: after five, one in 1, 2, 4 … 60 minutes; the last link stays good."""
+    asked, now = _subject("reset", email), ims.now_ms()
+    if await ims.db(sign_ins.locked_until, asked) > now:
+        return False
+    await ims.db(sign_ins.failed, asked, _subject("reset from", source), UNCOUNTED, now)
+    return True
 
 
 async def reset_password(request: Request, ims: Context) -> Response:
@@ -88,6 +101,8 @@ async def reset_password(request: Request, ims: Context) -> Response:
     token = digest(request.path_params["token"])
     wish = await reading.body(request, shapes.NewPassword)
     check_new(wish.password, "/password")
+    if not await ims.db(people.is_reset, token, ims.now_ms()):
+        raise Problem(404, USED)
     made = await passwords.hashed(wish.password)
 
     def change(conn: Connection) -> tuple[str, str] | None:
@@ -104,7 +119,7 @@ async def reset_password(request: Request, ims: Context) -> Response:
         ims, actor, lambda done: Deed("password.reset", f"person:{done[0]}") if done else None, change
     )
     if found is None:
-        raise Problem(404, "This link was used, has run out, or never was: ask for another one.")
+        raise Problem(404, USED)
     _tell(found[1], "비밀번호 재설정 / password reset", actor.address, ims.now_ms())
     return Response(status_code=204)
 
@@ -129,7 +144,7 @@ async def begin_totp(request: Request, ims: Context) -> Response:
 
 async def set_totp(request: Request, ims: Context) -> Response:
     """Begin to use it, proved by a code; answers the recovery codes, once. All other sessions end."""
-    session = await signed_in(request, ims)
+    session = await _dangerous(request, ims)
     wish = await reading.body(request, shapes.Given)
     person = session.person
     if person.totp_pending is None:

@@ -145,6 +145,8 @@ def verify(conn: Connection, anchor: tuple[int, bytes] | None = None) -> Verdict
                 return Verdict(False, count, previous, count)
     if count < noted[0]:
         return Verdict(False, count, previous, count + 1)
+    if count == noted[0] and previous != noted[1]:
+        return Verdict(False, count, previous, count)
     if anchor is not None and anchor[0] > count:
         return Verdict(False, count, previous, count + 1)
     return Verdict(True, count, previous, None)

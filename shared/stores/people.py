@@ -228,6 +228,11 @@ def offer_reset(conn: Connection, token: bytes, person_id: bytes, expires_ms: in
     sql.insert(conn, "password_resets", "token, person_id, expires_ms", [(token, person_id, expires_ms)])
 
 
+def is_reset(conn: Connection, token: bytes, now_ms: int) -> bool:
+    """Whether a link still works; asked before a password is hashed for it."""
+    return bool(sql.fetch(conn, "SELECT 1 FROM password_resets WHERE token=%s AND expires_ms>%s", (token, now_ms)))
+
+
 def take_reset(conn: Connection, token: bytes, now_ms: int) -> bytes | None:
     """Whose link it is; it is used up, with all others of that person."""
     found = sql.fetch(

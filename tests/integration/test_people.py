@@ -178,7 +178,9 @@ async def test_a_session_says_who_it_is_and_what_it_may_do(tenant: Tenant) -> No
     assert (await tenant.owner.ask("GET", "/v1/me")).status == 401
 
 
-@pytest.mark.parametrize("how", ["no token", "another's token", "another site", "another origin"])
+@pytest.mark.parametrize(
+    "how", ["no token", "another's token", "another site", "another origin", "no origin", "broken origin"]
+)
 async def test_a_change_by_cookie_needs_our_own_page(ims: Context, tenant: Tenant, how: str) -> None:
     other = await tenant_of(ims)
     browser = tenant.owner
@@ -190,7 +192,8 @@ async def test_a_change_by_cookie_needs_our_own_page(ims: Context, tenant: Tenan
     elif how == "another site":
         headers = {"sec-fetch-site": "cross-site"}
     else:
-        headers = {"origin": "https://evil.example"}
+        origins = {"no origin": "null", "broken origin": "http://["}
+        headers = {"origin": origins.get(how, "https://evil.example")}
     answer = await browser.ask("PUT", "/v1/digests", {"enabled": False}, **headers)
     assert (answer.status, answer.kind) == (403, "csrf")
     good = await browser.ask("PUT", "/v1/digests", {"enabled": False}, origin="http://ims.test")
@@ -261,6 +264,25 @@ async def test_a_second_factor_is_asked_for_and_each_code_counts_once(ims: Conte
     assert (await Browser().sign_in(tenant.email, code=codes[0])).status == 401
     twice = await asyncio.gather(*(Browser().sign_in(tenant.email, code=codes[1]) for _ in range(2)))
     assert sorted(one.status for one in twice) == [201, 401]
+
+
+@pytest.mark.parametrize("code", ["ㅁㅠㅊ123", "é12345", "١٢٣٤٥٦", "-"])
+async def test_a_code_in_other_letters_is_a_wrong_code(ims: Context, tenant: Tenant, code: str) -> None:
+    secret = pyotp.random_base32()
+    hashed = await passwords.hashed(PASSWORD)
+    email = await ims.db(add_person, tenant.account_id, "viewer", hashed, secret)
+    answer = await Browser("198.51.100.10").sign_in(email, code=code)
+    assert (answer.status, answer.kind) == (401, "sign-in-failed")
+
+
+async def test_a_second_factor_is_set_up_only_by_who_knows_the_password(ims: Context, tenant: Tenant) -> None:
+    _, thief = await member(ims, tenant, "viewer")
+    begun = (await thief.ask("POST", "/v1/me/totp")).body
+    code = {"code": pyotp.TOTP(begun["secret"]).now()}
+    refused = await thief.ask("PUT", "/v1/me/totp", code)
+    assert (refused.status, refused.kind) == (403, "confirm-needed")
+    assert (await thief.ask("POST", "/v1/sessions/current/confirm", {"password": PASSWORD})).status == 200
+    assert (await thief.ask("PUT", "/v1/me/totp", code)).status == 200
 
 
 async def test_an_operator_needs_a_second_factor(ims: Context) -> None:
@@ -385,6 +407,19 @@ async def test_one_is_invited_looks_and_comes_once(ims: Context, tenant: Tenant,
     assert (await Browser().sign_in(address.strip())).body["roles"] == ["sender"]
 
 
+async def test_the_last_owner_does_not_come_in_anew_as_less(
+    ims: Context, tenant: Tenant, box: list[tuple[str, str]]
+) -> None:
+    body = {"email": tenant.email, "roles": ["viewer"]}
+    assert (await tenant.owner.ask("POST", "/v1/people/invitations", body)).status == 201
+    link = LINK.search(box[0][1])[2]  # type: ignore[index]
+    refused = await tenant.owner.ask("POST", f"/v1/invitations/{link}", {})
+    assert (refused.status, refused.kind) == (409, "last-owner")
+    await member(ims, tenant, "owner")
+    assert (await tenant.owner.ask("POST", f"/v1/invitations/{link}", {})).status == 201
+    assert (await tenant.owner.ask("GET", "/v1/sessions/current")).body["roles"] == ["viewer"]
+
+
 async def test_nobody_gives_a_role_that_can_do_more(ims: Context, tenant: Tenant) -> None:
     key = await ims.db(add_key, "live", tenant.account_id, scopes='["people:write", "account:read", "messages:read"]')
     bearer = {"authorization": f"Bearer {key}", "content-type": "application/json"}
@@ -406,6 +441,29 @@ async def test_a_reset_ends_every_session_and_the_link_works_once(
     assert (await Browser().ask("POST", f"/v1/passwords/{token}", {"password": new})).status == 404
     assert (await tenant.owner.ask("GET", "/v1/me")).status == 401
     assert (await Browser().sign_in(tenant.email, new)).status == 201
+
+
+async def test_a_link_that_never_was_costs_no_hash(ims: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hashed(_: str) -> str:
+        raise AssertionError("hashed")
+
+    monkeypatch.setattr(passwords, "hashed", hashed)
+    assert (await Browser().ask("POST", "/v1/passwords/never", {"password": "an entirely new password"})).status == 404
+
+
+async def test_a_stranger_cannot_fill_a_box_with_links(
+    ims: Context, tenant: Tenant, box: list[tuple[str, str]]
+) -> None:
+    for _ in range(8):
+        assert (await Browser().ask("POST", "/v1/passwords/reset", {"email": tenant.email})).status == 202
+    while mails._under_way:
+        await asyncio.gather(*mails._under_way)
+    assert len(box) == 5
+    tokens = [LINK.search(text)[2] for _, text in box]  # type: ignore[index]
+    new = {"password": "an entirely new password"}
+    assert sorted([(await Browser().ask("POST", f"/v1/passwords/{one}", new)).status for one in tokens]) == [
+        204, 404, 404, 404, 404,
+    ]  # fmt: skip
 
 
 # --- the audit --------------------------------------------------------------------------------------------------------
@@ -461,6 +519,28 @@ async def test_verify_finds_what_was_changed_or_removed(ims: Context, tenant: Te
     assert found["ok"] is (harm == "none"), found
     assert (found["broken_at"] is None) is (harm == "none")
     assert await ims.redis.state.get(ANCHOR)
+
+
+class Undo(Exception):
+    """Takes a transaction back."""
+
+
+async def test_verify_finds_a_last_row_that_was_written_anew_also_without_redis(ims: Context, tenant: Tenant) -> None:
+    await tenant.owner.ask("PUT", "/v1/digests", {"enabled": False})
+    found: list[audit.Verdict] = []
+
+    def spoil(conn: Connection) -> None:
+        found.append(audit.verify(conn))
+        last = list(audit.batches(conn))[-1][-1]
+        made = audit.digest(last.seq, last.entry._replace(object="x"), last.previous)
+        sql.execute(conn, f"UPDATE audit SET object='x', hash={sql.literal(made)} WHERE seq={last.seq}")
+        found.append(audit.verify(conn))
+        raise Undo
+
+    with pytest.raises(Undo):
+        await ims.db(spoil)
+    assert [one.ok for one in found] == [True, False]
+    assert found[1].broken_at == found[0].rows
 
 
 async def test_the_ring_seals_the_second_factor(ims: Context) -> None:
