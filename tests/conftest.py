@@ -30,6 +30,9 @@ SESSION = "platform"
 OWN_PLATFORM = ("test_apart.py", "test_clusters.py", "test_openfaas_ce.py")
 """Of e2e, those that start one of another kind for themselves."""
 
+OF_BUILD = ("test_pipeline.py", "test_scripts.py")
+"""These run the pipelines' scripts, which write into build/."""
+
 OFFSET = 8500
 """Where the search for free ports begins; clear of the other platforms that tests start."""
 FAST: dict[str, str] = {
@@ -75,6 +78,8 @@ def group(nodeid: str) -> str:
     """What stays with one worker: a file, and all that use the session's one platform, those that break it apart."""
     path = nodeid.partition("::")[0]
     name = Path(path).name
+    if name in OF_BUILD:
+        return "build"
     if "e2e" not in Path(path).parts or name in OWN_PLATFORM:
         return path
     return SESSION + ("-breaking" if name in LAST else "")

@@ -10,7 +10,7 @@ import orjson
 import pytest
 import structlog
 
-from shared.runtime import announcing, levels
+from shared.runtime import announcing, levels, scope
 from shared.runtime.levels import Wanted
 
 LATER = int(time.time() * 1000) + 86_400_000
@@ -20,7 +20,7 @@ LATER = int(time.time() * 1000) + 86_400_000
 @pytest.fixture(autouse=True)
 def clean() -> Iterator[None]:
     yield
-    levels.want("ims", [])
+    levels.want(scope.current().name, [])
 
 
 def passes(method: str, module: str = "shared.sending.handler") -> bool:
@@ -33,14 +33,14 @@ def passes(method: str, module: str = "shared.sending.handler") -> bool:
 
 def test_a_change_counts_until_its_end_and_no_longer() -> None:
     assert not passes("debug")
-    levels.want("ims", [Wanted("debug", LATER)])
+    levels.want(scope.current().name, [Wanted("debug", LATER)])
     assert passes("debug")
-    levels.want("ims", [Wanted("debug", int(time.time() * 1000) - 1)])
+    levels.want(scope.current().name, [Wanted("debug", int(time.time() * 1000) - 1)])
     assert not passes("debug"), "it is over by itself"
 
 
 def test_a_change_of_one_logger_leaves_the_others() -> None:
-    levels.want("ims", [Wanted("error", LATER), Wanted("debug", LATER, "shared.sending")])
+    levels.want(scope.current().name, [Wanted("error", LATER), Wanted("debug", LATER, "shared.sending")])
     assert passes("debug")
     assert not passes("debug", "shared.sendings")
     assert not passes("warning", "shared.watch.tick")
