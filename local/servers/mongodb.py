@@ -1,4 +1,4 @@
-"""What speaks MongoDB's protocol, in memory: statistics, which `ims stats rebuild` makes anew from MySQL.
+"""What speaks MongoDB's protocol, in memory: statistics, which end with it.
 
 A real one is used where IMS_MONGODB_URL names it; `IMS_MONGODB_URL=none` does without statistics.
 """

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from uuid import UUID
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.accepting import files, forms
 from shared.accepting.images import NoImage, examine
-from shared.domain.ids import request_id
 from shared.edge.callers import caller
 from shared.following import reading
 from shared.runtime import Context
+from shared.runtime.clock import new_request_id
 from shared.runtime.http import read_body
 from shared.runtime.problems import Problem
 from shared.stores.files import FileRow, insert_file, room
@@ -38,7 +35,7 @@ async def upload(request: Request, ims: Context) -> Response:
     except NoImage as error:
         raise _unusable(error, kind) from error
     now = ims.now_ms()
-    file_id = UUID(int=request_id(now, int.from_bytes(os.urandom(8), "big")).int)
+    file_id = new_request_id(now)
     name = _name(written or request.query_params.get("name", "image.jpg"))
     account_id = who.account.account_id
     with files.within():

@@ -6,7 +6,6 @@ A key's secret is shown once, when it is made; what is stored is its SHA-256 and
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from collections.abc import Iterable
 from ipaddress import ip_network
@@ -19,14 +18,13 @@ from starlette.responses import Response
 
 from shared.channels.common import Fault, read_time, time_fault
 from shared.channels.schema import Content
-from shared.domain.ids import request_id
 from shared.edge import objects
 from shared.edge.auditing import Deed, audited
 from shared.edge.callers import Caller, Operator, caller, operator
 from shared.edge.scopes import SCOPES, opened
 from shared.following import reading
 from shared.runtime import Context
-from shared.runtime.clock import iso
+from shared.runtime.clock import iso, new_request_id
 from shared.runtime.problems import Problem
 from shared.stores import keys as store
 from shared.stores.accounts import ApiKey
@@ -229,7 +227,7 @@ async def _create(
     wanted.settle()
     key = _secret(wish.kind)
     row = Row(
-        _new_id(now_ms), _hash(key), account_id, wish.kind, wish.name or "", key[-ENDING:], wanted.scopes,
+        new_request_id(now_ms).bytes, _hash(key), account_id, wish.kind, wish.name or "", key[-ENDING:], wanted.scopes,
         wanted.ip_allow, wanted.expires_ms, None, now_ms, now_ms,
     )  # fmt: skip
     deed = Deed("key.create", _named(row), after=view(row), about=about)
@@ -258,7 +256,7 @@ def _rotated(conn: Connection, who: Caller, key_id: bytes, overlap_ms: int, now_
         raise Problem(403, "This key can do more than yours, so yours cannot get its secret.")
     key = _secret(old.kind)
     new = old._replace(key_hash=_hash(key), ending=key[-ENDING:], last_used_ms=None, updated_ms=now_ms)
-    store.replace(conn, old, new, now_ms + overlap_ms, _new_id(now_ms))
+    store.replace(conn, old, new, now_ms + overlap_ms, new_request_id(now_ms).bytes)
     return new, key
 
 
@@ -322,7 +320,3 @@ def _secret(kind: str) -> str:
 
 def _hash(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
-
-
-def _new_id(now_ms: int) -> bytes:
-    return request_id(now_ms, int.from_bytes(os.urandom(8), "big")).bytes

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.edge import objects
+from shared.edge import csv_out, objects
 from shared.edge.auditing import Deed, anchored, noted
 from shared.edge.callers import caller, operator
 from shared.following import reading
@@ -89,13 +87,9 @@ async def export(request: Request, ims: Context) -> Response:
     purpose = given.pop("purpose", None)
     rows = await ims.db(audit.page, Filter(**given), 2**63 - 1, EXPORTED)
     await noted(ims, who, Deed("audit.export", "audit", after={"rows": len(rows), **given}, purpose=purpose))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow([guarded(cell) for cell in _cells(row)])
+    text = csv_out.MARK + csv_out.lines([COLUMNS, *map(_cells, rows)])
     headers = {"content-disposition": 'attachment; filename="audit.csv"'}
-    return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _cells(row: Row) -> list[str]:
@@ -104,8 +98,3 @@ def _cells(row: Row) -> list[str]:
         str(row.seq), str(iso(e.at_ms)), e.actor_kind, e.actor_name, e.address, e.username, e.action, e.object,
         e.before_json or "", e.after_json or "", e.purpose or "",
     ]  # fmt: skip
-
-
-def guarded(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,14 +13,13 @@ from shared.channels import MODULES
 from shared.channels.common import Fault, Refused, channel
 from shared.channels.schema import Content
 from shared.domain import phone
-from shared.domain.ids import request_id
 from shared.domain.text import tidy
 from shared.edge import objects
 from shared.edge.auditing import Deed, audited
 from shared.edge.callers import Caller, caller
 from shared.following import reading
 from shared.runtime import Context
-from shared.runtime.clock import iso
+from shared.runtime.clock import iso, new_request_id
 from shared.runtime.problems import Problem
 from shared.stores import contacts as store
 from shared.stores.contacts import Contact, Key, NoGroup, Taken, key_of
@@ -105,7 +103,7 @@ async def _wish(request: Request, *, new: bool) -> ContactIn:
 
 
 def _made(who: Caller, wish: ContactIn, now: int) -> Contact:
-    contact_id = request_id(now, int.from_bytes(os.urandom(8), "big")).bytes
+    contact_id = new_request_id(now).bytes
     return Contact(
         contact_id, who.account.account_id, wish.name, wish.addresses or {}, wish.variables or {}, wish.tags or [],
         1, now, now, tuple(wish.groups or ()),

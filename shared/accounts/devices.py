@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -16,13 +15,12 @@ from shared.channels.common import Fault, uri_fault
 from shared.channels.push.addresses import user_fault
 from shared.channels.schema import Content
 from shared.domain.errors import Invalid
-from shared.domain.ids import request_id
 from shared.domain.text import tidy
 from shared.edge import objects
 from shared.edge.callers import Caller, caller
 from shared.following import reading
 from shared.runtime import Context
-from shared.runtime.clock import iso
+from shared.runtime.clock import iso, new_request_id
 from shared.stores import devices as store
 from shared.stores import identities
 from shared.stores.devices import LIVE, WEBPUSH, Device, token_hash
@@ -172,7 +170,7 @@ async def register(request: Request, ims: Context) -> Response:
 
 def _made(ims: Context, who: Caller, wish: Registration) -> Device:
     now = ims.now_ms()
-    device_id = request_id(now, int.from_bytes(os.urandom(8), "big")).bytes
+    device_id = new_request_id(now).bytes
     kind, token = (_split(wish.token) or ("", "")) if wish.token else ("webpush", "")
     told = wish.subscription.model_dump() if wish.subscription else None
     digest = token_hash(kind, token if wish.subscription is None else wish.subscription.endpoint)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,14 +12,13 @@ from starlette.responses import Response
 from shared.accounts.contacts import MAX_NAME
 from shared.channels.common import Fault
 from shared.channels.schema import Content
-from shared.domain.ids import request_id
 from shared.domain.text import tidy
 from shared.edge import objects
 from shared.edge.auditing import Deed, audited
 from shared.edge.callers import Caller, caller
 from shared.following import reading
 from shared.runtime import Context
-from shared.runtime.clock import iso
+from shared.runtime.clock import iso, new_request_id
 from shared.stores import contacts as store
 from shared.stores.contacts import Group, Taken
 from shared.stores.sql import Connection
@@ -76,7 +74,7 @@ async def create(request: Request, ims: Context) -> Response:
     """Make a group; contacts name the groups that they are in."""
     who = await caller(request, ims)
     name, now = await _name(request), ims.now_ms()
-    group_id = request_id(now, int.from_bytes(os.urandom(8), "big")).bytes
+    group_id = new_request_id(now).bytes
     new = Group(group_id, who.account.account_id, name, 1, now, now)
     return objects.shown(view(await _saved(ims, who, lambda conn: (None, store.save_group(conn, new)))), 201)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,13 +15,12 @@ from shared.accounts.kinds import KINDS, Kind
 from shared.accounts.secrets import Sealed
 from shared.channels.common import Fault
 from shared.channels.schema import Content
-from shared.domain.ids import request_id
 from shared.edge import objects
 from shared.edge.auditing import Deed, audited
 from shared.edge.callers import Caller, caller, operator
 from shared.following import reading
 from shared.runtime import Context
-from shared.runtime.clock import iso
+from shared.runtime.clock import iso, new_request_id
 from shared.runtime.problems import Problem
 from shared.stores import files
 from shared.stores import identities as store
@@ -217,7 +215,7 @@ async def create(request: Request, ims: Context) -> Response:
 
 async def _add(ims: Context, who: Caller, kind: Kind, value: str, proof: list[str], read: Read) -> Row:
     now = ims.now_ms()
-    identity_id = request_id(now, int.from_bytes(os.urandom(8), "big")).bytes
+    identity_id = new_request_id(now).bytes
     purpose = "optout" if read.plain.get("optout") is True or value.startswith("080") else "send"
     row = Row(
         identity_id, who.account.account_id, kind.channel, kind.kind, value, purpose, PENDING, None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -14,13 +13,12 @@ from shared.channels import MODULES
 from shared.channels.common import Fault, read_time, time_fault
 from shared.channels.schema import Content
 from shared.domain import defaults
-from shared.domain.ids import request_id
 from shared.edge import objects
 from shared.edge.auditing import Deed, audited
 from shared.edge.callers import caller
 from shared.following import reading
 from shared.runtime import Context
-from shared.runtime.clock import iso
+from shared.runtime.clock import iso, new_request_id
 from shared.stores import optouts as store
 from shared.stores.optouts import ADS, Consent, Optout
 
@@ -142,10 +140,6 @@ def _address(wish: NewOptout | NewConsent) -> str:
     return reading.to((wish.to or "").strip())
 
 
-def _new_id(now_ms: int) -> bytes:
-    return request_id(now_ms, int.from_bytes(os.urandom(8), "big")).bytes
-
-
 async def list_optouts(request: Request, ims: Context) -> Response:
     """Recipients who want no messages; `state=ended` or `all` shows the history."""
     who = await caller(request, ims)
@@ -165,8 +159,8 @@ async def add_optout(request: Request, ims: Context) -> Response:
     wish = await reading.body(request, NewOptout, faults)
     at = (read_time(wish.at) if wish.at else None) or now
     new = Optout(
-        _new_id(now), who.account.account_id, wish.channel or store.EVERY, _address(wish), wish.scope, "api",
-        wish.reason, wish.evidence, None, at, now,
+        new_request_id(now).bytes, who.account.account_id, wish.channel or store.EVERY, _address(wish), wish.scope,
+        "api", wish.reason, wish.evidence, None, at, now,
     )  # fmt: skip
 
     def deed(done: tuple[Optout, bool]) -> Deed | None:
@@ -233,7 +227,7 @@ async def add_consent(request: Request, ims: Context) -> Response:
     wish = await reading.body(request, NewConsent, faults)
     at = (read_time(wish.at) if wish.at else None) or now
     new = Consent(
-        _new_id(now), who.account.account_id, wish.channel or "", _address(wish), wish.ads, wish.night_ads,
+        new_request_id(now).bytes, who.account.account_id, wish.channel or "", _address(wish), wish.ads, wish.night_ads,
         wish.evidence, at, now,
     )  # fmt: skip
     deed = Deed("consent.add", f"consent:{UUID(bytes=new.consent_id)}", after=consent_view(new))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -19,12 +18,12 @@ from shared.channels import common as channels
 from shared.channels.common import Channel, Fault, Refused
 from shared.channels.schema import Content
 from shared.domain import templates as states
-from shared.domain.ids import request_id
 from shared.edge import objects
 from shared.edge.auditing import Deed, audited
 from shared.edge.callers import Caller, caller
 from shared.following import reading
 from shared.runtime import Context
+from shared.runtime.clock import new_request_id
 from shared.stores import templates as store
 from shared.stores.templates import Head, Version, Whole
 
@@ -92,7 +91,7 @@ async def create(request: Request, ims: Context) -> Response:
 
     wish = await reading.body(request, New, faults)
     now = ims.now_ms()
-    template_id = request_id(now, int.from_bytes(os.urandom(8), "big")).bytes
+    template_id = new_request_id(now).bytes
     channel, code = wish.channel or "", wish.code or ""
     head = Head(template_id, who.account.account_id, channel, code, wish.name or code, 1, None, now, now)
     version = _version(template_id, wish.content or {}, variables, now)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 from html import escape
 from typing import NamedTuple
 
@@ -16,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.accounts.secrets import MARK_BYTES, ring
-from shared.domain.ids import request_id
 from shared.runtime import Context
+from shared.runtime.clock import new_request_id
 from shared.runtime.problems import Problem
 from shared.runtime.settings import DigestSettings, load
 from shared.stores import optouts, suppressions
@@ -87,7 +86,7 @@ async def unsubscribe(request: Request, ims: Context) -> Response:
 def _opted_out(conn: Connection, wish: Wish, now_ms: int) -> None:
     """The wish, where mails ask for it and where the account sees it."""
     suppressions.opt_out(conn, wish.account_id, "email", wish.address, wish.message_id, now_ms)
-    new_id = request_id(now_ms, int.from_bytes(os.urandom(8), "big")).bytes
+    new_id = new_request_id(now_ms).bytes
     one = Optout(
         new_id, wish.account_id, "email", wish.address, optouts.ADS, "unsubscribed", None, "the link in a mail",
         wish.message_id, now_ms, now_ms,

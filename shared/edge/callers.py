@@ -68,10 +68,6 @@ class Operator:
         """As changes note it."""
         return f"key:{self.actor.id}" if self.session is None else f"person:{self.actor.id}"
 
-    def may(self, scope: str) -> bool:
-        """Whether he has a further right."""
-        return scopes.opened(scope, self.granted)
-
 
 async def caller(request: Request, ims: Context) -> Caller:
     """The client behind a request; 401 without a valid key or session, 403 when it may not do what its route is for."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import AsyncIterator, Iterable
 from typing import Annotated, Any, Literal
@@ -14,7 +13,6 @@ from starlette.responses import Response, StreamingResponse
 
 from shared.channels.common import Fault
 from shared.channels.schema import Content
-from shared.domain.ids import request_id
 from shared.edge import objects
 from shared.edge.auditing import Deed, audited, noted
 from shared.edge.callers import Caller, caller
@@ -22,7 +20,7 @@ from shared.exporting.sheets import SHEETS
 from shared.exporting.work import go_on
 from shared.following import reading
 from shared.runtime import Context
-from shared.runtime.clock import iso
+from shared.runtime.clock import iso, new_request_id
 from shared.runtime.problems import Problem
 from shared.stores import exports as store
 from shared.stores.exports import Row
@@ -67,7 +65,7 @@ async def create(request: Request, ims: Context) -> Response:
     """Ask for an export; 202 with what it will be."""
     who = await caller(request, ims)
     wish = await reading.body(request, New, _faults)
-    now_ms, export_id = ims.now_ms(), _new_id(ims.now_ms())
+    now_ms, export_id = ims.now_ms(), new_request_id(ims.now_ms()).bytes
     row = Row(
         export_id, who.account.account_id, who.test, wish.what, wish.filter, wish.purpose, who.actor.name[:254],
         store.RUNNING, 0, 0, 0, TOP, None, 0, now_ms, now_ms, now_ms + KEPT_MS,
@@ -87,10 +85,6 @@ async def _faults(wish: New) -> Iterable[Fault]:
 
 def _named(row: Row) -> str:
     return f"export {UUID(bytes=row.export_id)}"
-
-
-def _new_id(now_ms: int) -> bytes:
-    return request_id(now_ms, int.from_bytes(os.urandom(8), "big")).bytes
 
 
 async def list_all(request: Request, ims: Context) -> Response:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -142,7 +142,7 @@ class Insight:
                 found[int(one["_id"].partition(":")[2])] = one["r"]
         return found
 
-    # --- retention and rebuilding -------------------------------------------------------------------------------------
+    # --- retention --------------------------------------------------------------------------------------------------
 
     def sweep(self, now_ms: int) -> None:
         """Delete messages and windows that are past their time."""
@@ -156,21 +156,6 @@ class Insight:
         old: set[str] = {w for w in self._db[name].distinct(field) if int(str(w).partition(":")[2]) < before_ms}
         for window in sorted(old)[:PER_CALL]:
             self._db[name].delete_many({field: window})
-
-    def forget(self) -> None:
-        """Drop everything, to be built anew."""
-        for name in ("messages", "dirty", "minutes", "hours"):
-            self._db[name].drop()
-        self.__dict__.pop("_db", None)
-
-    def put(self, found: Iterable[tuple[bytes, Json]]) -> None:
-        """Write messages as MySQL has them."""
-        from pymongo import ReplaceOne
-
-        rows = list(found)
-        if rows:
-            self._db.messages.bulk_write([ReplaceOne({"_id": i}, doc, upsert=True) for i, doc in rows], ordered=False)
-            self._touch(Counter(doc["w"] for _, doc in rows))
 
 
 def _hour_of(window: str) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.channels.common import Fault
-from shared.domain.ids import request_id
 from shared.edge import cookies
 from shared.edge.auditing import Deed, audited
 from shared.edge.callers import Actor, signed_in
@@ -17,7 +15,7 @@ from shared.following import reading
 from shared.people import passwords, shapes
 from shared.people.oneself import check_new, digest
 from shared.runtime import Context
-from shared.runtime.clock import iso
+from shared.runtime.clock import iso, new_request_id
 from shared.runtime.peers import client_address
 from shared.runtime.problems import Problem
 from shared.stores import accounts, people
@@ -72,7 +70,7 @@ def _come(conn: Connection, one: Invitation, name: str, made: str, now_ms: int) 
     if person is None:
         if not made:
             return None
-        people.add(conn, request_id(now_ms, int.from_bytes(os.urandom(8), "big")).bytes, one.email, name, made, now_ms)
+        people.add(conn, new_request_id(now_ms).bytes, one.email, name, made, now_ms)
         person = people.by_email(conn, one.email)
     assert person is not None  # noqa: S101 - added above
     _keep_an_owner(conn, one, person.person_id)

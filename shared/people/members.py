@@ -6,14 +6,12 @@ them changes, so two cannot leave at once; who was only invited is none.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.channels.common import Fault
-from shared.domain.ids import request_id
 from shared.edge import objects, scopes
 from shared.edge.auditing import Deed, audited
 from shared.edge.callers import Caller, Operator, caller, operator
@@ -21,6 +19,7 @@ from shared.following import reading
 from shared.people import mails, shapes
 from shared.people.oneself import digest
 from shared.runtime import Context
+from shared.runtime.clock import new_request_id
 from shared.runtime.problems import Problem
 from shared.runtime.settings import PeopleSettings, load
 from shared.stores import keys, people, sessions
@@ -193,7 +192,7 @@ async def _invite(request: Request, ims: Context, where: Where) -> Response:
     roles = _roles(wish.roles, where)
     now, token = ims.now_ms(), shapes.token()
     days = load(PeopleSettings).invitation_days
-    new_id = request_id(now, int.from_bytes(os.urandom(8), "big")).bytes
+    new_id = new_request_id(now).bytes
     by = where.who.actor.name
     new = Invitation(new_id, where.account_id, email, roles, digest(token), by, now, now + int(days * DAY_MS))
 

@@ -54,7 +54,8 @@ def insight(address: str, ims: Context, monkeypatch: pytest.MonkeyPatch) -> Insi
     monkeypatch.setenv("IMS_MONGODB_URL", address)
     settings.reset()
     made = Insight(settings.load(InsightSettings))
-    made.forget()
+    for name in ("messages", "dirty", "minutes", "hours"):
+        made._db[name].drop()
     ims.__dict__["insight"] = made
     return made
 
@@ -227,7 +228,7 @@ async def test_a_server_that_is_away_is_503_and_leaves_the_event_to_its_source(
 
 
 def test_old_messages_and_windows_are_swept(insight: Insight) -> None:
-    insight.put([(os.urandom(16), {"w": f"1:{START}", "t": False, "l": "auth", "s": "waiting"})])
+    insight.accepted([(os.urandom(16), {"w": f"1:{START}", "t": False, "l": "auth"}, {"s": "waiting"})])
     insight.count()
     day = 86_400_000
     insight.sweep(START + 40 * day)
