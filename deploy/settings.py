@@ -78,10 +78,10 @@ SERVER_PORTS = {"kafka": (9092, 9093), "mysql": (3306,), "redis": (6379,), "mong
 CE_LIMIT = 15
 """OpenFaaS CE runs 15 functions."""
 CE_CHANNELS = ("mt",)
-CE_SPARE = ("analyze", "collect", "watch", "digest", "api_admin")
+CE_SPARE = ("analyze", "collect", "console", "watch", "digest", "api_admin")
 """Left out of CE in this order when there are too many: statistics, the collecting of results (no vendor of these
-channels must be asked), alarms (Prometheus has them too), the daily digest, the operators' API. The way of a message
-needs none of them."""
+channels must be asked), the console's pages, alarms (Prometheus has them too), the daily digest, the operators' API. The
+way of a message needs none of them."""
 CE_MAX_REPLICAS = 5
 OPENFAAS_NAMESPACE = "openfaas-fn"
 OPENFAAS_GATEWAY = "http://gateway.openfaas.svc.cluster.local:8080"

@@ -316,6 +316,7 @@ FLOW: tuple[Function, ...] = (
         internet=(443, 587),
         observes=True,
     ),
+    Function("console", 41381, on=(Http(("/console",)),), scale=Scale(min=1, max=3)),
 )
 
 BY_NAME: dict[str, Function] = {f.name: f for f in FLOW}

@@ -131,7 +131,7 @@ def _add_generated(made: Json) -> None:
 
 
 def routes() -> Iterator[Route]:
-    """Every route of the HTTP functions of the map."""
+    """Every operation of the HTTP functions of the map: pages for browsers are none."""
     for function in flow.FLOW:
         if function.handles:
             continue
@@ -139,7 +139,7 @@ def routes() -> Iterator[Route]:
         spec: Any = importlib.util.spec_from_file_location(f"function_{function.name}", path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        yield from module.main.routes
+        yield from (route for route in module.main.routes if not route.page)
 
 
 def _scopes() -> Json:

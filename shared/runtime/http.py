@@ -48,7 +48,8 @@ class Route:
     Any one of the scopes opens it (shared/edge/scopes.py); None: whoever calls proves it otherwise. `own`: also where
     the scope is one of settings, test keys have things of their own behind it, and may change these. `confirm`: a
     person must have given the password again within ten minutes. `body` and `query` are for the OpenAPI document, of
-    operations that local/docs/gateway.yaml does not write by hand.
+    operations that local/docs/gateway.yaml does not write by hand. `page`: it is for browsers, and no operation of the
+    API.
     """
 
     method: str
@@ -59,6 +60,7 @@ class Route:
     confirm: bool = False
     body: type[BaseModel] | None = None
     query: tuple[str, ...] = ()
+    page: bool = False
     pattern: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

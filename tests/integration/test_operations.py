@@ -60,7 +60,7 @@ async def ask(method: str, path: str, query: str, body: bytes, headers: Json) ->
 
 
 async def known_of(template: str, token: str, username: str) -> dict[str, list[str]]:
-    """Ids that the lists on the way to a path show."""
+    """Ids that the lists on the way to a path show; not those of the demo account, which other tests send by."""
     parts = template.split("/")
     found: dict[str, list[str]] = {"username": [username], "date": ["2026-11-30"]}
     for i, part in enumerate(parts):
@@ -73,6 +73,7 @@ async def known_of(template: str, token: str, username: str) -> dict[str, list[s
         ):
             answer = await ask("GET", listing, "", b"", {"authorization": f"Bearer {token}"})
             items = json.loads(answer.body).get("items", []) if answer.status_code == 200 else []
+            items = [item for item in items if item.get("username") != "demo"]
             keys = (name, "id", "code", "message_id", "request_id")
             found[name] = [str(item[k]) for item in items for k in keys if k in item][:5]
     return found

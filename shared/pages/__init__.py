@@ -1,0 +1,1 @@
+"""Pages for browsers: a folder of built files, served with what keeps them safe."""
