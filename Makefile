@@ -52,6 +52,10 @@ check: setup ## format, lint, types and the fast tests: what a contributor runs
 test: setup ## all tests, on real servers, two workers side by side; WORKERS=0 one test after the other
 	@$(BIN)/pytest -n $(WORKERS) $(BESIDE) --reruns $(AGAIN) -r fER tests
 
+.PHONY: console
+console: setup ## build the console (make demo does so when its sources are newer)
+	@$(BIN)/python -m local.pages
+
 .PHONY: clients
 clients: setup ## write the clients of clients/ from the OpenAPI document
 	@$(BIN)/python -m local.clients

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from local import checks, plan
+from local import checks, pages, plan
 from local.home import ROOT, Home
 from local.install import Say
 from local.options import Options, options
@@ -48,6 +48,8 @@ def start(
         return False
     end([identity for _, identity in leftovers(wanted.home)])
     plan.install(wanted, say)
+    if not servers_only:
+        pages.build(say)
     checks.reserve(wanted.ports)
     checks.free_ports(checks.needed(wanted, servers_only), say=say)
     wanted.home.state_file.unlink(missing_ok=True)

@@ -307,7 +307,7 @@ def _demo(options: Options, env: Mapping[str, str], mysql: str, signing: str) ->
     redis = (options.redis_url or env["IMS_REDIS_URL"]).rstrip("/")
     return {
         "gateway": f"http://{HOST}:{ports['gateway']}",
-        "console": None,
+        "console": f"http://{HOST}:{ports['gateway']}/console/",
         "watch": f"http://{HOST}:{ports.process(_watch())}",
         "username": USERNAME,
         "live_key": key(options, "live"),

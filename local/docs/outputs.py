@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import local.docs.asyncapi as topics
+import local.docs.console_words as console
 import local.docs.errors as errors
 import local.docs.openapi as gateway
 import local.docs.replacements as replacements
@@ -18,6 +19,8 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "docs/openapi.yaml": gateway.document_text,
     "docs/asyncapi.yaml": topics.document_text,
     "shared/domain/replacements.py": replacements.render,
+    "console/src/i18n/ko/code.json": lambda: console.words("ko"),
+    "console/src/i18n/en/code.json": lambda: console.words("en"),
 }
 """Path in the project → what makes its text."""
 

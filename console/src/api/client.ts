@@ -44,6 +44,16 @@ export const hooks = (signedOut: () => void, confirm: () => Promise<boolean>): v
 export const path = (parts: TemplateStringsArray, ...values: (string | number)[]): string =>
   parts.reduce((made, part, i) => made + encodeURIComponent(String(values[i - 1])) + part);
 
+/** A file of the API, saved by the browser under a name. */
+export async function download(at: string, name: string): Promise<void> {
+  const answer = await call("get", at, {});
+  if (!answer.ok) throw await faultOf(answer);
+  const url = URL.createObjectURL(await answer.blob());
+  const link = Object.assign(document.createElement("a"), { href: url, download: name });
+  link.click();
+  URL.revokeObjectURL(url);
+}
+
 export const newKey = (): string => crypto.randomUUID();
 
 /** GET a path of the document; anything but 2xx is a Fault. */

@@ -1,5 +1,5 @@
 /** Asking for the password again before what is dangerous: one question at a time. */
-import { ref } from "vue";
+import { computed, ref, type ComputedRef } from "vue";
 
 export const asking = ref<((given: boolean) => void) | null>(null);
 
@@ -8,3 +8,6 @@ export const askPassword = (): Promise<boolean> =>
     asking.value?.(false);
     asking.value = (given) => { asking.value = null; resolve(given); };
   });
+
+/** Whether the question is open: what asked for it steps aside meanwhile. */
+export const useConfirmed = (): ComputedRef<boolean> => computed(() => asking.value !== null);

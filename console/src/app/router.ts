@@ -1,44 +1,36 @@
-/** Addresses: each page of the table, the pages of an object, and signing in before any of them. */
+/** Addresses: each list of the tables, the pages of their own, and signing in before any of them. */
 import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
 import { LISTS } from "@/features/lists";
 import { restore, session } from "./session";
 
 const list = () => import("@/features/ListPage.vue");
-
 const lists: RouteRecordRaw[] = Object.entries(LISTS).map(([name, spec]) => ({
-  path: spec.at, name, component: list, props: { name }, meta: { title: `page.${name}`, operator: spec.at.startsWith("/admin") },
+  path: spec.at, name, component: list, props: { name }, meta: { title: `page.${name}` },
 }));
 
-const page = (path: string, name: string, component: RouteRecordRaw["component"], props = false): RouteRecordRaw =>
-  ({ path, name, component, props, meta: { title: `page.${name}`, operator: path.startsWith("/admin") } }) as RouteRecordRaw;
+type View = Exclude<RouteRecordRaw["component"], null | undefined>;
+const page = (path: string, name: string, component: View, props = false): RouteRecordRaw => ({ path, name, component, props, meta: { title: `page.${name}` } });
+const open = (path: string, name: string, component: View): RouteRecordRaw => ({ path, name, component, props: true, meta: { title: "signIn.title", open: true } });
 
-export const router = createRouter({
-  history: createWebHistory("/console/"),
-  routes: [
-    { path: "/sign-in", name: "signIn", component: () => import("@/features/SignInPage.vue"), meta: { title: "page.signIn", open: true } },
-    page("/", "overview", () => import("@/features/OverviewPage.vue")),
-    page("/send/:channel?", "send", () => import("@/features/SendPage.vue")),
-    page("/uploads/:id", "upload", () => import("@/features/UploadPage.vue"), true),
-    page("/messages/:id", "message", () => import("@/features/MessagePage.vue"), true),
-    page("/requests/:id", "request", () => import("@/features/RequestPage.vue"), true),
-    page("/callbacks", "callbacks", () => import("@/features/CallbacksPage.vue")),
-    page("/usage", "usage", () => import("@/features/UsagePage.vue")),
-    page("/digests/:date?", "digests", () => import("@/features/DigestPage.vue"), true),
-    page("/check", "consentCheck", () => import("@/features/ConsentCheckPage.vue")),
-    page("/me", "me", () => import("@/features/MePage.vue")),
-    page("/docs", "docs", () => import("@/features/DocsPage.vue")),
-    page("/admin", "wall", () => import("@/features/WallPage.vue")),
-    page("/admin/flow", "flow", () => import("@/features/FlowPage.vue")),
-    ...lists,
-    { path: "/:rest(.*)*", name: "nothing", component: () => import("@/features/NothingPage.vue"), meta: { title: "page.nothing" } },
-  ],
-});
+export const routes: RouteRecordRaw[] = [
+  open("/sign-in", "signIn", () => import("@/features/signin/SignInPage.vue")),
+  open("/invitations/:token", "invitation", () => import("@/features/signin/InvitationPage.vue")),
+  open("/reset/:token?", "reset", () => import("@/features/signin/ResetPage.vue")),
+  page("/", "overview", () => import("@/features/tenant/overview/OverviewPage.vue")),
+  page("/messages/:id", "message", () => import("@/features/tenant/message/MessagePage.vue"), true),
+  page("/me", "me", () => import("@/features/me/MePage.vue")),
+  page("/docs", "docs", () => import("@/features/docs/DocsPage.vue")),
+  ...lists,
+  { path: "/:rest(.*)*", name: "nothing", component: () => import("@/features/NothingPage.vue"), meta: { title: "page.nothing" } },
+];
+
+export const router = createRouter({ history: createWebHistory("/console/"), routes });
 
 router.beforeEach(async (to) => {
   await restore();
-  if (to.meta.open) return session.now ? { path: "/" } : true;
+  if (to.meta.open) return session.now && to.name === "signIn" ? { path: "/" } : true;
   if (!session.now) return { name: "signIn", query: to.fullPath === "/" ? {} : { next: to.fullPath } };
-  if (to.path === "/" && session.now.operator) return { path: "/admin" };
+  if (to.path === "/" && session.now.operator) return { path: "/admin/alarms" };
   return true;
 });
 
