@@ -80,7 +80,7 @@ CE_LIMIT = 15
 CE_CHANNELS = ("mt",)
 CE_SPARE = ("analyze", "collect", "console", "watch", "digest", "api_admin")
 """Left out of CE in this order when there are too many: statistics, the collecting of results (no vendor of these
-channels must be asked), the console's pages, alarms (Prometheus has them too), the daily digest, the operators' API. The
+channels must be asked), pages for browsers, alarms (Prometheus has them too), the daily digest, the operators' API. The
 way of a message needs none of them."""
 CE_MAX_REPLICAS = 5
 OPENFAAS_NAMESPACE = "openfaas-fn"

@@ -10,7 +10,6 @@ import hashlib
 import mimetypes
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from starlette.requests import Request
@@ -40,6 +39,8 @@ PACKED = (("br", ".br"), ("gzip", ".gz"))
 KEPT = "public, max-age=31536000, immutable"
 ASKED = "no-store"
 TYPES = {".js": "text/javascript", ".svg": "image/svg+xml", ".json": "application/json", ".html": "text/html"}
+INDEX = "index.html"
+PACKAGING = frozenset({".br", ".gz"})
 LARGEST = 8 * 1024 * 1024
 
 
@@ -53,29 +54,40 @@ class File:
 
 
 class Files:
-    """The files of a folder, read once, when the first is asked for."""
+    """The files of a folder, read when the first is asked for, and again once its index is another."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._found: tuple[int, Mapping[str, File]] = (-1, {})
 
-    @cached_property
+    @property
     def found(self) -> Mapping[str, File]:
         """Path below the folder → file. Nothing outside it, and no link, is ever read."""
-        names = {
-            p for p in self.folder.rglob("*") if p.is_file() and not p.is_symlink() and p.suffix not in {".br", ".gz"}
-        }
-        return {p.relative_to(self.folder).as_posix(): _read(p) for p in names if p.stat().st_size <= LARGEST}
+        try:
+            built = (self.folder / INDEX).stat().st_mtime_ns
+        except FileNotFoundError:
+            return {}
+        if self._found[0] != built:
+            files = (
+                p for p in self.folder.rglob("*") if p.is_file() and not p.is_symlink() and p.suffix not in PACKAGING
+            )
+            self._found = built, {p.relative_to(self.folder).as_posix(): _read(p) for p in files if _fits(p)}
+        return self._found[1]
 
     def answer(self, request: Request, path: str) -> Response:
         """What stands at a path below the folder; an address of the application's own is its index."""
-        if not self.found:
-            self.__dict__.pop("found", None)
+        found = self.found
+        if INDEX not in found:
             raise Problem(503, "The console has not been built here: run `make console`.", retry_after=30)
-        file = self.found.get(path)
+        file = found.get(path)
         if file is None and (path.startswith("assets/") or "." in path.rpartition("/")[2]):
             raise Problem(404, f"There is no file {path[:100]}. Load the page again.", headers=dict(SAFE))
-        name = path if file else "index.html"
-        return _answer(request, file or self.found["index.html"], KEPT if name.startswith("assets/") else ASKED)
+        kept = KEPT if file and path.startswith("assets/") else ASKED
+        return _answer(request, file or found[INDEX], kept)
+
+
+def _fits(path: Path) -> bool:
+    return path.stat().st_size <= LARGEST
 
 
 def _read(path: Path) -> File:

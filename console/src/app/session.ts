@@ -18,16 +18,21 @@ export type Schemas = components["schemas"];
 const state = reactive({ now: null as Session | null, known: false });
 export const session = readonly(state);
 
+/** Whether somebody signed in with this browser: a hint that spares strangers a question, never a right. */
+const HINT = "ims.signed-in";
+
 const take = (found: Session | null): void => {
   state.now = found;
   state.known = true;
   setCsrf(found?.csrf ?? "");
+  if (found) localStorage.setItem(HINT, "yes");
+  else localStorage.removeItem(HINT);
 };
 
 /** Ask once who it is; nobody, when there is no live session. */
 export async function restore(): Promise<void> {
   if (state.known) return;
-  take(await get<Session>("/v1/sessions/current").catch(() => null));
+  take(localStorage.getItem(HINT) ? await get<Session>("/v1/sessions/current").catch(() => null) : null);
 }
 export async function signIn(email: string, password: string, code?: string): Promise<void> {
   take(await ask<Session, "post">("post", "/v1/sessions", { body: code ? { email, password, code } : { email, password } }));
