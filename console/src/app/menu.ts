@@ -4,7 +4,7 @@ export interface Group { title: string; entries: Entry[] }
 
 export const TENANT: Group[] = [
   { title: "menu.sending", entries: [
-    { name: "overview", to: "/", key: "o" }, { name: "requests", to: "/requests", key: "r" },
+    { name: "overview", to: "/", key: "o" }, { name: "send", to: "/send/mt", key: "s" }, { name: "requests", to: "/requests", key: "r" },
     { name: "messages", to: "/messages", key: "m" }, { name: "exports", to: "/exports" },
   ] },
   { title: "menu.prepared", entries: [

@@ -17,6 +17,7 @@ export const routes: RouteRecordRaw[] = [
   open("/invitations/:token", "invitation", () => import("@/features/signin/InvitationPage.vue")),
   open("/reset/:token?", "reset", () => import("@/features/signin/ResetPage.vue")),
   page("/", "overview", () => import("@/features/tenant/overview/OverviewPage.vue")),
+  page("/send/:channel?", "send", () => import("@/features/tenant/send/SendPage.vue"), true),
   page("/messages/:id", "message", () => import("@/features/tenant/message/MessagePage.vue"), true),
   page("/me", "me", () => import("@/features/me/MePage.vue")),
   page("/docs", "docs", () => import("@/features/docs/DocsPage.vue")),
