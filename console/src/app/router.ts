@@ -18,6 +18,14 @@ export const routes: RouteRecordRaw[] = [
   open("/reset/:token?", "reset", () => import("@/features/signin/ResetPage.vue")),
   page("/", "overview", () => import("@/features/tenant/overview/OverviewPage.vue")),
   page("/send/:channel?", "send", () => import("@/features/tenant/send/SendPage.vue"), true),
+  page("/uploads/:id", "upload", () => import("@/features/tenant/uploads/UploadPage.vue"), true),
+  page("/callbacks", "callbacks", () => import("@/features/tenant/callbacks/CallbacksPage.vue")),
+  page("/templates/:channel/:code", "template", () => import("@/features/tenant/templates/TemplatePage.vue"), true),
+  page("/usage", "usage", () => import("@/features/tenant/usage/UsagePage.vue")),
+  page("/digests/:date?", "digests", () => import("@/features/tenant/digests/DigestPage.vue"), true),
+  page("/check", "consentCheck", () => import("@/features/tenant/consents/ConsentCheckPage.vue")),
+  page("/admin", "wall", () => import("@/features/operator/wall/WallPage.vue")),
+  page("/admin/flow", "flow", () => import("@/features/operator/flow/FlowPage.vue")),
   page("/messages/:id", "message", () => import("@/features/tenant/message/MessagePage.vue"), true),
   page("/me", "me", () => import("@/features/me/MePage.vue")),
   page("/docs", "docs", () => import("@/features/docs/DocsPage.vue")),
@@ -31,7 +39,7 @@ router.beforeEach(async (to) => {
   await restore();
   if (to.meta.open) return session.now && to.name === "signIn" ? { path: "/" } : true;
   if (!session.now) return { name: "signIn", query: to.fullPath === "/" ? {} : { next: to.fullPath } };
-  if (to.path === "/" && session.now.operator) return { path: "/admin/alarms" };
+  if (to.path === "/" && session.now.operator) return { path: "/admin" };
   return true;
 });
 

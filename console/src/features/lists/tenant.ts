@@ -96,6 +96,33 @@ export const TENANT_LISTS = {
       { name: "remove", method: "delete", path: (r) => path`/v1/identities/${ID(r)}`, scope: "account:write", danger: true },
     ],
   },
+  templates: {
+    at: "/templates", path: "/v1/templates", scope: "account:read",
+    columns: [
+      { field: "code", kind: "id" }, { field: "name", width: "minmax(160px, 2fr)" }, { field: "channel", kind: "channel", width: "100px" },
+      { field: "state", kind: "state", width: "120px" }, { field: "version", kind: "number", width: "80px" }, { field: "in_use", kind: "number", width: "96px" },
+      { field: "updated_at", kind: "time", width: "160px" },
+    ],
+    filters: [{ name: "channel", choices: CHANNELS }, { name: "state", choices: ["draft", "submitted", "in_review", "approved", "rejected"] }, { name: "code" }],
+    open: (row) => path`/templates/${String(row.channel)}/${String(row.code)}`,
+    create: {
+      name: "createTemplate", method: "post", path: () => "/v1/templates", scope: "templates:write",
+      fields: [
+        { name: "channel", type: "choice", choices: ["kakao", "rcs", "mt", "email", "push"], value: "kakao", required: true }, { name: "code", required: true },
+        { name: "name", required: true }, { name: "content", type: "json", required: true, value: '{"sender_key": "", "text": ""}' },
+      ],
+    },
+  },
+  uploads: {
+    at: "/uploads", path: "/v1/uploads", scope: "messages:read",
+    columns: [
+      { field: "created_at", kind: "time", width: "160px" }, { field: "name", width: "minmax(180px, 2fr)" }, { field: "channel", kind: "channel", width: "100px" },
+      { field: "state", kind: "state", width: "110px" }, { field: "rows", kind: "number", width: "96px" }, { field: "good", kind: "number", width: "96px" },
+      { field: "faults", kind: "number", width: "96px" }, { field: "accepted", label: "accepted", kind: "number", width: "96px" },
+    ],
+    filters: [{ name: "state", choices: ["checking", "checked", "sending", "paused", "done", "canceled"] }],
+    open: (row) => `/uploads/${String(row.id)}`,
+  },
   contacts: {
     at: "/contacts", path: "/v1/contacts", scope: "account:read",
     columns: [
