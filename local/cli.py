@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from local import control, dead, logview, managing, operating, sealing, sending, show, uploading, watching
+from local.client import demo_account
 from local.problems import Problem
 
 commands = typer.Typer(
@@ -119,7 +120,20 @@ def demo() -> None:
     show.banner()
     start()
     demonstration.run(control.current())
+    show.doors(demo_account(control.current().home))
     show.out.print("Next: [bold]ims status[/] · [bold]ims send mt --to 01012345678 --text hello[/] · [bold]ims down[/]")
+
+
+@commands.command()
+def code() -> None:
+    """Show the six digits with which the demo's operator signs in to the console; each is good for half a minute.
+
+    Example: ims code
+    """
+    import pyotp
+
+    user = demo_account(control.current().home)["console_users"]["operator"]
+    print(pyotp.TOTP(user["totp_secret"]).now())
 
 
 @commands.command()

@@ -124,3 +124,14 @@ def findings(found: Iterable[Finding]) -> Iterator[Finding]:
         if finding.way_out:
             out.print(f"  {'':<15} → {escape(finding.way_out)}", style="bold")
         yield finding
+
+
+def doors(demo: dict[str, Any]) -> None:
+    """Where people look at the platform, and who signs in; both are in .ims/demo.json, too."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("", "e-mail", "password", ""):
+        table.add_column(title)
+    further = {"operator": "and a code: `ims code`"}
+    for name, user in demo["console_users"].items():
+        table.add_row(name, user["email"], user["password"], further.get(name, ""))
+    panel(f"The console: {demo['console']} · the watch page: {demo['watch']} (`ims watch open`)", table)
