@@ -19,6 +19,8 @@ ENV PATH=/opt/ims/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp PYTHONDONTWRITEBYTE
 ARG FUNCTION
 ENV IMS_FUNCTION=${FUNCTION}
 COPY functions/${FUNCTION}/ functions/${FUNCTION}/
+# The console's pages are built before: make console.
+RUN test "${FUNCTION}" != console || test -f functions/console/dist/index.html
 RUN test -f functions/${FUNCTION}/main.py && /opt/ims/bin/python -m compileall -q --invalidation-mode unchecked-hash functions
 EXPOSE 8080
 USER 10001:10001

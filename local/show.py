@@ -128,10 +128,11 @@ def findings(found: Iterable[Finding]) -> Iterator[Finding]:
 
 def doors(demo: dict[str, Any]) -> None:
     """Where people look at the platform, and who signs in; both are in .ims/demo.json, too."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("", "e-mail", "password", ""):
-        table.add_column(title)
-    further = {"operator": "and a code: `ims code`"}
+    lines = [demo["console"]]
     for name, user in demo["console_users"].items():
-        table.add_row(name, user["email"], user["password"], further.get(name, ""))
-    panel(f"The console: {demo['console']} · the watch page: {demo['watch']} (`ims watch open`)", table)
+        lines += [
+            f"{name}: {user['email']}",
+            f"  {user['password']}" + ("  and `ims code`" if "totp_secret" in user else ""),
+        ]
+    panel("The console, and who signs in", "\n".join(map(escape, lines)))
+    panel("The watch page", escape(f"{demo['watch']}  by a link of `ims watch open`"))

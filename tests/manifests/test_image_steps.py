@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from local import pages
 from local.home import ROOT
 from shared import flow
 from tests.manifests.image import Build, Stage, steps
@@ -95,12 +96,15 @@ def stop(process: subprocess.Popen[bytes]) -> int:
 def test_a_function_starts_from_its_image_and_drains(
     out: Path, dependencies: dict[str, Stage], function: flow.Function
 ) -> None:
+    if function.name == "console":
+        assert pages.build(print), "the console's image is made of what `make console` builds"
     stage, port = image(out, dependencies, DOCKERFILES[0], function.name), free_port()
     before = files(stage)
     process = start(stage, [], port)
     try:
         wait_until_healthy(process, port)
         assert [status(port, path) for path in ("/readyz", "/_/health", "/_/ready", "/metrics")] == [200] * 4
+        assert function.name != "console" or status(port, "/console/sign-in") == 200
     finally:
         assert stop(process) in (0, -signal.SIGTERM)
     assert files(stage) == before, "nothing is written beside the code: the root file system may be read-only"

@@ -26,6 +26,7 @@ build() { # name, arguments of buildx
     [ "${SIGN:-}" != 1 ] || run cosign sign --yes ${COSIGN_KEY:+--key "$COSIGN_KEY"} "$REGISTRY/ims/$name@$digest"
 }
 
+[ "${DRY_RUN:-}" = 1 ] || [ -f functions/console/dist/index.html ] || { echo "the console is not built: make console" >&2; exit 1; }
 for folder in functions/*/; do
     function=$(basename "$folder")
     [ -f "$folder/main.py" ] && build "${function//_/-}" --build-arg "FUNCTION=$function"
