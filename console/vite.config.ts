@@ -4,7 +4,7 @@ import vue from "@vitejs/plugin-vue";
 import i18n from "@intlify/unplugin-vue-i18n/vite";
 import { defineConfig, type Plugin } from "vite";
 import { parse } from "yaml";
-import { packed } from "./build/packed";
+import { packed } from "./plugins/packed";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const ISSUED = "/console/openapi.json";
