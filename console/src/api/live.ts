@@ -11,6 +11,9 @@ const POLL_MS = 5000;
 const AGAIN_MS = 30_000;
 const TROUBLES = 2;
 
+/** JSON as another tab can take it: what Vue watches cannot be sent. */
+const plain = (data: unknown): unknown => JSON.parse(JSON.stringify(data)) as unknown;
+
 /** The newest state of some topics, for as long as the component lives; `stale` says since when nothing came. */
 export function useLive(topics: readonly string[]): State {
   const state: State = reactive({});
@@ -20,12 +23,12 @@ export function useLive(topics: readonly string[]): State {
   const take = (topic: string, data: unknown): void => { state[topic] = { data, at: Date.now() }; };
   others.onmessage = (event: MessageEvent<{ topic?: string; data?: unknown; hello?: boolean }>) => {
     if (event.data.topic) take(event.data.topic, event.data.data);
-    else for (const [topic, told] of Object.entries(leading ? state : {})) others.postMessage({ topic, data: told.data });
+    else for (const [topic, told] of Object.entries(leading ? state : {})) others.postMessage({ topic, data: plain(told.data) });
   };
   let leading = false;
   const tell = (topic: string, data: unknown): void => {
     take(topic, data);
-    if (!ends.signal.aborted) others.postMessage({ topic, data: JSON.parse(JSON.stringify(data)) as unknown });
+    if (!ends.signal.aborted) others.postMessage({ topic, data: plain(data) });
   };
   const beat = (): void => { for (const told of Object.values(state)) told.at = Date.now(); };
   void navigator.locks.request(name, { signal: ends.signal }, async () => {

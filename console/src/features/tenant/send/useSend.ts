@@ -54,3 +54,12 @@ export function useChoices() {
   const ready = computed(() => !identities.isLoading.value && !templates.isLoading.value);
   return { choices, ready, templates: usable, groups: computed(() => groups.data.value?.items ?? []) };
 }
+
+/** A field that has choices begins with the first. */
+export function begin(values: Record<string, string>, choices: Record<Source, string[]>): void {
+  const first: Record<string, string | undefined> = {
+    sender: choices.senders[0], sender_key: choices.profiles[0], brand_id: choices.brands[0], chatbot_id: choices.chatbots[0],
+    app: choices.apps[0], template_code: choices.templates[0],
+  };
+  for (const [name, value] of Object.entries(first)) if (name in values && !values[name] && value) values[name] = value;
+}
