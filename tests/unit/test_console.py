@@ -1,4 +1,4 @@
-"""The console's own gates: lint, types, unit tests and sizes by Node; its lock file and its types of the API are current."""
+"""The console by its own tools: lint, types, unit tests, sizes; its lock file and its types of the API are current."""
 
 from __future__ import annotations
 
