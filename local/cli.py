@@ -109,19 +109,49 @@ def start_one(name: str) -> None:
     control.hold(control.current(), name, stopped=False)
 
 
-@commands.command()
-def demo() -> None:
+demo_commands = typer.Typer(
+    help="Start the platform and send one real message through all of it; `ims demo data` fills it with traffic.",
+    rich_markup_mode="markdown",
+)
+commands.add_typer(demo_commands, name="demo")
+
+
+@demo_commands.callback(invoke_without_command=True)
+def demo(context: typer.Context) -> None:
     """Start the platform and send one real SMS through all of it: API, Kafka, vendor, receipt, signed callback, MySQL.
 
-    Example: ims demo
+    Examples:
+
+        ims demo
+
+        ims demo data
     """
+    if context.invoked_subcommand is not None:
+        return
     from local import demo as demonstration
 
     show.banner()
     start()
     demonstration.run(control.current())
     show.doors(demo_account(control.current().home))
-    show.out.print("Next: [bold]ims status[/] · [bold]ims send mt --to 01012345678 --text hello[/] · [bold]ims down[/]")
+    show.out.print(
+        "Next: [bold]ims demo data[/] · [bold]ims send mt --to 01012345678 --text hello[/] · [bold]ims down[/]"
+    )
+
+
+@demo_commands.command("data")
+def demo_data() -> None:
+    """Fill the platform with a week of believable traffic, so that the console's pages are worth looking at.
+
+    Today's goes the real way, on all five channels, with failures, an uncertain one, an ad that waits for the morning,
+    a reservation, a callback that nobody answers and a file with rows to fix. The six days before are written into
+    MySQL and MongoDB as such traffic would have left them (request_ref `demo-data-<day>`). A second run adds nothing.
+
+    Example: ims demo data
+    """
+    from local.filling.command import fill
+
+    fill(lambda text: show.out.print(f"[dim]·[/] {text}"))
 
 
 @commands.command()

@@ -1,0 +1,1 @@
+"""`ims demo data`: a week of believable traffic, so that pages are worth looking at."""
