@@ -56,6 +56,10 @@ test: setup ## all tests, on real servers, two workers side by side; WORKERS=0 o
 console: setup ## build the console (make demo does so when its sources are newer)
 	@$(BIN)/python -m local.pages
 
+.PHONY: screenshots
+screenshots: console ## pictures of every page into build/screenshots/; needs a running platform: make demo, ims demo data
+	@cd console && PATH="$(CURDIR)/$(BIN):$$PATH" npx playwright test -c playwright.shots.config.ts
+
 .PHONY: clients
 clients: setup ## write the clients of clients/ from the OpenAPI document
 	@$(BIN)/python -m local.clients

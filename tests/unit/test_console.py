@@ -34,7 +34,12 @@ def npx(*arguments: str) -> str:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("vue-tsc", "--noEmit"), ("eslint", "."), ("stylelint", "src/**/*.{css,vue}"), ("vitest", "run")],
+    [
+        ("vue-tsc", "--noEmit", "--incremental", "--tsBuildInfoFile", "node_modules/.cache/types"),
+        ("eslint", "--cache", "--cache-location", "node_modules/.cache/eslint", "."),
+        ("stylelint", "src/**/*.{css,vue}"),
+        ("vitest", "run"),
+    ],
     ids=lambda a: a[0],
 )
 def test_a_tool_finds_nothing(arguments: tuple[str, ...]) -> None:

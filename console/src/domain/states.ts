@@ -9,7 +9,7 @@ const TONES: Record<Tone, string[]> = {
   idle: ["scheduled", "held", "canceled", "draft", "asleep", "rest", "at rest", "dropped", "ended", "none", "false", "test", "queued"],
 };
 const SIGNS: Record<Tone, string> = { ok: "✓", bad: "✕", warn: "!", info: "→", idle: "·" };
-const OWN_SIGNS: Record<string, string> = { expired: "⌛", uncertain: "?", held: "⏸", paused: "⏸", scheduled: "⏱" };
+const OWN_SIGNS: Record<string, string> = { expired: "△", uncertain: "?", held: "‖", paused: "‖", scheduled: "○" };
 
 export const FINAL = new Set(["delivered", "failed", "expired", "canceled"]);
 

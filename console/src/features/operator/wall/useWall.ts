@@ -34,7 +34,7 @@ export function useWall() {
   }));
   return {
     at: computed(() => live.lanes?.at), lanes,
-    vendors: computed(() => [...(items<VendorNow>(live.vendors) ?? [])].sort((a, b) => worst(a.breaker.state) - worst(b.breaker.state))),
+    vendors: computed(() => (items<VendorNow>(live.vendors) ?? []).filter((v) => !v.sandbox).sort((a, b) => worst(a.breaker.state) - worst(b.breaker.state))),
     functions: computed(() => [...(items<FunctionNow>(live.functions) ?? [])].sort((a, b) => worst(a.state) - worst(b.state))),
     alarms: computed(() => items<AlarmNow>(live.alarms)?.filter((a) => a.state === "firing") ?? null),
     stops: computed(() => items<{ kind: string; object: string; reason: string; until: string | null }>(live.stops) ?? []),

@@ -45,7 +45,7 @@ export function useChoices() {
   const templates = useQuery({ queryKey: ["choices", "templates"], queryFn: () => get<{ items: Template[] }>("/v1/templates", { limit: 200 }) });
   const groups = useQuery({ queryKey: ["choices", "groups"], queryFn: () => get<{ items: { name: string; members: number }[] }>("/v1/groups", { limit: 200 }) });
   const of = (channel: string, kind: string): string[] =>
-    (identities.data.value?.items ?? []).filter((i) => i.channel === channel && i.kind === kind && i.purpose !== "optout" && !i.settings.optout).map((i) => i.value);
+    (identities.data.value?.items ?? []).filter((i) => i.channel === channel && i.kind === kind && !(kind === "number" && (i.purpose === "optout" || i.settings.optout))).map((i) => i.value);
   const usable = computed(() => (templates.data.value?.items ?? []).filter((t) => t.in_use != null));
   const choices = computed<Record<Source, string[]>>(() => ({
     senders: of("mt", "number"), profiles: of("kakao", "profile"), brands: of("rcs", "brand"), chatbots: of("rcs", "chatbot"), apps: of("push", "app"),
