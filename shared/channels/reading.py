@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -116,16 +117,44 @@ def _problems(error: ValidationError, pointer: str = "") -> list[ErrorDetails]:
 
 def _sound(model: type[M], raw: dict[str, Any], pointer: str, problems: list[ErrorDetails]) -> tuple[M, list[Fault]]:
     faulty = {p["loc"][0] for p in problems}
-    faults = [_fault(model, p, pointer) for p in problems]
+    faults = _faults(model, raw, problems, pointer)
     try:
         return model.model_validate({k: v for k, v in raw.items() if k not in faulty}, strict=False), faults
     except ValidationError:  # a field that must be there is missing or faulty: there is nothing to go on with
         raise InvalidRequest(faults) from None
 
 
-def _fault(model: type[BaseModel], problem: ErrorDetails, pointer: str) -> Fault:
+def _faults(model: type[BaseModel], raw: Any, problems: list[ErrorDetails], pointer: str) -> list[Fault]:
+    """A fault a place. Of a value that may be of several kinds pydantic tells what each kind has against it: what the
+    nearest one has, which is the deepest, is the client's."""
+    found: dict[str, Fault] = {}
+    either: set[str] = set()
+    for problem in problems:
+        steps, of_several = _place(raw, problem)
+        fault = _fault(model, problem, pointer + "".join(f"/{escape(str(step))}" for step in steps))
+        known = found.setdefault(fault.pointer, fault)
+        if of_several:
+            either.add(fault.pointer)
+            if fault.detail not in known.detail:
+                found[fault.pointer] = replace(known, detail=f"{known.detail}; or {fault.detail}")
+    return [f for p, f in found.items() if p not in either or not any(o.startswith(f"{p}/") for o in found)]
+
+
+def _place(raw: Any, problem: ErrorDetails) -> tuple[list[str | int], bool]:
+    """The steps to what is wrong, without the names of kinds that stand among them; whether there were any."""
+    steps: list[str | int] = []
+    at, loc = raw, problem["loc"]
+    for step in loc:
+        if (isinstance(at, dict) and step in at) or (isinstance(at, list) and isinstance(step, int)):
+            at = at[step]
+            steps.append(step)
+        elif problem["type"] == "missing" and step is loc[-1]:
+            steps.append(step)
+    return steps, len(steps) < len(loc)
+
+
+def _fault(model: type[BaseModel], problem: ErrorDetails, where: str) -> Fault:
     code = _CODES.get(problem["type"], "type")
-    where = pointer + "".join(f"/{escape(str(step))}" for step in problem["loc"])
     if code == "unknown_field":
         known = ", ".join(sorted(model.model_fields))
         return Fault(where, code, f"no such field; known are: {known}")

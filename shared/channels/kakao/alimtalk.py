@@ -38,11 +38,9 @@ class AlimTalk:
         content = dict(template.content)
         parts = {name: content[name] for name in SENT if content.get(name) is not None}
         self._text, self._limit = text, text_limit(content)
-        self._title = content.get("title") or ""
-        self._links = [b for b in (*content.get("buttons", ()), *content.get("quick_replies", ())) if names_of(b)]
-        self._open = [(item, "description", limits.ITEM_DESCRIPTION) for item in content.get("items") or ()]
-        if summary := content.get("summary"):
-            self._open.append((summary, "description", limits.SUMMARY_DESCRIPTION))
+        links = (*content.get("buttons", ()), *content.get("quick_replies", ()), content.get("link") or {})
+        self._links = [link for link in links if names_of(link)]
+        self._open = list(_open_texts(content))
         self._room = limits.NEW_PROFILE if restricted else None
         self.names = frozenset((*variables.names(text), *names_of(parts)))
         self.content: dict[str, Any] = {
@@ -82,11 +80,21 @@ class AlimTalk:
                 raise Refused(f"/variables/{escape(name)}", "1002", detail)
 
     def _check_fields(self, values: Mapping[str, str]) -> None:
-        fields = [(self._title, limits.TITLE), *((item[field], limit) for item, field, limit in self._open)]
-        for written, limit in fields:
+        for written, limit in self._open:
             names = variables.names(written)
-            if names and len(whole := variables.fill(written, values)) > limit:
+            if len(whole := variables.fill(written, values)) > limit:
                 raise Refused(f"/variables/{escape(names[0])}", "1002", f"with it {written!r} {too_long(whole, limit)}")
+
+
+def _open_texts(content: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """The texts beside the template's own that have variables, each with its most characters."""
+    high = content.get("highlight") or {}
+    title, description = limits.HIGHLIGHT_WITH_IMAGE if high.get("image") else limits.HIGHLIGHT
+    texts = [(content.get("title"), limits.TITLE), (content.get("header"), limits.HEADER)]
+    texts += [(high.get("title"), title), (high.get("description"), description)]
+    texts += [(item.get("description"), limits.ITEM_DESCRIPTION) for item in content.get("items") or ()]
+    texts += [((content.get("summary") or {}).get("description"), limits.SUMMARY_DESCRIPTION)]
+    yield from ((text, most) for text, most in texts if text and variables.names(text))
 
 
 def compile_alimtalk(

@@ -13,10 +13,21 @@ from shared.channels.kakao import limits
 from shared.channels.kakao.alimtalk import template_fault
 from shared.channels.kakao.limits import BUBBLES, Bubble
 from shared.channels.kakao.model import ALIMTALK_ONLY, Card, Commerce, Coupon, KakaoContent
-from shared.channels.kakao.parts import Button, filled, length_fault, link_faults, name_faults, too_long, trimmed
+from shared.channels.kakao.parts import (
+    SCHEMES,
+    URLS,
+    Button,
+    filled,
+    filled_fault,
+    length_fault,
+    link_faults,
+    name_faults,
+    too_long,
+    trimmed,
+)
 from shared.channels.kakao.payload import KakaoPayload
 from shared.channels.kakao.template import names_of
-from shared.channels.reading import read_object
+from shared.channels.reading import escape, read_object
 from shared.domain import variables
 
 KIND = "brand"
@@ -41,6 +52,8 @@ class Brand:
 
     def __init__(self, content: dict[str, Any], names: frozenset[str], bubble: Bubble) -> None:
         self.content, self.names, self._bubble = content, names, bubble
+        rest = {name: part for name, part in content["parts"].items() if name != "text" or not bubble.text}
+        self._open, self._links = bool(names_of(rest)), [link for link in _links(rest) if names_of(link)]
 
     def type_for(self, values: Mapping[str, str]) -> str:
         """Always brand; raises Refused where the filled text is over its form's limit."""
@@ -50,7 +63,20 @@ class Brand:
             whole = variables.fill(text, values)
             if wrong := text_fault(whole, self._bubble):
                 raise Refused("/variables", "1002", f"with these variables the text {wrong}")
+        if self._open:
+            self._check_parts(values)
         return KIND
+
+    def _check_parts(self, values: Mapping[str, str]) -> None:
+        """What stands beside the text holds its limits filled in, too."""
+        for link in self._links:
+            if wrong := filled_fault(link, values, limits.BRAND_URL):
+                raise Refused(f"/variables/{escape(wrong[0])}", "format", wrong[1])
+        shown = {**filled(self.content["parts"], values), "bubble": self.content["bubble"]}
+        model, faults = read_object(KakaoContent, shown, "")
+        faults += [f for f in bubble_faults(model) if f.code == "1002" or f.pointer.endswith("coupon/title")]
+        for fault in faults[:1]:
+            raise Refused("/variables", "1002", f"with these variables {fault.pointer} {fault.detail}")
 
 
 def text_fault(text: str, bubble: Bubble) -> str | None:
@@ -125,8 +151,8 @@ def _targeting_faults(content: KakaoContent, account: AccountView) -> Iterator[t
         yield "optout", "format", "must be an 080 number, like 080-123-4567"
 
 
-def bubble_faults(content: KakaoContent, files: Mapping[str, FileInfo]) -> Iterator[Fault]:
-    """What is wrong with a message of its form; pointers from the content's root."""
+def bubble_faults(content: KakaoContent, files: Mapping[str, FileInfo] | None = None) -> Iterator[Fault]:
+    """What is wrong with a message of its form; pointers from the content's root. Without `files` those are known."""
     bubble = BUBBLES[content.bubble or "TEXT"]
     may = {*bubble.needs, *bubble.takes, "buttons"}
     for field in FIELDS:
@@ -151,7 +177,19 @@ def bubble_faults(content: KakaoContent, files: Mapping[str, FileInfo]) -> Itera
         yield Fault("/video/url", "format", "must be a video's address at https://tv.kakao.com/")
     yield from _item_faults(content)
     yield from _card_faults(content, bubble)
-    yield from _image_faults(content, files)
+    if files is not None:
+        yield from _image_faults(content, files)
+
+
+def _links(part: Any) -> Iterator[Mapping[str, Any]]:
+    """Everything in a content that leads somewhere."""
+    if isinstance(part, Mapping):
+        if part.keys() & {*URLS, *SCHEMES}:
+            yield part
+        part = part.values()
+    if not isinstance(part, str | int):
+        for inner in part:
+            yield from _links(inner)
 
 
 def _texts(content: KakaoContent) -> Iterator[tuple[str, str]]:

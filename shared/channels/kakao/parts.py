@@ -23,6 +23,7 @@ _OPEN = re.compile(r"#\{(?![^{}]*\})|#\{[^}]*#\{")
 _WEB = re.compile(r"https?://\S+|#\{[^{}]+\}\S*", re.IGNORECASE).fullmatch
 _FILLED_WEB = re.compile(r"https?://[^\s/]+\S*", re.IGNORECASE).fullmatch
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S*|#\{[^{}]+\}\S*").fullmatch
+_FILLED_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S*").fullmatch
 _FORBIDDEN = re.compile(r"(?:javascript|data|vbscript|file):", re.IGNORECASE).match
 _PHONE = re.compile(r"[0-9-]{3,14}", re.ASCII).fullmatch
 _SUMMARY = re.compile(r"(?:#\{[^{}]+\}|[₩$€¥£0-9,. ]|원|KRW|USD|EUR|JPY|CNY)*").fullmatch
@@ -121,19 +122,27 @@ def _web_faults(url: str, pointer: str, limit: int) -> Iterator[Fault]:
     yield from name_faults(url, pointer)
 
 
-def filled_fault(button: Mapping[str, Any], values: Mapping[str, str]) -> tuple[str, str] | None:
+def filled_fault(
+    button: Mapping[str, Any], values: Mapping[str, str], limit: int = limits.URL
+) -> tuple[str, str] | None:
     """(variable, what is wrong) of a link that is none once it is filled in."""
-    for field in URLS:
+    for field in (*URLS, *SCHEMES):
         url = button.get(field) or ""
         names = variables.names(url)
         if not names:
             continue
         whole = variables.fill(url, values)
-        if not _FILLED_WEB(whole):
-            return names[0], f"the link {field} of {button.get('name', 'it')!r} is no http(s) address with it"
-        if len(whole) > limits.URL:
-            return names[0], f"the link {field} of {button.get('name', 'it')!r} {too_long(whole, limits.URL)}"
+        if wrong := _filled_link_fault(field, whole, limit):
+            return names[0], f"the link {field} of {button.get('name', 'it')!r} {wrong}"
     return None
+
+
+def _filled_link_fault(field: str, url: str, limit: int) -> str | None:
+    if field in URLS and not _FILLED_WEB(url):
+        return "is no http(s) address with it"
+    if field in SCHEMES and (_FORBIDDEN(url) or not _FILLED_SCHEME(url)):
+        return "is no app's address with it"
+    return too_long(url, limit) if len(url) > limit else None
 
 
 def trimmed(button: Button) -> Button:
