@@ -378,6 +378,11 @@ export class Ims {
     return this.call('GET', `/v1/admin/lanes`)
   }
 
+  /** Errors of all functions' logs as signatures, the latest first. */
+  getAdminLogs(given = {}) {
+    return this.call('GET', `/v1/admin/logs`, { query: { 'function': given['function'], 'new': given['new'] } })
+  }
+
   /** Messages of all accounts, the newest first, numbers masked; `to` needs `username` and `purpose`. A page may be short and still lead on. */
   getAdminMessages(given = {}) {
     return this.call('GET', `/v1/admin/messages`, { query: { 'username': given['username'], 'to': given['to'], 'purpose': given['purpose'], 'status': given['status'], 'code': given['code'], 'channel': given['channel'], 'vendor': given['vendor'], 'lane': given['lane'], 'since': given['since'], 'until': given['until'], 'limit': given['limit'], 'cursor': given['cursor'] } })

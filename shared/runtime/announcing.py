@@ -5,6 +5,8 @@ functions of a process. Nothing waits for it, and without Redis nothing is annou
     instances                 who has said something, and when (a sorted set)
     levels                    <process>|<instance or *>|<logger> → {"level", "until_ms", "by"}
     journal                   the last starts, stops and changes of levels
+
+Errors that were counted in logs go with it (troubles.py).
 """
 
 from __future__ import annotations
@@ -20,12 +22,12 @@ from typing import Any, Protocol
 
 import orjson
 
-from shared.runtime import levels, logs
+from shared.runtime import levels, logs, troubles
 from shared.runtime.context import Context
 from shared.runtime.levels import Wanted
 from shared.runtime.redis import away
 
-EVERY_S, KEEP_S = 15.0, 45
+EVERY_S, SOON_S, KEEP_S = 15.0, 1.0, 45
 INSTANCES, LEVELS, JOURNAL = "instances", "levels", "journal"
 JOURNAL_LENGTH = 1000
 REMOVE_S = 1.0
@@ -82,6 +84,7 @@ class Announcer:
     def __init__(self) -> None:
         self._apps: dict[int, tuple[Announced, int]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._soon = asyncio.Event()
 
     def add(self, app: Announced) -> None:
         """Announce a function from now on."""
@@ -107,6 +110,14 @@ class Announcer:
 
     async def _run(self) -> None:
         told: set[int] = set()
+        loop = asyncio.get_running_loop()
+        self._soon = soon = asyncio.Event()
+
+        def wake() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(soon.set)
+
+        troubles.on_new(wake)
         while self._apps:
             try:
                 await self.announce(told)
@@ -114,7 +125,15 @@ class Announcer:
                 pass
             except Exception as error:  # whatever it is, the functions go on
                 log.warning("not announced", error=f"{type(error).__name__}: {error}"[:200])
-            await asyncio.sleep(EVERY_S)
+            await self._rest()
+
+    async def _rest(self) -> None:
+        """Until the next time; a second, when an error is new here: its alarm waits for it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(EVERY_S):
+                await self._soon.wait()
+            await asyncio.sleep(SOON_S)
+        self._soon.clear()
 
     async def announce(self, told: set[int]) -> None:
         """Once; `told` are those whose start stands in the journal."""
@@ -129,7 +148,13 @@ class Announcer:
             pipe.zadd(INSTANCES, {f"{app.process}:{instance()}": now})
             if number not in told:
                 journal(pipe, "started", app.process)
-        wanted, *_ = await pipe.execute()
+        taken = troubles.take()
+        troubles.tell(pipe, taken, version())
+        try:
+            wanted, *_ = await pipe.execute()
+        except BaseException:
+            troubles.give_back(taken)
+            raise
         told.update(apps)
         for app, _ in apps.values():
             levels.want(app.log_name, chosen(wanted, app.process, now))

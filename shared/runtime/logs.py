@@ -26,6 +26,7 @@ if _rich is None:
 else:
     sys.modules["rich"] = _rich
 
+from shared.runtime import troubles  # noqa: E402
 from shared.runtime.folding import Folds  # noqa: E402 - it imports structlog
 
 _NUMBER = re.compile(r"(?<![0-9a-fA-F-])(\+?\d{2,3}-?)(\d{3,4}-?)(\d{4})(?![0-9a-fA-F-])")
@@ -65,6 +66,7 @@ def configure(function: str, level: str = "info") -> None:
             structlog.processors.format_exc_info,
             _add_trace,
             _mask_values,
+            troubles.note,
             Folds(_printer),
             lambda _, __, event: _as_line(scope.current().name, event),
         ],

@@ -16,7 +16,7 @@ from shared.runtime.mysql import Database
 from shared.runtime.redis import RedisClients, away
 from shared.runtime.settings import KafkaSettings, MysqlSettings, RedisSettings, ReportSettings, WatchSettings, load
 from shared.watch import alarms, rules, sms
-from shared.watch.checks import kafka, mysql, processes, redis, work
+from shared.watch.checks import kafka, logs, mysql, processes, redis, work
 from shared.watch.look import look
 from shared.watch.memory import Memory, State
 from shared.watch.samples import Check, Look, Sample
@@ -128,6 +128,7 @@ class Desk:
             Check("primary", partial(mysql.primary, self.db, self._monitor), mysql.PRIMARY_METRICS, mysql.DOWN),
             Check("redis", partial(redis.servers, clients), redis.METRICS, redis.DOWN),
             Check("due-set", partial(redis.due_set, clients, marks, now_ms), redis.DUE_METRICS, needs=("redis",)),
+            Check("logs", partial(logs.look, clients.state, now_ms), logs.METRICS, needs=("redis",)),
             Check("due work", partial(work.due, self.db, now_ms), work.DUE_METRICS, needs=("primary",)),
             Check("backlogs", partial(work.backlogs, self.db, marks, now_ms), work.BACKLOG_METRICS, needs=("primary",)),
             Check("pauses", partial(work.pauses, self.db, now_ms), work.PAUSE_METRICS, needs=("primary",)),

@@ -67,6 +67,7 @@ _TABLE = """
     ImsMysqlReplicaLate      replica_behind      *           30      s      300  warning   the read replica is behind
     ImsMysqlReplicaBroken    replica_behind      *           300     s      120  critical  the replica does not follow its primary
     ImsMysqlLongTransaction  mysql_transaction   *           120     s      60   warning   a transaction stays open and holds its locks
+    ImsNewError              new_errors          *           0       errors 0    warning   an error that no log had before
     ImsRedisDown             redis_down          *           0       -      60   critical  Redis does not answer, or does not cover all slots
     ImsRedisFull             redis_used          *           85      %      600  critical  Redis is nearly full, and refuses writes when it is
     ImsRedisEventsOff        redis_events_off    *           0       -      60   warning   keyspace notifications are off: only the sweep wakes retries

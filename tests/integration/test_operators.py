@@ -13,17 +13,19 @@ import pytest
 from starlette.requests import Request
 
 from shared.domain.events import Dead, Dispatch
-from shared.operating import streaming
+from shared.operating import logs, streaming
 from shared.operating.sampler import with_rates
 from shared.runtime import announcing, levels, settings
 from shared.runtime.announcing import Announcer
 from shared.runtime.clock import now_ms
 from shared.runtime.context import Context
 from shared.runtime.http import ROUTE
+from shared.runtime.troubles import Troubles, tell
 from shared.sending.parking import going
 from shared.stores import audit, dead, due, sql, stops, watch
 from shared.stores.sql import Connection
 from shared.stores.vendors import read_entries
+from shared.watch.checks import logs as log_check
 from tests.integration.test_api_report import Client, add_account
 from tests.integration.test_people import Answer, ask
 from tests.integration.test_rights import add_key
@@ -508,3 +510,28 @@ async def test_instances_announce_themselves_and_take_the_levels_that_are_wanted
     assert told_of[0]["by"].startswith("…")
     assert (await admin.ask("PUT", "functions/nobody/log-level", {"level": "debug"})).status == 404
     assert (await admin.ask("PUT", "functions/digest/log-level", {"level": "loud"})).status == 422
+
+
+# --- errors in logs ---------------------------------------------------------------------------------------------------
+
+
+async def test_an_error_of_a_log_is_a_signature_and_an_alarm_while_it_is_new(ims: Context, admin: Admin) -> None:
+    here, event = Troubles(), f"it broke at {os.urandom(4).hex()}x"
+    for number in (17, 4711):
+        line = {"level": "error", "event": f"{event} {number}", "module": "shared.x", "exception": "ValueError: no"}
+        here.note(None, "", line)
+    pipe = ims.redis.state.pipeline(transaction=False)
+    tell(pipe, here.take(), "1.2.3")
+    await pipe.execute()
+    found = [one for one in (await admin.done("GET", "logs?new=true"))["items"] if one["event"].startswith(event)]
+    assert [(o["module"], o["error"], o["count"], o["new"], o["version"]) for o in found] == [
+        ("shared.x", "ValueError", 2, True, "1.2.3")
+    ]
+    assert json.loads(found[0]["sample"])["event"] == f"{event} 17"
+    now = ims.now_ms()
+    samples = await log_check.look(ims.redis.state, now)
+    assert [s.value for s in samples if s.subject.endswith(found[0]["id"])] == [2]
+    later = await log_check.look(ims.redis.state, now + logs.NEW_MS + 1)
+    assert not [s for s in later if s.subject.endswith(found[0]["id"])]
+    assert (await admin.ask("GET", "logs?function=nobody")).status == 422
+    assert (await admin.ask("GET", "logs?new=maybe")).status == 422

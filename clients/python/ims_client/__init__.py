@@ -380,6 +380,10 @@ class Ims(Client):
         """What waits in each lane in MySQL."""
         return self._call("GET", "/v1/admin/lanes")
 
+    def get_admin_logs(self, *, function: Any = None, new: Any = None) -> Any:
+        """Errors of all functions' logs as signatures, the latest first."""
+        return self._call("GET", "/v1/admin/logs", {"function": function, "new": new})
+
     def get_admin_messages(self, *, username: Any = None, to: Any = None, purpose: Any = None, status: Any = None, code: Any = None, channel: Any = None, vendor: Any = None, lane: Any = None, since: Any = None, until: Any = None, limit: Any = None, cursor: Any = None) -> Any:
         """Messages of all accounts, the newest first, numbers masked; `to` needs `username` and `purpose`. A page may be short and still lead on."""
         return self._call("GET", "/v1/admin/messages", {"username": username, "to": to, "purpose": purpose, "status": status, "code": code, "channel": channel, "vendor": vendor, "lane": lane, "since": since, "until": until, "limit": limit, "cursor": cursor})

@@ -2519,6 +2519,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Errors of all functions' logs as signatures, the latest first
+         * @description count, first and last time, and one sample, in which numbers of people and secrets are hidden. `new`: seen first within ten minutes.
+         */
+        get: operations["getAdminLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/kafka": {
         parameters: {
             query?: never;
@@ -14036,6 +14056,61 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["InFlight"];
+            /** @description The request has faults */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getAdminLogs: {
+        parameters: {
+            query?: {
+                function?: string;
+                new?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: {
+                            id: string;
+                            function: string;
+                            module: string;
+                            event: string;
+                            error: string;
+                            count: number;
+                            new: boolean;
+                            first: string;
+                            last: string;
+                            version: string;
+                            sample: string;
+                        }[];
+                        next: unknown;
+                    };
+                };
             };
             400: components["responses"]["Unreadable"];
             401: components["responses"]["Unauthorized"];

@@ -21,7 +21,7 @@ export const OPERATOR: Group[] = [
   { title: "menu.now", entries: [
     { name: "wall", to: "/admin", key: "w" }, { name: "flow", to: "/admin/flow", key: "f" }, { name: "alarms", to: "/admin/alarms", key: "a" }, { name: "alarmHistory", to: "/admin/alarm-history" }, { name: "stops", to: "/admin/stops" },
     { name: "lanes", to: "/admin/lanes", key: "l" }, { name: "vendors", to: "/admin/vendors", key: "v" },
-    { name: "functions", to: "/admin/functions", key: "u" }, { name: "journal", to: "/admin/journal" },
+    { name: "functions", to: "/admin/functions", key: "u" }, { name: "logs", to: "/admin/logs", key: "e" }, { name: "journal", to: "/admin/journal" },
   ] },
   { title: "menu.work", entries: [
     { name: "approvals", to: "/admin/approvals", key: "p" }, { name: "templateApprovals", to: "/admin/template-approvals", key: "t" },

@@ -90,6 +90,15 @@ export const OPERATOR_LISTS = {
       { name: "endLevel", method: "delete", path: (r) => path`/v1/admin/functions/${String(r.name)}/log-level`, scope: "operator:change", when: (r) => (r.levels as unknown[]).length > 0 },
     ],
   },
+  logs: {
+    at: "/admin/logs", path: "/v1/admin/logs", scope: "operator:read", unpaged: true,
+    columns: [
+      { field: "last", kind: "time", width: "160px" }, { field: "function", label: "process" }, { field: "event", width: "minmax(200px, 2fr)" },
+      { field: "error", kind: "id" }, { field: "count", kind: "number", width: "88px" }, { field: "new", kind: "word", width: "72px" },
+      { field: "first", kind: "time", width: "160px" }, { field: "version", width: "88px" },
+    ],
+    filters: [{ name: "new", choices: ["true"] }],
+  },
   journal: {
     at: "/admin/journal", path: "/v1/admin/journal", scope: "operator:read", unpaged: true,
     columns: [
