@@ -136,6 +136,7 @@ main = http_function(
             "POST", "/v1/admin/prices", once(prices.create), OPERATOR_OWNER, confirm=True, body=prices.New, query=DRY
         ),
         Route("GET", "/v1/admin/messages", messages.list_all, OPERATOR, query=(*messages.FILTERS, *PAGED)),
+        Route("GET", "/v1/admin/messages/{message_id}", messages.show, OPERATOR),
         Route("GET", "/v1/admin/journal", functions.journal, OPERATOR, query=("limit",)),
     ]
 )

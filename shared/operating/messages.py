@@ -1,8 +1,11 @@
 """`GET /v1/admin/messages`: messages of all accounts, masked. To look for a number is a look at personal data: it needs
-a purpose, which stands in the audit, and the account that it is about."""
+a purpose, which stands in the audit, and the account that it is about. `GET /v1/admin/messages/{message_id}`: one, with
+its way through the system."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import Any
 from uuid import UUID
 
 from starlette.requests import Request
@@ -13,7 +16,7 @@ from shared.domain.ids import Lane, request_of
 from shared.domain.states import State
 from shared.edge.auditing import Deed, noted
 from shared.edge.callers import operator
-from shared.following import reading
+from shared.following import reading, shapes
 from shared.operating.common import Json
 from shared.runtime import Context
 from shared.runtime.clock import iso
@@ -26,6 +29,7 @@ FILTERS: dict[str, reading.Reader] = {
     "code": reading.code, "channel": reading.channel, "vendor": reading.vendor, "lane": reading.lane,
     "since": reading.time, "until": reading.time,
 }  # fmt: skip
+NOW = ("status", "code", "price", "sent_at", "finished_at")
 PAGED: dict[str, reading.Reader] = {"limit": reading.limit, "cursor": str}
 
 
@@ -86,3 +90,22 @@ async def list_all(request: Request, ims: Context) -> Response:
     rows, below = await ims.db_replica(store.page, given, low, high, limit)
     onward = reading.cursor(mark, below) if below else None
     return reading.answer({"items": [view(row) for row in rows], "next": onward})
+
+
+async def show(request: Request, ims: Context) -> Response:
+    """One message of any account, masked, with its trail: where it was, and when."""
+    await operator(request, ims)
+    message_id = reading.path_id(request, "message_id", reading.message_id)
+    made = await one(ims.db, message_id.bytes)
+    if made is None:
+        raise reading.not_found("message")
+    return reading.answer(made)
+
+
+async def one(db: Callable[..., Awaitable[Any]], message_id: bytes) -> Json | None:
+    """A message with its trail. Its state is of the trail's moment, not of the row that told whose it is."""
+    found = await db(store.one, message_id)
+    details = found and await db(lookup.details, found[0], message_id)
+    if not details:
+        return None
+    return {**view(found[1]), **{name: details.report.data[name] for name in NOW}, "trail": shapes.trail(details)}

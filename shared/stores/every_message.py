@@ -66,3 +66,14 @@ def page(
     if len(rows) > limit:
         return rows[:limit], rows[limit - 1].message_id
     return rows, last if count == SCAN else None
+
+
+def one(conn: Connection, message_id: bytes) -> tuple[int, Row] | None:
+    """A message with the account that it is of."""
+    found = sql.fetch(
+        conn,
+        f"SELECT m.account_id, {_COLUMNS} FROM messages m JOIN accounts a ON a.account_id=m.account_id "  # noqa: S608
+        "WHERE m.message_id=%s",
+        (message_id,),
+    )
+    return (found[0][0], Row(*found[0][1:])) if found else None

@@ -8,6 +8,7 @@ import logging
 import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from starlette.requests import Request
@@ -471,6 +472,19 @@ async def test_messages_of_all_are_masked_and_a_number_needs_a_purpose(ims: Cont
     (deed, *_) = await ims.db(audit.page, audit.Filter(account_id=account_id), 2**63 - 1, 5)
     assert (deed.entry.action, deed.entry.purpose) == ("messages.look", "a complaint")
     assert "1111" not in str(deed.entry)
+
+
+async def test_one_message_of_any_account_shows_its_way_and_no_number(ims: Context, admin: Admin) -> None:
+    name = f"pairs-{os.urandom(4).hex()}"
+    client = Client(ims, None, await ims.db(add_account, name), name)  # type: ignore[arg-type]
+    (one,) = await client.finished("01011112222")
+    shown = await admin.done("GET", f"messages/{one}")
+    assert (shown["message_id"], shown["username"], shown["to"]) == (str(one), name, "010…22")
+    assert shown["trail"][0]["state"] == "accepted"
+    assert [step["at"] for step in shown["trail"]] == sorted(step["at"] for step in shown["trail"])
+    assert "1111" not in str(shown)
+    assert (await admin.ask("GET", f"messages/{UUID(int=one.int ^ 1)}")).status == 404
+    assert (await admin.ask("GET", "messages/1")).status in (404, 422)
 
 
 # --- functions --------------------------------------------------------------------------------------------------------

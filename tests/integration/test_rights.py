@@ -116,6 +116,7 @@ RIGHTS = {
     "POST /v1/keys/{id}/rotate": "keys:write",
     "POST /v1/admin/accounts/{username}/keys": "operator",
     "GET /v1/admin/secrets": "operator",
+    "GET /v1/admin/messages/{message_id}": "operator",
     "POST /v1/admin/secrets/rotate": "operator:owner",
     "GET /v1/prices": "account:read",
     "GET /v1/usage": "account:read",

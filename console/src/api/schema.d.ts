@@ -2696,6 +2696,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/messages/{message_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One message of any account, masked, with its trail: where it was, and when */
+        get: operations["getAdminMessagesByMessageId"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/journal": {
         parameters: {
             query?: never;
@@ -14579,6 +14596,67 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["TooMany"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getAdminMessagesByMessageId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        message_id: string;
+                        request_id: string;
+                        username: string;
+                        lane: string;
+                        to: string;
+                        channel: string;
+                        type: string;
+                        status: string;
+                        code: string;
+                        vendor: string;
+                        account: string;
+                        hop: number;
+                        price: string;
+                        accepted_at: string;
+                        sent_at: string;
+                        finished_at: string;
+                        trail: {
+                            state: string;
+                            at: string;
+                            hop?: number;
+                            channel?: string;
+                            vendor?: string;
+                            vendor_account?: string;
+                            vendor_ref?: string | null;
+                            code?: string;
+                            raw_code?: string | null;
+                            raw_text?: string;
+                            via?: string;
+                        }[];
+                    };
+                };
+            };
+            400: components["responses"]["Unreadable"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["InFlight"];
+            422: components["responses"]["Invalid"];
             429: components["responses"]["TooMany"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

@@ -72,3 +72,18 @@ test("a paused lane is seen on the wallboard with its author's reason, and goes 
   } finally { await api("POST", "/v1/admin/lanes/ad/resume", {}, demo.admin_key); }
   await expect(page.getByText("journey of a pause")).toHaveCount(0, { timeout: 20_000 });
 });
+
+test("an id pasted into search lights the message's way over the map, hop by hop", async ({ page }) => {
+  const { messages: [message] } = await api<{ messages: { message_id: string }[] }>("POST", "/v1/mt/messages", { sender: "0215441234", text: "follow me", recipients: [{ to: "01012345678" }] });
+  await signIn(page, "operator", "/admin");
+  await page.keyboard.press("Control+k");
+  await page.locator("#search").fill(message!.message_id.toUpperCase());
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(new RegExp(`/admin/flow\\?message=${message!.message_id}`));
+  for (const box of ["api_mt", "accepted", "route", "send.mt", "send_mt", "finished"]) {
+    await expect(page.getByRole("button", { name: new RegExp(`${box.replace(".", "\\.")} 지나감`) })).toBeVisible({ timeout: 30_000 });
+  }
+  await expect(page.getByRole("button", { name: /api_kakao 지나감/ })).toHaveCount(0);
+  await expect(page.locator("ol").getByText("전달됨")).toBeVisible({ timeout: 30_000 });
+  await accessible(page);
+});

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { count, typeOf } from "@/domain/cp949";
 import { dayName, dayStart } from "@/domain/days";
 import { draw, short, type Flow } from "@/domain/flowmap";
+import { way } from "@/domain/follow";
 import { filled, recipientsOf, variablesIn } from "@/domain/recipients";
 import { may, roleFor } from "@/domain/rights";
 import { meant } from "@/domain/search";
@@ -67,6 +68,26 @@ describe("the map of the data", () => {
   });
   it("shows one lane alone, and what is unknown as unknown", () => {
     expect(draw(flow, "bulk").lines).toEqual([{ from: "ims.accepted", to: "route", rate: null, lag: 10 }]);
+  });
+});
+
+describe("a message's way over the map", () => {
+  const at = "2026-12-01T00:00:00Z";
+  const accepted = { state: "accepted", at };
+  const hop = (state: string, number: number, channel: string) => ({ state, at, hop: number, channel });
+  it("goes by the boxes of its channel, and no further than it is", () => {
+    expect([...way([accepted, hop("routed", 1, "kakao"), hop("sending", 1, "kakao")], "kakao", "sending")])
+      .toEqual(["api_kakao", "ims.accepted", "route", "ims.send.kakao", "send_kakao"]);
+  });
+  it("comes back by an outcome after the vendor took it, and by the next hop's channel", () => {
+    const passed = way([accepted, hop("routed", 1, "kakao"), hop("sent", 1, "kakao"), hop("failed", 1, "kakao"), hop("routed", 2, "mt"), hop("sending", 2, "mt"), hop("sent", 2, "mt"), hop("delivered", 2, "mt")], "kakao", "delivered");
+    expect([...passed]).toEqual(expect.arrayContaining(["send_kakao", "ims.outcome", "ims.send.mt", "send_mt", "report"]));
+    expect(passed.has("api_mt")).toBe(false);
+    expect(way([accepted, hop("sent", 1, "kakao"), hop("failed", 1, "kakao")], "kakao", "sending").has("report")).toBe(false);
+  });
+  it("ends at once where the first answer was the end, and by a receipt where one came", () => {
+    expect(way([accepted, hop("routed", 1, "mt"), hop("failed", 1, "mt")], "mt", "failed").has("ims.outcome")).toBe(false);
+    expect(way([accepted, { ...hop("delivered", 1, "mt"), via: "receipt" }], "mt", "delivered").has("api_receipt")).toBe(true);
   });
 });
 
