@@ -388,6 +388,11 @@ export class Ims {
     return this.call('GET', `/v1/admin/messages`, { query: { 'username': given['username'], 'to': given['to'], 'purpose': given['purpose'], 'status': given['status'], 'code': given['code'], 'channel': given['channel'], 'vendor': given['vendor'], 'lane': given['lane'], 'since': given['since'], 'until': given['until'], 'limit': given['limit'], 'cursor': given['cursor'] } })
   }
 
+  /** One message of any account, masked, with its trail: where it was, and when. */
+  getAdminMessagesByMessageId(messageId) {
+    return this.call('GET', `/v1/admin/messages/${encodeURIComponent(messageId)}`)
+  }
+
   /** The longest transaction (its verb and table), how far the replica is behind, and the largest tables. */
   getAdminMysql() {
     return this.call('GET', `/v1/admin/mysql`)

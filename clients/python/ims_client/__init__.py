@@ -388,6 +388,10 @@ class Ims(Client):
         """Messages of all accounts, the newest first, numbers masked; `to` needs `username` and `purpose`. A page may be short and still lead on."""
         return self._call("GET", "/v1/admin/messages", {"username": username, "to": to, "purpose": purpose, "status": status, "code": code, "channel": channel, "vendor": vendor, "lane": lane, "since": since, "until": until, "limit": limit, "cursor": cursor})
 
+    def get_admin_messages_by_message_id(self, message_id: str) -> Any:
+        """One message of any account, masked, with its trail: where it was, and when."""
+        return self._call("GET", f"/v1/admin/messages/{urllib.parse.quote(str(message_id), safe='')}")
+
     def get_admin_mysql(self) -> Any:
         """The longest transaction (its verb and table), how far the replica is behind, and the largest tables."""
         return self._call("GET", "/v1/admin/mysql")
