@@ -11,6 +11,7 @@ export interface Field {
   type?: "text" | "password" | "number" | "lines" | "json" | "choice" | "many" | "time" | "yes" | "long";
   choices?: readonly string[];
   required?: boolean;
+  /** What it begins with; of a time `+2`, that many hours from now. */
   value?: string;
   /** The row's field that it begins with. */
   from?: string;
@@ -64,11 +65,14 @@ export function bodyOf(fields: readonly Field[], given: Record<string, string>):
 }
 
 /** What a field begins with: its own value, or the row's. */
-export function startOf(field: Field, row: Row): string {
+export function startOf(field: Field, row: Row, now = Date.now()): string {
   const found = field.from === undefined ? undefined : at(row, field.from);
-  if (found == null) return field.value ?? "";
+  if (found == null) return field.type === "time" && field.value ? soon(now, Number(field.value)) : (field.value ?? "");
   return Array.isArray(found) ? found.join(",") : String(found);
 }
+
+/** Some hours from now, as a field for Korea's time has it. */
+const soon = (now: number, hours: number): string => new Date(now + (hours + 9) * 3_600_000).toISOString().slice(0, 16);
 
 const READ: Record<NonNullable<Field["type"]>, (text: string) => unknown> = {
   text: (t) => t, password: (t) => t, long: (t) => t, choice: (t) => t, yes: (t) => t === "true",

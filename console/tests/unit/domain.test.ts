@@ -109,6 +109,7 @@ describe("forms as the API takes them", () => {
       .toEqual({ a: "x", n: 12, l: ["p", "q"], j: { k: 1 }, y: true, m: ["v", "w"], t: "2026-12-01T09:30:00+09:00" });
     expect(bodyOf([{ name: "n", type: "number" }, { name: "j", type: "json" }], { n: "many", j: "{" })).toEqual({ n: "many", j: "{" });
     expect(startOf({ name: "roles", from: "roles" }, { roles: ["a", "b"] })).toBe("a,b");
+    expect(startOf({ name: "until", type: "time", value: "+2" }, {}, Date.parse("2026-12-01T14:30:00Z"))).toBe("2026-12-02T01:30");
     expect(startOf({ name: "x", from: "limits.x", value: "7" }, { limits: { x: null } })).toBe("7");
   });
 });

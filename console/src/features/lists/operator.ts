@@ -17,9 +17,9 @@ export const OPERATOR_LISTS = {
       { field: "muted.until", label: "muted_until", kind: "time", width: "160px" },
     ],
     actions: [
-      { name: "mute", method: "post", path: (r) => path`/v1/admin/alarms/${ID(r)}/mute`, scope: "operator:change", fields: [{ name: "until", type: "time", required: true }, WHY] },
+      { name: "mute", key: "m", method: "post", path: (r) => path`/v1/admin/alarms/${ID(r)}/mute`, scope: "operator:change", fields: [{ name: "until", type: "time", value: "+2", required: true }, WHY] },
       { name: "unmute", method: "delete", path: (r) => path`/v1/admin/alarms/${ID(r)}/mute`, scope: "operator:change", when: (r) => r.muted != null },
-      { name: "acknowledge", method: "post", path: (r) => path`/v1/admin/alarms/${ID(r)}/acknowledge`, scope: "operator:change", fixed: () => ({}) },
+      { name: "acknowledge", key: "a", method: "post", path: (r) => path`/v1/admin/alarms/${ID(r)}/acknowledge`, scope: "operator:change", fixed: () => ({}) },
     ],
   },
   alarmHistory: {
@@ -66,7 +66,7 @@ export const OPERATOR_LISTS = {
         name: "weight", method: "patch", path: VENDOR, scope: "operator:change", dryRun: true,
         query: (r) => ({ channel: String(r.channel) }), fields: [{ name: "weight", type: "number", required: true, from: "weight" }],
       },
-      { name: "drain", method: "post", path: (r) => `${VENDOR(r)}/drain`, scope: "operator:change", danger: true, dryRun: true, when: (r) => r.drained == null, fields: [WHY] },
+      { name: "drain", key: "d", method: "post", path: (r) => `${VENDOR(r)}/drain`, scope: "operator:change", danger: true, dryRun: true, when: (r) => r.drained == null, fields: [WHY] },
       { name: "undrain", method: "post", path: (r) => `${VENDOR(r)}/undrain`, scope: "operator:change", when: (r) => r.drained != null, fixed: () => ({}) },
       { name: "resetBreaker", method: "post", path: (r) => `${VENDOR(r)}/reset`, scope: "operator:change" },
       { name: "testVendor", method: "post", path: (r) => `${VENDOR(r)}/test`, scope: "operator:change", shows: ["items"] },
@@ -81,7 +81,7 @@ export const OPERATOR_LISTS = {
     ],
     actions: [
       {
-        name: "logLevel", method: "put", path: (r) => path`/v1/admin/functions/${String(r.name)}/log-level`, scope: "operator:change",
+        name: "logLevel", key: "l", method: "put", path: (r) => path`/v1/admin/functions/${String(r.name)}/log-level`, scope: "operator:change",
         fields: [
           { name: "level", type: "choice", choices: ["debug", "info", "warning", "error"], value: "debug", required: true },
           { name: "minutes", type: "number", value: "15", required: true }, { name: "logger" }, WHY,
