@@ -44,7 +44,10 @@ export interface List {
   columns: readonly Column[];
   filters?: readonly Filter[];
   unpaged?: boolean;
+  /** Where a row leads; without it, a drawer shows the row with its actions. */
   open?: (row: Row) => string;
+  /** A further page of a row, and its word, in the drawer. */
+  further?: { name: string; to: (row: Row) => string };
   create?: Action;
   actions?: readonly Action[];
 }

@@ -23,6 +23,7 @@ describe("words of what is data", () => {
   it("every list has a title, and every column, filter, field and action its word", () => {
     const wanted = Object.entries(LISTS).flatMap(([name, list]) => [
       `page.${name}`, ...list.columns.map((c) => `col.${c.label ?? c.field}`), ...(list.filters ?? []).map((f) => `col.${f.name}`),
+      ...(list.further ? [`act.${list.further.name}`] : []),
       ...[...(list.actions ?? []), ...(list.create ? [list.create] : [])].flatMap((a) => [`act.${a.name}`, ...(a.fields ?? []).map((f) => `col.${f.name}`)]),
     ]);
     expect([...new Set(wanted)].filter((k) => !ko.has(k))).toEqual([]);

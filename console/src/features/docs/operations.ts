@@ -31,3 +31,18 @@ function exampleOf(name: string, content: Record<string, Media> | undefined): { 
   const value = media?.example ?? Object.values(media?.examples ?? {})[0]?.value;
   return value === undefined ? [] : [{ name, text: JSON.stringify(value, null, 2) }];
 }
+
+/** A call by a key instead of the session, and its whole answer as text. */
+export async function tried(method: string, path: string, key: string, body: string): Promise<string> {
+  const sends = method !== "GET" && method !== "DELETE" && body.trim() !== "";
+  try {
+    const answer = await fetch(path, {
+      method, credentials: "omit", body: sends ? body : null,
+      headers: { authorization: `Bearer ${key}`, ...(sends ? { "content-type": "application/json" } : {}) },
+    });
+    const text = await answer.text();
+    return `${answer.status} ${answer.statusText}\n\n${pretty(text)}`;
+  } catch (e) { return String(e); }
+}
+
+const pretty = (text: string): string => { try { return JSON.stringify(JSON.parse(text), null, 2); } catch { return text; } };

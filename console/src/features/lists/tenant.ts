@@ -39,7 +39,7 @@ export const TENANT_LISTS = {
       { field: "scheduled_at", kind: "time", width: "160px" },
     ],
     filters: [{ name: "request_ref" }, { name: "lane", choices: LANES }, { name: "since", time: true }, { name: "until", time: true }],
-    open: (row) => `/messages?request_id=${String(row.request_id)}`,
+    further: { name: "messagesOf", to: (row) => `/messages?request_id=${String(row.request_id)}` },
     actions: [
       {
         name: "move", method: "patch", path: (r) => path`/v1/requests/${String(r.request_id)}`, scope: "messages:send",
