@@ -62,7 +62,7 @@ class Limit(NamedTuple):
         return {**BASES[self.channel], "recipients": [person], **self.fields(n)}
 
 
-def _text(name: str, sign: str = "a", **more: Any) -> Callable[[int], Json]:
+def _text(name: str, sign: Any = "a", **more: Any) -> Callable[[int], Json]:
     return lambda n: {**more, name: sign * n}
 
 
@@ -108,8 +108,8 @@ def hop(name: str) -> Json:
 def mt_limits() -> Iterator[Limit]:
     """Texts, in bytes of EUC-KR; images."""
     for kind, most in mt.LIMITS.items():
-        files = ["image/jpeg 1000 640"] if kind == "mms" else None
-        yield Limit("mt", "/text", most, _text("text", type=kind, **({"files": files} if files else {})), kind)
+        more: Json = {"type": kind, **({"files": ["image/jpeg 1000 640"]} if kind == "mms" else {})}
+        yield Limit("mt", "/text", most, _text("text", **more), kind)
     yield Limit("mt", "/text", mt.LMS_BYTES // 2 * 2, lambda n: {"text": "가" * (n // 2) + "a" * (n % 2)}, "auto")
     yield Limit("mt", "/text", 153 * mt.INTERNATIONAL_PARTS, abroad)
     yield Limit("mt", "/subject", mt.SUBJECT_BYTES, _text("subject"))
@@ -216,6 +216,10 @@ def _of_form(name: str, form: rcs.Format) -> Iterator[Limit]:
     if form.media:
         yield Limit("rcs", f"{at}/media", rcs.MEDIA_BYTES, lambda n: made(media=f"image/png {n} 640"), name)
     if form.cards:
-        half = rcs.CARD_TEXTS // 2
-        texts = lambda n: [card(text="t" * half), card(text="t" * (n - half)), *[card(text="")] * (form.cards - 2)]  # noqa: E731
-        yield Limit("rcs", "/cards", rcs.CARD_TEXTS, lambda n: {"format": name, "text": None, "cards": texts(n)}, name)
+
+        def together(n: int) -> Json:
+            half = rcs.CARD_TEXTS // 2
+            cards = [card(text="t" * half), card(text="t" * (n - half)), *[card(text="")] * (form.cards - 2)]
+            return {"format": name, "text": None, "cards": cards}
+
+        yield Limit("rcs", "/cards", rcs.CARD_TEXTS, together, name)

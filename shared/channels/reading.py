@@ -143,9 +143,10 @@ def _faults(model: type[BaseModel], raw: Any, problems: list[ErrorDetails], poin
 def _place(raw: Any, problem: ErrorDetails) -> tuple[list[str | int], bool]:
     """The steps to what is wrong, without the names of kinds that stand among them; whether there were any."""
     steps: list[str | int] = []
-    at, loc = raw, problem["loc"]
+    at: Any = raw
+    loc = problem["loc"]
     for step in loc:
-        if (isinstance(at, dict) and step in at) or (isinstance(at, list) and isinstance(step, int)):
+        if step in at if isinstance(at, dict) else isinstance(at, list) and isinstance(step, int):
             at = at[step]
             steps.append(step)
         elif problem["type"] == "missing" and step is loc[-1]:

@@ -6,12 +6,14 @@ import asyncio
 import os
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from shared.domain.defaults import in_night_window
 from shared.domain.errors import ClientWaits, ImsError, Overloaded, Rejected, Unavailable, Uncertain
 from shared.domain.events import Result, Send, SendPart
 from shared.runtime import Context, logs, metrics
+from shared.sending import uploaded
 from shared.sending.calls import exchange
 from shared.sending.results import result_of
 from shared.sending.tokens import refused, wallet
@@ -24,6 +26,7 @@ CALL_WITHIN_MS = 2000
 """A call that begins later than this after its claim begins the claim anew first."""
 
 THROTTLED = "3002"
+FILE_GONE = "1011"
 
 
 class NotMade(Exception):
@@ -107,6 +110,8 @@ async def call_vendor(job: Job, items: list[Item]) -> list[Result]:
             now = job.ims.now_ms()
             return stopped + [result_of(i.key, "unavailable", "3001", i.part, now, text=str(error)) for i in items]
         except Rejected as error:
+            if error.code == FILE_GONE:
+                uploaded.forget(items[0].outbound.payload.files)
             return stopped + await _all(job, items, "failed", error.code, error.raw_code, error.detail)
         except Unavailable as error:
             code = THROTTLED if isinstance(error, Overloaded) else "3001"
@@ -168,10 +173,14 @@ async def _upload(job: Job, outbound: Outbound) -> list[str]:
     if adapter is None:
         return []
     try:
-        made = await _made(job, lambda account, now, nonce: adapter.uploads(account, outbound, now, nonce))
-        return [adapter.read_upload(await _answered(job, made, place)) for place in range(len(made.calls))]
+        return await uploaded.once(job.entry, outbound, job.ims.now_ms, partial(_uploaded, job, adapter, outbound))
     except Uncertain as error:  # only a file: nothing was sent
         raise Unavailable(str(error)) from error
+
+
+async def _uploaded(job: Job, adapter: Uploads, outbound: Outbound) -> list[str]:
+    made = await _made(job, lambda account, now, nonce: adapter.uploads(account, outbound, now, nonce))
+    return [adapter.read_upload(await _answered(job, made, place)) for place in range(len(made.calls))]
 
 
 async def _send(job: Job, items: Sequence[Item], file_ids: list[str]) -> list[VendorResult]:

@@ -207,6 +207,11 @@ def final_on(adapter: Adapter, channel: str) -> str:
     return cast(str, getattr(adapter, "final_on", channel))
 
 
+def files_keep_s(adapter: Adapter) -> int:
+    """How long an uploaded file may be named by further messages (seconds); 0 where each call brings its own."""
+    return cast(int, getattr(adapter, "files_keep_s", 0))
+
+
 def look_up_by_content(adapter: Adapter) -> bool:
     """Whether a message can only be asked for by what it says, since the vendor keeps no reference of ours: its look-up
     then gets the payload."""

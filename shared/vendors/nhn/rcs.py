@@ -147,6 +147,8 @@ class NhnRcs:
     types: frozenset[str] = frozenset(PATHS)
     max_batch = 1
     max_files = 6
+    files_keep_s = 24 * 3600
+    """A file is good for seven days (NHN RCS v1.0, media), so that it goes up once a day and not with each message."""
     same_content = False
     look_up_by_content = True
     prices: Mapping[str, Decimal] = {
