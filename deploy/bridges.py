@@ -140,11 +140,11 @@ def expiry() -> Iterator[Json]:
     }
 
 
-def smtp_in() -> Iterator[Json]:
+def smtp_in(bridge: Bridge = SMTP_IN) -> Iterator[Json]:
     """The mail listener, and the Service that mail hosts reach it by: the client's address stays, for its own log."""
     tags = labels(SMTP_IN.name, SMTP_IN.name, "bridge")
     yield account(SMTP_IN.name, "bridge")
-    yield deployment(SMTP_IN)
+    yield deployment(bridge)
     yield {
         "apiVersion": "v1",
         "kind": "Service",

@@ -1,4 +1,5 @@
-"""What stands beside the functions on OpenFaaS: our Kafka sources, redis_expiry, and the public paths.
+"""What stands beside the functions on OpenFaaS: our Kafka sources, redis_expiry, smtp_in where mails are sent (Pro),
+and the public paths.
 
 The bridges call functions through OpenFaaS' gateway, which spreads requests over replicas and counts them. They read
 the same secrets as the functions, and the settings of openfaas/settings.yml.
@@ -7,11 +8,12 @@ the same secrets as the functions, and the settings of openfaas/settings.yml.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
-from deploy.bridges import EXPIRY, Bridge, deployment, expiry_target, kafka_source, targets
+from deploy.bridges import EXPIRY, SMTP_IN, Bridge, deployment, expiry_target, kafka_source, smtp_in, targets
 from deploy.gateway import API, GATEWAY
 from deploy.objects import account, dns, labels, meta
 from deploy.openfaas import SECRETS, SETTINGS_FILE, ce_processes
@@ -47,6 +49,15 @@ def _bridges(root: Path, served: list[flow.Process], name: Name, more: Env = ())
     for bridge in parts:
         yield _moved(account(bridge.name, "bridge"))
         yield _moved(_with_files(deployment(bridge)))
+    if {"send_email", "api_receipt"} <= {process.function.name for process in served}:
+        yield from _mail_listener(env)
+
+
+def _mail_listener(env: Env) -> Iterator[Json]:
+    """smtp_in, where mails are sent: what comes back goes to api_receipt through OpenFaaS' gateway."""
+    listener = replace(SMTP_IN, env=(*SMTP_IN.env[1:], *(pair for pair in env if pair[0] == SMTP_IN.env[0][0])))
+    for thing in smtp_in(listener):
+        yield _moved(_with_files(thing) if thing["kind"] == "Deployment" else thing)
 
 
 def path(function: str) -> str:

@@ -177,6 +177,24 @@ def test_bridges_have_the_functions_settings_and_secrets() -> None:
             ]
 
 
+def test_mails_that_come_back_have_a_listener_where_mails_are_sent() -> None:
+    """CE, which sends none (CE_CHANNELS), has none."""
+    for file, stack_file in (("bridges.yaml", "stack.ce.yml"), ("bridges.pro.yaml", "stack.yml")):
+        things = list(yaml.safe_load_all((ROOT / "openfaas" / file).read_text()))
+        sends = "send_email" in {f["build_args"]["FUNCTION"] for f in stack(stack_file)["functions"].values()}
+        box = deployments(things).get("smtp-in")
+        assert (box is not None) == sends
+        if box is None:
+            continue
+        env = {variable["name"]: variable.get("value") for variable in box["env"]}
+        target = env["IMS_TARGET_API_RECEIPT"]
+        assert target == "http://gateway.openfaas.svc.cluster.local:8080/function/api-receipt"
+        (service,) = [t for t in things if t["kind"] == "Service"]
+        assert [port["port"] for port in service["spec"]["ports"]] == [25]
+        assert service["metadata"]["namespace"] == things[0]["metadata"]["namespace"]
+    assert "send_email" in {f["build_args"]["FUNCTION"] for f in stack("stack.yml")["functions"].values()}
+
+
 def test_every_public_path_leads_to_its_function_behind_openfaas_gateway() -> None:
     routes = list(yaml.safe_load_all((ROOT / "openfaas" / "routes.yaml").read_text()))
     led = {
