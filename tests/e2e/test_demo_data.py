@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from local import control
@@ -23,10 +25,22 @@ def test_a_week_of_traffic_is_there_and_a_second_run_adds_nothing(
     gateway = Gateway()
     days = gateway.get("/v1/stats", step="day", since=_days_ago(past.DAYS))["items"]
     assert len([day for day in days if day["accepted"] > 20]) >= past.DAYS
-    sent = gateway.get("/v1/requests", request_ref=today.MARK, limit=100)["items"]
-    channels = {m["channel"] for m in gateway.get("/v1/messages", request_ref=today.MARK, limit=200)["items"]}
-    assert len(sent) == len(list(today.parts()))
-    assert {"mt", "kakao", "email", "push"} <= channels
+    wanted = len(list(today.parts()))
+
+    def requests() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = gateway.get("/v1/requests", request_ref=today.MARK, limit=100)["items"]
+        return found
+
+    sent = until(lambda: found if len(found := requests()) == wanted else None, "all requests of today")
+
+    def channels() -> set[str]:
+        found: set[str] = set()
+        for request in sent:
+            messages = gateway.get("/v1/messages", request_id=request["request_id"], limit=1)["items"]
+            found |= {message["channel"] for message in messages}
+        return found
+
+    until(lambda: channels() >= {"mt", "kakao", "email", "push"}, "messages of today on each channel")
     uploads = until(
         lambda: [
             u for u in gateway.get("/v1/uploads")["items"] if u["name"] == "customers.csv" and u["state"] == "checked"
@@ -36,7 +50,7 @@ def test_a_week_of_traffic_is_there_and_a_second_run_adds_nothing(
     assert (uploads[0]["good"], uploads[0]["faults"]) == (192, 8)
     again: list[str] = []
     fill(again.append)
-    assert len(gateway.get("/v1/requests", request_ref=today.MARK, limit=100)["items"]) == len(sent)
+    assert len(requests()) == wanted
     assert "nothing is sent again" in again[-1]
 
 

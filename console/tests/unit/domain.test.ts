@@ -8,6 +8,7 @@ import { may, roleFor } from "@/domain/rights";
 import { meant } from "@/domain/search";
 import { FINAL, signOf, toneOf } from "@/domain/states";
 import { sortFaults } from "@/api/problem";
+import { weekAgoSpan } from "@/features/tenant/overview/useOverview";
 import { after } from "@/features/tenant/message/useMessage";
 import { bodyOf, startOf } from "@/features/specs";
 import { masked, visible } from "@/i18n/format";
@@ -51,6 +52,12 @@ describe("days of Korea", () => {
     expect(dayStart(Date.parse("2026-12-01T15:00:00Z"), -7)).toBe("2026-11-24T15:00:00.000Z");
     expect(dayName("2026-12-31T15:00:00Z")).toBe("2027-01-01");
   });
+});
+
+describe("the same hours a week ago", () => {
+  it("are none in a day's first hour", () => expect(weekAgoSpan(Date.parse("2026-12-01T15:59:59Z"))).toBeNull());
+  it("are whole hours of that day of Korea", () =>
+    expect(weekAgoSpan(Date.parse("2026-12-01T17:20:00Z"))).toEqual({ since: "2026-11-24T15:00:00.000Z", until: "2026-11-24T17:00:00.000Z" }));
 });
 
 describe("the map of the data", () => {

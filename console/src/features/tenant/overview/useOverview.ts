@@ -12,6 +12,14 @@ interface Callbacks { callback_uri: string | null; health?: { success_rate: numb
 export interface Usage { limits: Record<string, { used?: number; limit: number | null; left?: number | null }> }
 
 const EVERY = 10_000;
+const HOUR_MS = 3_600_000;
+
+/** The whole hours of the same day a week ago that are over by now; null in a day's first hour, which has none. */
+export function weekAgoSpan(now = Date.now()): { since: string; until: string } | null {
+  const since = dayStart(now, -7);
+  const until = new Date(Math.floor((now - 7 * DAY_MS) / HOUR_MS) * HOUR_MS).toISOString();
+  return since < until ? { since, until } : null;
+}
 const SUMMED = ["accepted", "delivered", "failed", "expired", "canceled", "waiting"] as const;
 export type Sum = Record<(typeof SUMMED)[number], number> & { price: number };
 
@@ -26,9 +34,10 @@ export function useOverview() {
   const ask = <T>(name: string, path: Parameters<typeof get>[0], query: () => Record<string, string> = () => ({}), enabled = true) =>
     useQuery({ queryKey: ["overview", name], queryFn: () => get<T>(path, query()), refetchInterval: EVERY, enabled });
   const stats = ask<{ items: Point[] }>("days", "/v1/stats", () => ({ step: "day", since: dayStart(Date.now(), -7) }));
-  const before = ask<{ items: Point[] }>("before", "/v1/stats", () => ({
-    step: "hour", since: dayStart(Date.now(), -7), until: new Date(Math.floor((Date.now() - 7 * DAY_MS) / 3_600_000) * 3_600_000).toISOString(),
-  }));
+  const before = useQuery({
+    queryKey: ["overview", "before"], refetchInterval: EVERY,
+    queryFn: () => { const span = weekAgoSpan(); return span ? get<{ items: Point[] }>("/v1/stats", { step: "hour", ...span }) : { items: [] }; },
+  });
   const digest = ask<Digest>("digest", `/v1/digests/${dayName()}`);
   const callbacks = ask<Callbacks>("callbacks", "/v1/callbacks", undefined, allowed("account:read"));
   const usage = ask<Usage>("usage", "/v1/usage", undefined, allowed("account:read"));
