@@ -46,7 +46,7 @@ check: setup ## format, lint, types and the fast tests: what a contributor runs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/pytest -q -n 2 $(BESIDE) tests/unit tests/contract tests/wiring
+	@$(BIN)/pytest -q -n 4 $(BESIDE) tests/unit tests/contract tests/wiring
 
 .PHONY: test
 test: setup ## all tests, on real servers, two workers side by side; WORKERS=0 one test after the other
